@@ -1,0 +1,51 @@
+"""Find and load use cases: every folder of `include/use_cases/` with a `use_case.yaml` is one."""
+
+import importlib
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import yaml
+from pydantic import ValidationError
+
+from include.errors import InvalidInput
+from include.spec.use_case import UseCase
+
+ROOT = Path(__file__).parents[1] / "use_cases"
+
+
+def names(root: Path = ROOT) -> list[str]:
+    """Names of all use cases, sorted."""
+    return sorted(path.parent.name for path in root.glob("*/use_case.yaml"))
+
+
+@cache
+def load(name: str, root: Path = ROOT) -> UseCase:
+    """Load one use case.
+
+    Raises:
+        InvalidInput: there is no such use case, or its spec is malformed (the message lists every fault by field).
+    """
+    path = root / name / "use_case.yaml"
+    if not path.is_file():
+        raise InvalidInput(f"no use case {name!r} in {root}; there are: {', '.join(names(root)) or 'none'}")
+    try:
+        spec = UseCase.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{path} is not YAML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidInput(f"{path}: {faults}") from error
+    if spec.name != name:
+        raise InvalidInput(f"{path}: name is {spec.name!r}, but the folder is {name!r}")
+    return spec
+
+
+def load_all(root: Path = ROOT) -> list[UseCase]:
+    """Load every use case, sorted by name."""
+    return [load(name, root) for name in names(root)]
+
+
+def module(name: str, part: str) -> ModuleType:
+    """Import the `contract`, `features` or `model` module of a use case (heavy: not at Dag parse)."""
+    return importlib.import_module(f"include.use_cases.{name}.{part}")
