@@ -1,0 +1,86 @@
+"""Real services for tests: each starts when a test first asks for it and is gone at the end of the session."""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox import postgres as postgres_service
+from sandbox import s3 as s3_service
+from sandbox.service import free_ports, running
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3:
+    """Where the tests' S3 is and who may use it."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    region: str = s3_service.REGION
+
+    def env(self) -> dict[str, str]:
+        """The variables by which boto3, pyarrow and `include.lake` find it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "FLIGHTLINE_LANDING": "s3://landing",
+            "FLIGHTLINE_MODELS": "s3://models",
+        }
+
+    def catalog(self, dsn: str) -> dict[str, str]:
+        """Properties of a pyiceberg catalog with its tables here and its names in a PostgreSQL database."""
+        return {
+            "type": "sql",
+            "uri": dsn.replace("postgresql://", "postgresql+psycopg2://", 1),
+            "warehouse": "s3://lake",
+            "s3.endpoint": self.endpoint,
+            "s3.region": self.region,
+            "s3.access-key-id": self.access_key,
+            "s3.secret-access-key": self.secret_key,
+        }
+
+
+@pytest.fixture(scope="session")
+def service_home() -> Iterator[Path]:
+    """A short path (PostgreSQL's socket allows 107 characters) for the state of the session's services."""
+    home = Path(tempfile.mkdtemp(prefix="flt-"))
+    yield home
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def postgres_database(service_home: Path) -> Iterator[Callable[[], str]]:
+    """Call it for the DSN of a new, empty database."""
+    service = postgres_service.service(service_home, databases=(), durable=False)
+    sockets = postgres_service.socket_directory(service_home)
+
+    def create() -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        postgres_service.create(sockets, (name,))
+        return postgres_service.dsn(sockets, name)
+
+    with running(service, log=service_home / "postgres.log"):
+        yield create
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(postgres_database: Callable[[], str]) -> str:
+    """The libpq DSN of the session's database."""
+    return postgres_database()
+
+
+@pytest.fixture(scope="session")
+def s3(service_home: Path) -> Iterator[S3]:
+    """A running S3 with the buckets landing, lake, models and mlflow."""
+    (port,) = free_ports(1)
+    access_key, secret_key = "flightline", secrets.token_hex(16)
+    service = s3_service.service(service_home, port=port, access_key=access_key, secret_key=secret_key)
+    with running(service, log=service_home / "s3.log"):
+        yield S3(endpoint=service.url, access_key=access_key, secret_key=secret_key)
