@@ -1,0 +1,1 @@
+"""Hooks: one per outside service; they own connections, HTTP, retries and errors."""

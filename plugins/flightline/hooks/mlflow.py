@@ -1,0 +1,38 @@
+"""MLflow's tracking server and registry."""
+
+import os
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class MlflowHook(BaseHook):
+    """Turn a Connection of type `http` into MLflow's client. Login and password are optional basic credentials."""
+
+    conn_name_attr = "mlflow_conn_id"
+    default_conn_name = "mlflow"
+    hook_name = "MLflow"
+
+    def __init__(self, mlflow_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.mlflow_conn_id = mlflow_conn_id
+
+    @property
+    def url(self) -> str:
+        """Base URL of the server, without a trailing slash; its UI is there too."""
+        connection = self.get_connection(self.mlflow_conn_id)
+        port = f":{connection.port}" if connection.port else ""
+        return f"{connection.schema or 'http'}://{connection.host}{port}"
+
+    def get_conn(self) -> "MlflowClient":
+        """A client of the server. MLflow reads credentials from the environment of the process, so they are put there."""
+        from mlflow import MlflowClient
+
+        connection = self.get_connection(self.mlflow_conn_id)
+        if connection.login:
+            os.environ["MLFLOW_TRACKING_USERNAME"] = connection.login
+            os.environ["MLFLOW_TRACKING_PASSWORD"] = connection.password or ""
+        return MlflowClient(tracking_uri=self.url, registry_uri=self.url)

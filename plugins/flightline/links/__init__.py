@@ -1,0 +1,1 @@
+"""Links: buttons from a task to where its result lives."""

@@ -1,0 +1,1 @@
+"""Operators: they own the order of work."""

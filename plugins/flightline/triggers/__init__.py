@@ -1,0 +1,1 @@
+"""Triggers: they own waiting."""
