@@ -1,0 +1,228 @@
+"""Commits: one atomic replacement of whole days of one table, safe with many writers.
+
+Data files are written first and belong to nothing; the commit then swaps them for the days' old files in one snapshot.
+A commit that loses the race is planned again on the new state with the same data files, so a writer that waits
+repeats only metadata.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from datetime import date, timedelta
+from itertools import count
+from typing import TYPE_CHECKING
+
+from include.errors import InvalidInput, MissingInput, ServiceUnavailable
+from include.lake import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    import polars as pl
+    import pyarrow as pa
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+
+    from include.lake.connection import Lake
+
+RUN_KEY = "run_key"
+DAYS = "days"
+COMMIT = "commit"
+
+
+class Staged:
+    """Rows on their way into a table: written, and visible to nobody until `commit`.
+
+    Args:
+        lake: the lake.
+        identifier: `namespace.table`; made, or given new columns, as needed.
+        schema: columns of the rows.
+        days: the days to replace; rows of other days are refused.
+
+    Raises:
+        InvalidInput: the schema does not fit the table (see `tables.ensure_table`).
+    """
+
+    def __init__(self, lake: Lake, identifier: str, *, schema: pa.Schema, days: Iterable[date]) -> None:
+        self._table = tables.ensure_table(lake, identifier, schema)
+        self._identifier = identifier
+        self._days = sorted(set(days))
+        self._commit = uuid.uuid4()
+        self._counter = count()
+        self._files: list[DataFile] = []
+        self.rows = 0
+
+    def write(self, rows: pa.Table | pl.DataFrame) -> None:
+        """Write rows as data files, one per day (more when a day exceeds Iceberg's target size).
+
+        Raises:
+            InvalidInput: a row's `event_date` is none of the days.
+        """
+        from pyiceberg.io.pyarrow import _dataframe_to_data_files
+
+        arrow = _arrow(rows)
+        if strange := {*arrow.column(tables.DAY).unique().to_pylist()} - {*self._days}:
+            raise InvalidInput(f"{self._identifier}: rows of {_sample(strange)} are not of the days to be replaced")
+        if arrow.num_rows:
+            self._files += _dataframe_to_data_files(
+                self._table.metadata, arrow, self._table.io, write_uuid=self._commit, counter=self._counter
+            )
+        self.rows += arrow.num_rows
+
+    def commit(self, summary: Mapping[str, str], *, timeout: timedelta = timedelta(minutes=5)) -> int:
+        """Swap the days' files for the written ones, in one snapshot, also when one or both sides are empty.
+
+        Args:
+            summary: what the snapshot says about itself, besides Iceberg's counts; `run_key` is what
+                `find_commit` looks for.
+            timeout: how long to queue behind other writers.
+
+        Returns:
+            The id of the new snapshot.
+
+        Raises:
+            ServiceUnavailable: other writers were faster for all of `timeout`; nothing was changed.
+        """
+        from pyiceberg.exceptions import CommitFailedException, ValidationException
+
+        properties = {**summary, DAYS: _compact(self._days), COMMIT: str(self._commit)}
+        deadline = time.monotonic() + timeout.total_seconds()
+        for attempt in count():
+            try:
+                return self._swap(properties)
+            except (CommitFailedException, ValidationException) as error:
+                # Full jitter: sixteen writers spread over a time in which sixteen commits fit.
+                wait = random.uniform(0, min(2.0, 0.05 * 2**attempt))  # noqa: S311 (no secret)
+                if time.monotonic() + wait > deadline:
+                    raise ServiceUnavailable(
+                        f"{self._identifier}: other writers were faster {attempt + 1} times in {timeout}"
+                    ) from error
+                time.sleep(wait)
+            except Exception:
+                # The answer of the catalog may have been lost on its way: look whether the commit is there.
+                self._table.refresh()
+                if (landed := self._landed()) is None:
+                    raise
+                return landed
+            self._table.refresh()
+        raise AssertionError("unreachable")
+
+    def discard(self) -> None:
+        """Delete what was written and not committed."""
+        for file in self._files:
+            self._table.io.delete(file.file_path)
+        self._files.clear()
+
+    def _swap(self, properties: dict[str, str]) -> int:
+        with self._table.transaction() as transaction, transaction.update_snapshot(properties).overwrite() as swap:
+            for file in self._old_files():
+                swap.delete_data_file(file)
+            for file in self._files:
+                swap.append_data_file(file)
+        return swap.snapshot_id
+
+    def _old_files(self) -> Iterator[DataFile]:
+        if self._days and self._table.current_snapshot():
+            days = {*self._days}
+            for task in tables.files(self._table, start=self._days[0], end=self._days[-1]):
+                if tables.day(task) in days:
+                    yield task.file
+
+    def _landed(self) -> int | None:
+        for snapshot in _history(self._table):
+            if tables.summary(snapshot).get(COMMIT) == str(self._commit):
+                return snapshot.snapshot_id
+        return None
+
+
+def replace_days(
+    lake: Lake,
+    identifier: str,
+    rows: pa.Table | pl.DataFrame,
+    days: Iterable[date],
+    summary: Mapping[str, str],
+) -> int:
+    """Replace exactly these days of a table by `rows`, in one commit; days without rows become empty.
+
+    The table is made when it is missing, and gets the columns that it lacks.
+
+    Args:
+        lake: the lake.
+        identifier: `namespace.table`.
+        rows: the new rows, with their `event_date`.
+        days: the days to replace.
+        summary: the run key and what the rows were made from, for the snapshot's summary.
+
+    Returns:
+        The id of the new snapshot.
+
+    Raises:
+        InvalidInput: a column changed its type, or a row is of none of the days.
+        ServiceUnavailable: other writers were faster for five minutes; nothing was changed.
+    """
+    arrow = _arrow(rows)
+    staged = Staged(lake, identifier, schema=arrow.schema, days=days)
+    staged.write(arrow)
+    return staged.commit(summary)
+
+
+def find_commit(lake: Lake, identifier: str, run_key: str) -> int | None:
+    """The snapshot that the run committed, if it still stands: no later commit replaced any of its days."""
+    try:
+        table = tables.load(lake, identifier)
+    except MissingInput:
+        return None
+    later: set[date] = set()
+    for snapshot in _history(table):
+        summary = tables.summary(snapshot)
+        if DAYS not in summary:  # a commit of another program: it may have touched any day
+            return None
+        days = _expand(summary[DAYS])
+        if summary.get(RUN_KEY) == run_key:
+            return None if later & days else snapshot.snapshot_id
+        later |= days
+    return None
+
+
+def _history(table: Table) -> Iterator[Snapshot]:
+    """Snapshots from the current one back."""
+    snapshot = table.current_snapshot()
+    while snapshot:
+        yield snapshot
+        parent = snapshot.parent_snapshot_id
+        snapshot = table.snapshot_by_id(parent) if parent is not None else None
+
+
+def _arrow(rows: pa.Table | pl.DataFrame) -> pa.Table:
+    import polars as pl
+
+    return rows.to_arrow(compat_level=pl.CompatLevel.oldest()) if isinstance(rows, pl.DataFrame) else rows
+
+
+def _compact(days: list[date]) -> str:
+    """Sorted days as ranges: `2013-01-01..2013-01-03,2013-01-07`."""
+    ranges: list[list[date]] = []
+    for day in days:
+        if ranges and day - ranges[-1][1] == timedelta(days=1):
+            ranges[-1][1] = day
+        else:
+            ranges.append([day, day])
+    return ",".join(first.isoformat() if first == last else f"{first}..{last}" for first, last in ranges)
+
+
+def _expand(text: str) -> set[date]:
+    """The days that `_compact` wrote."""
+    days: set[date] = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("..")
+        start = date.fromisoformat(first)
+        end = date.fromisoformat(last) if last else start
+        days.update(start + timedelta(days=n) for n in range((end - start).days + 1))
+    return days
+
+
+def _sample(days: Collection[date | None]) -> str:
+    return ", ".join(sorted(map(str, days))[:3]) + (", ..." if len(days) > 3 else "")
