@@ -6,12 +6,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox import postgres as postgres_service
 from sandbox import s3 as s3_service
 from sandbox.service import free_ports, running
+
+if TYPE_CHECKING:
+    from include.lake.connection import Lake
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +88,13 @@ def s3(service_home: Path) -> Iterator[S3]:
     service = s3_service.service(service_home, port=port, access_key=access_key, secret_key=secret_key)
     with running(service, log=service_home / "s3.log"):
         yield S3(endpoint=service.url, access_key=access_key, secret_key=secret_key)
+
+
+@pytest.fixture(scope="session")
+def lake(postgres_database: Callable[[], str], s3: S3) -> "Lake":
+    """An empty lake of the session's own."""
+    from include.lake.connection import PREFIX, Lake
+
+    catalog = s3.catalog(postgres_database())
+    names = {PREFIX + key.upper().replace(".", "__").replace("-", "_"): value for key, value in catalog.items()}
+    return Lake.from_env({**s3.env(), **names})

@@ -32,3 +32,8 @@ def test_s3_keeps_objects_and_honours_if_none_match(s3) -> None:
     with pytest.raises(ClientError, match="PreconditionFailed"):
         client.put_object(Bucket="landing", Key="a/ b+ü.csv", Body=b"3,4\n", IfNoneMatch="*")
     assert client.get_object(Bucket="landing", Key="a/ b+ü.csv")["Body"].read() == b"1,2\n"
+
+
+def test_lake_opens_on_them(lake) -> None:
+    lake.catalog().create_namespace_if_not_exists("bronze")
+    assert ("bronze",) in lake.catalog().list_namespaces()
