@@ -55,8 +55,8 @@ def requested(
         return max(start, spec.schedule.start), min(end, bound)
     if start < spec.schedule.start or end > bound:
         raise InvalidInput(
-            f"{start} to {end} is not within {spec.schedule.start} to {spec.schedule.end or 'today'}, the days for which "
-            f"{spec.name} has data: give start_date and end_date inside it"
+            f"{start} to {end} is not within {spec.schedule.start} to {spec.schedule.end or 'today'}, the days for "
+            f"which {spec.name} has data: give start_date and end_date inside it"
         )
     return start, end
 

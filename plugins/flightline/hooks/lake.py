@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class LakeHook(BaseHook):
     """Turn a Connection of type `aws` into a `Lake`.
 
-    Login and password are the S3 keys (none: the default credential chain). Extra: `endpoint_url` and `region_name` as for
-    every AWS Connection; `catalog`, the properties of a pyiceberg catalog; `landing` and `models`, S3 URIs.
+    Login and password are the S3 keys (none: the default credential chain). Extra: `endpoint_url` and `region_name` as
+    for every AWS Connection; `catalog`, the properties of a pyiceberg catalog; `landing` and `models`, S3 URIs.
     """
 
     conn_name_attr = "lake_conn_id"
@@ -27,7 +27,7 @@ class LakeHook(BaseHook):
     @cached_property
     def lake(self) -> "Lake":
         """The lake that the Connection describes."""
-        from include.lake.connection import Lake, S3
+        from include.lake.connection import S3, Lake
 
         connection = self.get_connection(self.lake_conn_id)
         extra = connection.extra_dejson

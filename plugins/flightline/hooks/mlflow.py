@@ -28,7 +28,7 @@ class MlflowHook(BaseHook):
         return f"{connection.schema or 'http'}://{connection.host}{port}"
 
     def get_conn(self) -> "MlflowClient":
-        """A client of the server. MLflow reads credentials from the environment of the process, so they are put there."""
+        """A client of the server. MLflow reads credentials from the process's environment, so they are put there."""
         from mlflow import MlflowClient
 
         connection = self.get_connection(self.mlflow_conn_id)

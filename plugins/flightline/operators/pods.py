@@ -19,11 +19,12 @@ TEMPLATES = Path(__file__).parents[3] / "deploy" / "pods"
 class TrainerPodOperator(BaseOperator):
     """Run `python -m include.training …` in a pod, by KubernetesPodOperator (deferrable, durable).
 
-    The profile (extra `profile` of the `cluster` Connection: a folder of `deploy/pods/`) chooses image, accelerator and nodes.
-    A pod is rejoined after a lost worker or scheduler, deleted when the task is killed, and its log is shown while it runs.
+    The profile (extra `profile` of the `cluster` Connection: a folder of `deploy/pods/`) chooses image, accelerator and
+    nodes. A pod is rejoined after a lost worker or scheduler, deleted when the task is killed, and its log is shown while
+    it runs.
 
-    It holds a KubernetesPodOperator instead of being one, because the import of both Kubernetes clients costs seconds, which
-    every parse of the Dag file, and so every light task of the same Dag, would pay.
+    It holds a KubernetesPodOperator instead of being one, because the import of both Kubernetes clients costs seconds,
+    which every parse of the Dag file, and so every light task of the same Dag, would pay.
 
     Args:
         arguments: what follows `python -m include.training`.

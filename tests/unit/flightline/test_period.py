@@ -1,8 +1,8 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from flightline.period import days, range_params, requested
 
+from flightline.period import days, range_params, requested
 from include.errors import InvalidInput
 from include.spec import load
 
