@@ -1,0 +1,1 @@
+"""From landed files to bronze, quarantine and silver."""
