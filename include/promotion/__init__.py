@@ -1,0 +1,1 @@
+"""Bring a version to a stage: what is committed for it, and the questions it must answer there."""
