@@ -1,0 +1,83 @@
+"""Against a real MLflow server."""
+
+from functools import partial
+
+import pytest
+from mlflow import MlflowClient
+
+from include.errors import InvalidInput
+from include.registry import champion, get, register, set_champion, tag
+from sandbox.service import Service, answers, free_ports, python, running
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    home = tmp_path_factory.mktemp("mlflow")
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    options = ("--host=127.0.0.1", f"--port={port}", "--workers=1", f"--backend-store-uri=sqlite:///{home}/mlflow.db")
+    service = Service(
+        name="mlflow",
+        command=(str(python("dev")), "-m", "mlflow", "server", *options, f"--artifacts-destination={home}/artifacts"),
+        env={"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        ready=partial(answers, f"{url}/health"),
+    )
+    with running(service, log=home / "log"):
+        yield MlflowClient(tracking_uri=url, registry_uri=url)
+
+
+@pytest.fixture(scope="module")
+def run_id(client):
+    return client.create_run(client.create_experiment("toy")).info.run_id
+
+
+def tags(digest):
+    return {"model_digest": digest, "model_uri": f"s3://models/toy/{digest}/model.onnx", "other": "kept"}
+
+
+def test_registering_again_returns_the_same_version(client, run_id):
+    first = register(client, "again", run_id=run_id, tags=tags("aa"))
+    assert (first.version, first.digest, first.run_id, first.gate) == ("1", "aa", run_id, None)
+    assert first.uri == "s3://models/toy/aa/model.onnx"
+    assert first.tags["other"] == "kept"
+    assert register(client, "again", run_id=run_id, tags=tags("aa")) == first
+    assert register(client, "again", run_id=run_id, tags=tags("bb")).version == "2"
+    assert get(client, "again", "1") == first
+
+
+def test_unfinished_fit_is_not_registered(client, run_id):
+    with pytest.raises(InvalidInput, match="did not finish"):
+        register(client, "unfinished", run_id=run_id, tags={"model_digest": "aa"})
+
+
+def test_no_champion_is_none(client, run_id):
+    assert champion(client, "unheard-of") is None
+    register(client, "young", run_id=run_id, tags=tags("aa"))
+    assert champion(client, "young") is None
+
+
+def test_champion_moves_and_remembers(client, run_id):
+    one, two = (register(client, "moves", run_id=run_id, tags=tags(digest)) for digest in ("aa", "bb"))
+    assert set_champion(client, "moves", one.version) is None
+    assert champion(client, "moves") == one
+    for _ in range(2):  # the second time is a retry
+        assert set_champion(client, "moves", two.version).version == one.version
+        assert champion(client, "moves").version == two.version
+        assert champion(client, "moves").tags["previous_champion"] == one.version
+    assert set_champion(client, "moves", one.version).version == two.version
+
+
+def test_unknown_version_cannot_be_champion(client, run_id):
+    one = register(client, "careful", run_id=run_id, tags=tags("aa"))
+    set_champion(client, "careful", one.version)
+    with pytest.raises(InvalidInput, match="no version 7"):
+        set_champion(client, "careful", "7")
+    assert champion(client, "careful") == one
+
+
+def test_verdict_is_a_tag(client, run_id):
+    one = register(client, "judged", run_id=run_id, tags=tags("aa"))
+    tag(client, "judged", one.version, {"gate": "failed"})
+    assert get(client, "judged", one.version).gate == "failed"
