@@ -1,0 +1,228 @@
+"""The application controller: one thread that compares, syncs and deletes, woken by requests and by time."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from sandbox.argocd import comparison, operations, tracking
+from sandbox.argocd.errors import ArgoError, KubernetesError, SourceError
+from sandbox.argocd.live import Cluster, Live
+from sandbox.argocd.source import Sources
+from sandbox.argocd.store import App, Store, now
+
+REFRESH = "argocd.argoproj.io/refresh"
+ACTIVE_SECONDS, IDLE_SECONDS = 1.0, 5.0
+RECONCILIATION_SECONDS = 120.0  # how often Git is asked without a request (Argo CD's timeout.reconciliation)
+
+log = logging.getLogger(__name__)
+
+
+class Controller:
+    """`start` it once; `wake` it after a change of the store that asks for work."""
+
+    def __init__(self, *, store: Store, sources: Sources, cluster: Cluster) -> None:
+        self._store, self._sources, self._cluster = store, sources, cluster
+        self._awake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
+        self._requests: Counter[str] = Counter()
+        self._compared: dict[str, float] = {}
+        self.live: Live = {}
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the present round."""
+        self._stopped = True
+        self._awake.set()
+        self._thread.join()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._awake.set()
+
+    def refresh(self, name: str, *, hard: bool, seconds: float) -> App | None:
+        """Compare the application with Git as it is now; returns it when that is done.
+
+        Raises:
+            ArgoError: it took longer than `seconds`.
+        """
+
+        def annotate(app: App) -> None:
+            app["metadata"].setdefault("annotations", {})[REFRESH] = "hard" if hard else "normal"
+
+        def done() -> bool:
+            app = self._store.get(name)
+            return app is None or REFRESH not in app["metadata"].get("annotations", {})
+
+        self._requests[name] += 1
+        self._store.update(name, annotate)
+        self.wake()
+        if not self._store.wait(done, seconds=seconds):
+            raise ArgoError(13, "refresh deadline exceeded")
+        return self._store.get(name)
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self._awake.clear()
+            try:
+                active = self.work()
+            except Exception:  # the loop must outlive any one round
+                log.exception("a round of the controller failed")
+                active = False
+            self._awake.wait(ACTIVE_SECONDS if active else IDLE_SECONDS)
+
+    def work(self) -> bool:
+        """One round over all applications. True: something is on its way, so the next round should come soon."""
+        active = False
+        apps = self._store.all()
+        try:
+            self.live = self._cluster.snapshot() if apps else {}
+        except KubernetesError as error:
+            for app in apps:
+                self._comparison_failed(
+                    app["metadata"]["name"], str(error), requests=self._requests[app["metadata"]["name"]]
+                )
+            return False
+        for app in apps:
+            try:
+                active |= self._work_on(app)
+            except KubernetesError as error:  # the next round tries again
+                log.warning("%s: %s", app["metadata"]["name"], error)
+        return active
+
+    def _work_on(self, app: App) -> bool:
+        if "deletionTimestamp" in app["metadata"]:
+            self._delete(app)
+            return True
+        operating = self._operate(app)
+        return self._reconcile(app["metadata"]["name"]) or operating
+
+    def _operate(self, app: App) -> bool:
+        """Advance the application's operation, if there is one."""
+        if "operation" not in app:
+            return False
+        name = app["metadata"]["name"]
+        state = app.get("status", {}).get("operationState") or operations.begin(app["operation"])
+        if "finishedAt" in state:  # of the operation before this one
+            state = operations.begin(app["operation"])
+        self._save(name, state)
+        try:
+            if state["phase"] == operations.TERMINATING:
+                operations.finish(state, operations.FAILED, "Operation terminated")
+            else:
+                sync = state["operation"]["sync"]
+                targets = self._targets(app, sync.get("source") or app["spec"]["source"], sync["revision"])
+                operations.step(app, state, targets=targets, live=self.live, cluster=self._cluster)
+        except SourceError as error:
+            operations.finish(state, operations.ERROR, f"ComparisonError: {error}")
+        except KubernetesError as error:
+            if error.status is None:
+                state["message"] = str(error)
+            else:
+                operations.finish(state, operations.ERROR, str(error))
+        self._save(name, state)
+        if "finishedAt" in state:
+            self.live = self._cluster.snapshot()
+            self._compared.pop(name, None)
+        return True
+
+    def _save(self, name: str, state: dict[str, Any]) -> None:
+        def change(app: App) -> None:
+            if "operation" not in app:
+                return
+            status = app.setdefault("status", {})
+            stored = status.get("operationState") or {}
+            if stored.get("phase") == operations.TERMINATING and "finishedAt" not in state:
+                state["phase"] = operations.TERMINATING  # asked for meanwhile
+            status["operationState"] = state
+            if "finishedAt" in state:
+                del app["operation"]
+                limit = app["spec"].get("revisionHistoryLimit", operations.HISTORY)
+                if history := operations.recorded(status.get("history", []), state, limit=limit):
+                    status["history"] = history
+
+        self._store.update(name, change)
+
+    def _reconcile(self, name: str) -> bool:
+        """Compare; True while the application is not at rest."""
+        app = self._store.get(name)
+        if app is None:
+            return False
+        requests = self._requests[name]
+        requested = app["metadata"].get("annotations", {}).get(REFRESH)
+        status = app.get("status", {})
+        stale = time.monotonic() - self._compared.get(name, -float("inf")) > RECONCILIATION_SECONDS
+        full = bool(requested) or stale or "sync" not in status
+        try:
+            if requested == "hard":
+                self._sources.forget()
+            source = app["spec"]["source"]
+            revision = status.get("sync", {}).get("revision")
+            if full or not revision:
+                revision = self._sources.resolve(source["repoURL"], source.get("targetRevision") or "HEAD")
+                self._compared[name] = time.monotonic()
+            targets = self._targets(app, source, revision)
+            found = comparison.compare(app, targets=targets, live=self.live, revision=revision)
+        except (SourceError, KubernetesError) as error:
+            self._comparison_failed(name, str(error), requests=requests)
+            return False
+        self._publish(name, found, full=full, requests=requests)
+        return found["health"]["status"] == "Progressing"
+
+    def _targets(self, app: App, source: dict[str, Any], revision: str) -> tracking.Targets:
+        return tracking.targets(app, self._sources.manifests(source, revision), self._cluster)
+
+    def _publish(self, name: str, found: dict[str, Any], *, full: bool, requests: int) -> None:
+        def change(app: App) -> None:
+            status = app.setdefault("status", {})
+            before = {part: status.get(part) for part in found}
+            if full or _without_times(before) != found:
+                moved = (before["health"] or {}).get("status") != found["health"]["status"]
+                since = now() if moved else before["health"].get("lastTransitionTime", now())
+                status.update(found, reconciledAt=now(), controllerNamespace="argocd", resourceHealthSource="appTree")
+                status["health"] = {**found["health"], "lastTransitionTime": since}
+                status.pop("conditions", None)
+            self._answer(app, requests)
+
+        self._store.update(name, change)
+
+    def _comparison_failed(self, name: str, message: str, *, requests: int) -> None:
+        def change(app: App) -> None:
+            status = app.setdefault("status", {})
+            conditions = status.get("conditions") or []
+            if [condition["message"] for condition in conditions] != [message]:
+                condition = {"type": "ComparisonError", "message": message, "lastTransitionTime": now()}
+                status.update(conditions=[condition], reconciledAt=now())
+                source, destination = app["spec"]["source"], app["spec"]["destination"]
+                status["sync"] = {"status": "Unknown", "comparedTo": {"source": source, "destination": destination}}
+                status.setdefault("health", {"status": "Unknown"})
+            self._answer(app, requests)
+
+        self._store.update(name, change)
+
+    def _answer(self, app: App, requests: int) -> None:
+        """Tell those who wait for a refresh, unless one more was asked for since this comparison began."""
+        name, annotations = app["metadata"]["name"], app["metadata"].get("annotations", {})
+        if REFRESH in annotations and self._requests[name] == requests:
+            del annotations[REFRESH]
+            if not annotations:
+                del app["metadata"]["annotations"]
+
+    def _delete(self, app: App) -> None:
+        """Delete what the application owns; when all is gone, the application goes too."""
+        owned = tracking.owned(app["metadata"]["name"], self.live)
+        for found in owned.values():
+            if "deletionTimestamp" not in found["metadata"]:
+                self._cluster.delete(found)
+        if not owned:
+            self._store.delete(app["metadata"]["name"])
+
+
+def _without_times(parts: dict[str, Any]) -> dict[str, Any]:
+    health = {name: value for name, value in (parts["health"] or {}).items() if name != "lastTransitionTime"}
+    return {**parts, "health": health}
