@@ -73,7 +73,7 @@ def create(sockets: Path, databases: tuple[str, ...]) -> None:
             _psql(sockets, f'create database "{name}"')
 
 
-def _ready(sockets: Path) -> bool:
+def _ready(sockets: Path, _since: float) -> bool:
     command = (BIN / "pg_isready", "-q", "-h", sockets, "-t", "1")
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 

@@ -30,6 +30,7 @@ def service(home: Path, *, port: int, access_key: str, secret_key: str, buckets:
             "AWS_SECRET_ACCESS_KEY": secret_key,
         },
         url=url,
+        port=port,
         ready=partial(answers, f"{url}/_ministack/ready"),
         prepare=partial((home / "s3.tmp").mkdir, parents=True, exist_ok=True),
         bootstrap=partial(create, url, buckets),

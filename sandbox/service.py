@@ -23,20 +23,30 @@ def nothing() -> None:
     """The default of a service's steps."""
 
 
+def never(_since: float) -> bool:
+    """The `ready` of a service that runs once."""
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Service:
     """One process of the sandbox.
 
-    `prepare` runs before every start and must be quick and repeatable; `ready` says whether the process answers;
-    `bootstrap` runs once it does (before others that need it start) and must be repeatable too.
+    `prepare` runs before every start and must be quick and repeatable; `ready` says whether the process that was
+    started at that time (seconds since 1970) answers; `bootstrap` runs once it does, before others that need it
+    start, and must be repeatable too. A service with `once` is ready when it has ended without error. Services in
+    `needs` are ready before this one starts; those and the ones in `outlived_by` are stopped after it.
     """
 
     name: str
     command: tuple[str, ...]
-    ready: Callable[[], bool]
-    url: str
+    ready: Callable[[float], bool]
+    url: str = ""
+    port: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    outlived_by: tuple[str, ...] = ()
+    once: bool = False
     prepare: Callable[[], None] = nothing
     bootstrap: Callable[[], None] = nothing
     stop_signal: signal.Signals = signal.SIGTERM
@@ -51,7 +61,7 @@ def python(env: str) -> Path:
     return path
 
 
-def answers(url: str) -> bool:
+def answers(url: str, _since: float = 0) -> bool:
     """Whether a GET of `url` is answered with 2xx."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 (our own http URLs)
@@ -110,8 +120,8 @@ def running(service: Service, *, log: Path, timeout_seconds: float = 60) -> Iter
     """
     process = start(service, log=log)
     try:
-        deadline = time.monotonic() + timeout_seconds
-        while not service.ready():
+        since, deadline = time.time(), time.monotonic() + timeout_seconds
+        while not service.ready(since):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SandboxError(f"{service.name} is not ready (exit {process.poll()}), its log ends:\n{tail(log)}")
             time.sleep(0.02)

@@ -1,0 +1,234 @@
+"""What a person asks of a sandbox: up, down, status, restart. The supervisor itself runs in the background."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import preflight, processes
+from sandbox.endpoints import Endpoints
+from sandbox.home import Home, Lock, read_json, write
+from sandbox.service import REPO, SandboxError, python, tail
+from sandbox.services import catalogue, chosen
+from sandbox.supervisor import MARK
+
+ENVIRONMENTS = ("airflow", "trainer", "serving", "tuning", "sandbox")
+_STOP_SECONDS = 120.0
+_GRACE_SECONDS = 10.0  # for what a killed supervisor left behind
+_QUIET_SECONDS = 10.0  # after which `up` says what it waits for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One service as `status` shows it."""
+
+    name: str
+    url: str
+    healthy: bool
+    pid: int | None
+    phase: str
+    restarts: int
+    seconds: float | None
+    log: str
+    message: str
+
+
+def up(names: list[str], *, say: Callable[[str], None]) -> None:
+    """Start the sandbox (or only some services and what they need) and return when all of it is healthy.
+
+    Raises:
+        SandboxError: something is missing, busy or full, or a service fails for good.
+    """
+    home = Home.from_env()
+    try:
+        home.make()
+    except OSError as error:
+        raise SandboxError(f"{home.path} cannot be made: {error.strerror}; set FLIGHTLINE_HOME elsewhere") from error
+    for environment in ENVIRONMENTS:
+        python(environment)
+    lock = Lock(home).take()
+    if lock is None:
+        _join(home, say=say)
+        return
+    try:
+        leftovers = _sweep(home)
+        if leftovers:
+            say(f"ended {leftovers} processes that a killed supervisor had left behind")
+        at = Endpoints.from_env()
+        preflight.check(home, chosen(at, names).values())
+        write(home.path / "port", str(at.port))
+        home.status.unlink(missing_ok=True)
+        with home.log("supervisor").open("ab") as log:
+            child = subprocess.Popen(
+                (sys.executable, "-m", "sandbox", "supervise", str(lock), *names),
+                cwd=REPO,
+                env={**os.environ, "FLIGHTLINE_HOME": str(home.path), "FLIGHTLINE_PORT": str(at.port)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+    finally:
+        os.close(lock)
+    _follow(home, alive=lambda: child.poll() is None, say=say)
+
+
+def down(*, say: Callable[[str], None]) -> None:
+    """Stop everything. Raises SandboxError if something will not stop."""
+    home = Home.from_env()
+    if not home.path.exists():
+        say("nothing runs")
+        return
+    supervisor = _supervisor(home)
+    if supervisor:
+        os.kill(supervisor, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while (lock := Lock(home).take()) is None:
+        if time.monotonic() > deadline:
+            raise SandboxError(f"the supervisor (pid {supervisor}) does not stop; see {home.log('supervisor')}")
+        time.sleep(0.05)
+    try:
+        leftovers = _sweep(home)
+    finally:
+        os.close(lock)
+    say("down; the data stay in " + str(home.path) if supervisor or leftovers else "nothing runs")
+
+
+def status() -> list[Report]:
+    """Every service that the supervisor was told to run, probed now."""
+    home = Home.from_env()
+    states = (read_json(home.status) or {"services": []})["services"]
+    services = catalogue(Endpoints.from_env()) if states else {}
+
+    def probe(state: dict[str, Any]) -> Report:
+        alive = bool(state["pid"]) and processes.alive(state["pid"], state["started"])
+        done = state["phase"] == "done"
+        # A ready service is asked again; any answer since the epoch counts.
+        healthy = done or (alive and state["phase"] == "ready" and services[state["name"]].ready(0))
+        kept = ("name", "url", "restarts", "seconds", "log", "message")
+        phase = state["phase"] if alive or done or state["phase"] in {"failed", "waiting"} else "stopped"
+        return Report(healthy=healthy, pid=state["pid"] if alive else None, phase=phase, **{k: state[k] for k in kept})
+
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        return list(pool.map(probe, states))
+
+
+def restart(name: str, *, say: Callable[[str], None]) -> None:
+    """End a service; the supervisor starts it again. Raises SandboxError if it does not come back."""
+    home = Home.from_env()
+    supervisor = _supervisor(home)
+    if not supervisor:
+        raise SandboxError("the sandbox is down; `python -m sandbox up` starts it")
+    states = {state["name"]: state for state in read_json(home.status)["services"]}
+    if name not in states:
+        raise SandboxError(f"there is no service {name!r}; there are: {', '.join(states)}")
+    before = states[name]
+    if before["pid"] and processes.alive(before["pid"], before["started"]):
+        os.kill(before["pid"], before["stop_signal"])
+        while processes.alive(before["pid"], before["started"]):
+            time.sleep(0.05)
+    os.kill(supervisor, signal.SIGHUP)
+    _follow(home, alive=lambda: _supervisor(home) is not None, say=say, only=name, not_pid=before["pid"])
+
+
+def _supervisor(home: Home) -> int | None:
+    """The pid of the running supervisor."""
+    one = (read_json(home.status) or {}).get("supervisor")
+    return int(one["pid"]) if one and processes.alive(one["pid"], one["started"]) else None
+
+
+def _join(home: Home, *, say: Callable[[str], None]) -> None:
+    """`up` on a sandbox that is up: start again what has failed for good, and wait like the first `up`."""
+    recorded, asked = home.port({}), home.port()
+    if recorded != asked:
+        raise SandboxError(f"the sandbox in {home.path} is up on base port {recorded}; take it down before {asked}")
+    say("the sandbox is already up")
+    if supervisor := _supervisor(home):
+        os.kill(supervisor, signal.SIGHUP)
+    _follow(home, alive=Lock(home).held, say=say, settled=True)
+
+
+def _follow(
+    home: Home,
+    *,
+    alive: Callable[[], bool],
+    say: Callable[[str], None],
+    only: str | None = None,
+    not_pid: int | None = None,
+    settled: bool = False,
+) -> None:
+    """Tell what happens until all services (or `only` one, with another pid) are ready.
+
+    Args:
+        home: whose status file to read.
+        alive: whether there still is somebody to wait for.
+        say: where lines go.
+        only: the service to wait for.
+        not_pid: its pid before, which does not count.
+        settled: leave out what was ready from the start.
+    """
+    told: dict[str, str] = {}
+    begun = quiet_since = time.monotonic()
+    while True:
+        living = alive()
+        states = (read_json(home.status) or {"services": []})["services"]
+        if only:
+            states = [state for state in states if state["name"] == only and state["pid"] != not_pid]
+        for state in states:
+            line = _line(state)
+            if line and told.get(state["name"]) != line and not (settled and state["name"] not in told):
+                say(line)
+                quiet_since = time.monotonic()
+            told[state["name"]] = line
+        settled = False
+        failed = [state for state in states if state["phase"] == "failed"]
+        if failed:
+            raise SandboxError(_failure(failed[0]))
+        open_ones = [state["name"] for state in states if state["phase"] not in {"ready", "done"}]
+        if states and not open_ones:
+            return
+        if not living:
+            raise SandboxError(f"the supervisor ended; {home.log('supervisor')} ends:\n{tail(home.log('supervisor'))}")
+        if time.monotonic() - quiet_since > _QUIET_SECONDS:
+            say(f"  ... {time.monotonic() - begun:.0f} s, waiting for {', '.join(open_ones) or 'the supervisor'}")
+            quiet_since = time.monotonic()
+        time.sleep(0.1)
+
+
+def _line(state: dict[str, Any]) -> str:
+    name, phase = state["name"], state["phase"]
+    if phase in {"ready", "done"}:
+        return f"  {name:<14} {phase:<6} {state['seconds']:5.1f} s  {state['url']}".rstrip()
+    return f"  {name:<14} {phase}: {state['message']}" if phase == "restarting" else ""
+
+
+def _failure(state: dict[str, Any]) -> str:
+    return (
+        f"{state['name']} failed: {state['message']}; {state['log']} ends:\n{tail(Path(state['log']))}\n"
+        f"mend that and say `python -m sandbox restart {state['name']}`"
+    )
+
+
+def _sweep(home: Home) -> int:
+    """End what a killed supervisor left behind; PostgreSQL last, and in its own way. Returns how many there were."""
+    states = (read_json(home.status) or {"services": []})["services"]
+    recorded = {
+        state["name"]: process
+        for state in states
+        if state["pid"] and (process := processes.look(state["pid"])) and process.started == state["started"]
+    }
+    database = recorded.pop("postgres", None)
+    processes.end(recorded.values(), grace_seconds=_GRACE_SECONDS)
+    spared = {os.getpid(), database.pid if database else 0}
+    others = [process for process in processes.marked(MARK, str(home.path)) if process.pid not in spared]
+    processes.end(others, grace_seconds=0)
+    if database:
+        processes.end([database], first=signal.SIGINT, grace_seconds=_GRACE_SECONDS)
+    return len(recorded) + len(others) + (database is not None)

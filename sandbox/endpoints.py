@@ -1,0 +1,162 @@
+"""Where everything is: from base port, home and secrets to URLs, environments and Connections. Starts nothing."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox import postgres, s3
+from sandbox.home import Home, Secrets
+from sandbox.service import REPO
+
+HOST = "127.0.0.1"
+ACCESS_KEY = "flightline"
+OFFSETS = {"airflow": 0, "mlflow": 1, "s3": 2, "sigopt": 3, "cluster": 4, "argocd": 5}
+_NODE_PORTS = (20, 59)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """The addresses of one sandbox."""
+
+    home: Home
+    port: int
+    secrets: Secrets
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Endpoints":
+        """Those of `$FLIGHTLINE_HOME` and `$FLIGHTLINE_PORT`."""
+        home = Home.from_env(environ)
+        return cls(home=home, port=home.port(environ), secrets=home.secrets())
+
+    def port_of(self, service: str) -> int:
+        """The TCP port of a service in `OFFSETS`."""
+        return self.port + OFFSETS[service]
+
+    def url(self, service: str) -> str:
+        """The URL of a service in `OFFSETS`."""
+        return f"http://{HOST}:{self.port_of(service)}"
+
+    @property
+    def node_ports(self) -> tuple[int, int]:
+        """First and last port that the cluster may give to its services."""
+        return self.port + _NODE_PORTS[0], self.port + _NODE_PORTS[1]
+
+    @property
+    def gitops(self) -> str:
+        """URL of the Git repository of the deployments."""
+        return self.home.gitops.as_uri()
+
+    def dsn(self, database: str, *, driver: str = "") -> str:
+        """The libpq URI of a database, or SQLAlchemy's with a driver."""
+        uri = postgres.dsn(postgres.socket_directory(self.home.path), database)
+        return uri.replace("postgresql://", f"postgresql+{driver}://", 1) if driver else uri
+
+    @property
+    def catalog(self) -> dict[str, str]:
+        """Properties of the pyiceberg catalog `lake`."""
+        return {
+            "type": "sql",
+            "uri": self.dsn("lake", driver="psycopg2"),
+            "warehouse": "s3://lake",
+            "s3.endpoint": self.url("s3"),
+            "s3.region": s3.REGION,
+            "s3.access-key-id": ACCESS_KEY,
+            "s3.secret-access-key": self.secrets.s3_secret_key,
+        }
+
+    @property
+    def s3_env(self) -> dict[str, str]:
+        """The variables by which any AWS client finds S3."""
+        return {
+            "AWS_ENDPOINT_URL": self.url("s3"),
+            "AWS_REGION": s3.REGION,
+            "AWS_DEFAULT_REGION": s3.REGION,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": self.secrets.s3_secret_key,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @property
+    def trainer_env(self) -> dict[str, str]:
+        """What the Secret `flightline-trainer` holds."""
+        catalog = {
+            "PYICEBERG_CATALOG__LAKE__" + name.upper().replace(".", "__").replace("-", "_"): value
+            for name, value in self.catalog.items()
+        }
+        return {
+            **self.s3_env,
+            **catalog,
+            "FLIGHTLINE_LANDING": "s3://landing",
+            "FLIGHTLINE_MODELS": "s3://models",
+            "FLIGHTLINE_ONLINE_DSN": self.dsn("online"),
+            "MLFLOW_TRACKING_URI": self.url("mlflow"),
+            "SIGOPT_API_URL": self.url("sigopt"),
+            "SIGOPT_API_TOKEN": self.secrets.sigopt_token,
+        }
+
+    @property
+    def serving_env(self) -> dict[str, str]:
+        """What the Secret `flightline-serving` holds: the model files and the online table, nothing more."""
+        return {
+            **self.s3_env,
+            "FLIGHTLINE_MODELS": "s3://models",
+            "FLIGHTLINE_ONLINE_DSN": self.dsn("online"),
+        }
+
+    @property
+    def shell_env(self) -> dict[str, str]:
+        """What a person needs to run the project's programs by hand."""
+        return {
+            **self.trainer_env,
+            "AIRFLOW_HOME": str(self.home.airflow),
+            "KUBECONFIG": str(self.home.kubeconfig),
+            "PYTHONPATH": str(REPO),
+        }
+
+    @property
+    def kubeconfig(self) -> dict[str, Any]:
+        """How a Kubernetes client reaches the cluster."""
+        context = {"cluster": "sandbox", "user": "flightline", "namespace": "flightline"}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "sandbox",
+            "clusters": [{"name": "sandbox", "cluster": {"server": self.url("cluster")}}],
+            "users": [{"name": "flightline", "user": {"token": self.secrets.cluster_token}}],
+            "contexts": [{"name": "sandbox", "context": context}],
+        }
+
+    @property
+    def connections(self) -> dict[str, dict[str, Any]]:
+        """Airflow's Connections: id to the fields of `airflow.models.Connection` (docs/ARCHITECTURE.md)."""
+        lake = {
+            "endpoint_url": self.url("s3"),
+            "region_name": s3.REGION,
+            "catalog": self.catalog,
+            "landing": "s3://landing",
+            "models": "s3://models",
+        }
+        return {
+            "lake": _connection("aws", login=ACCESS_KEY, password=self.secrets.s3_secret_key, extra=lake),
+            "online": _connection(
+                "postgres",
+                host=str(postgres.socket_directory(self.home.path)),
+                login=postgres.USER,
+                schema="online",
+            ),
+            "cluster": _connection("kubernetes", extra={"kube_config": self.kubeconfig, "namespace": "flightline"}),
+            "mlflow": self._http("mlflow"),
+            "sigopt": self._http("sigopt", password=self.secrets.sigopt_token),
+            "gitops": _connection("git", host=self.gitops),
+            "argocd": self._http("argocd", password=self.secrets.argocd_token),
+        }
+
+    def _http(self, service: str, *, password: str | None = None) -> dict[str, Any]:
+        return _connection("http", schema="http", host=HOST, port=self.port_of(service), password=password)
+
+
+def _connection(conn_type: str, *, extra: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    kept = {name: value for name, value in fields.items() if value is not None}
+    return {"conn_type": conn_type, **kept, **({"extra": json.dumps(extra)} if extra else {})}

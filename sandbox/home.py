@@ -1,0 +1,142 @@
+"""The state directory of one sandbox: what lies where, its secrets, its lock."""
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.service import REPO
+
+DEFAULT_PORT = 8080
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """Made once per sandbox, kept in a file that only its owner may read."""
+
+    s3_secret_key: str = field(repr=False)
+    sigopt_token: str = field(repr=False)
+    cluster_token: str = field(repr=False)
+    argocd_token: str = field(repr=False)
+    airflow_password: str = field(repr=False)
+    airflow_fernet_key: str = field(repr=False)
+    airflow_jwt_secret: str = field(repr=False)
+    airflow_api_secret: str = field(repr=False)
+
+    @classmethod
+    def new(cls) -> "Secrets":
+        """Fresh random ones."""
+        return cls(
+            s3_secret_key=secrets.token_hex(20),
+            sigopt_token=secrets.token_hex(24),
+            cluster_token=secrets.token_hex(24),
+            argocd_token=secrets.token_hex(24),
+            airflow_password=secrets.token_urlsafe(12),
+            airflow_fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            airflow_jwt_secret=secrets.token_urlsafe(48),
+            airflow_api_secret=secrets.token_urlsafe(32),
+        )
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths under a sandbox's directory. Everything in it is its owner's alone."""
+
+    path: Path
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Home":
+        """`$FLIGHTLINE_HOME`, or `.sandbox` in the repository."""
+        return cls(Path(environ.get("FLIGHTLINE_HOME") or REPO / ".sandbox").expanduser().resolve())
+
+    @property
+    def status(self) -> Path:
+        """What the supervisor says about its services."""
+        return self.path / "status.json"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """For `kubectl --kubeconfig`."""
+        return self.path / "kubeconfig"
+
+    @property
+    def gitops(self) -> Path:
+        """The bare Git repository of the deployments."""
+        return self.path / "gitops.git"
+
+    @property
+    def airflow(self) -> Path:
+        """`$AIRFLOW_HOME`."""
+        return self.path / "airflow"
+
+    def log(self, service: str) -> Path:
+        """Where a service's output goes."""
+        return self.path / "logs" / f"{service}.log"
+
+    def token(self, service: str) -> Path:
+        """The file with a service's access token."""
+        return self.path / "tokens" / service
+
+    def make(self) -> None:
+        """Make the directory and those that any service may write to."""
+        for path in (self.path, self.path / "logs", self.path / "tokens", self.airflow):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def secrets(self) -> Secrets:
+        """The sandbox's secrets, made when first asked for."""
+        file = self.path / "secrets.json"
+        if not file.exists():
+            write(file, json.dumps(asdict(Secrets.new()), indent=1))
+        return Secrets(**json.loads(file.read_text(encoding="utf-8")))
+
+    def port(self, environ: Mapping[str, str] = os.environ) -> int:
+        """The base port: `$FLIGHTLINE_PORT`, else the one used last, else 8080."""
+        file = self.path / "port"
+        kept = file.read_text(encoding="ascii") if file.exists() else str(DEFAULT_PORT)
+        return int(environ.get("FLIGHTLINE_PORT") or kept)
+
+
+class Lock:
+    """Held by the supervisor for as long as it lives; `up` takes it and hands it on, so there is no moment without.
+
+    The kernel frees it when its last holder dies, however that happens.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.path / "lock"
+
+    def take(self) -> int | None:
+        """The descriptor that holds the lock (pass it on to a child to keep it), None if somebody else holds it."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def held(self) -> bool:
+        """Whether somebody holds it."""
+        descriptor = self.take()
+        if descriptor is not None:
+            os.close(descriptor)
+        return descriptor is None
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file at once with one that only its owner may read."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in a file, None if there is no such file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

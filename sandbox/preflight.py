@@ -1,0 +1,39 @@
+"""What must hold before anything starts. Every finding names the thing and the remedy."""
+
+import shutil
+import socket
+from collections.abc import Iterable
+
+from sandbox import processes
+from sandbox.endpoints import HOST
+from sandbox.home import Home
+from sandbox.service import SandboxError, Service
+
+NEEDED_DISK_BYTES = 2 << 30
+
+
+def check(home: Home, services: Iterable[Service]) -> None:
+    """Raise SandboxError when the disk is full or a port is busy."""
+    _disk(home)
+    for service in services:
+        if service.port is not None:
+            _port(service.name, service.port)
+
+
+def _disk(home: Home) -> None:
+    free = shutil.disk_usage(home.path).free
+    if free < NEEDED_DISK_BYTES:
+        raise SandboxError(
+            f"the disk of {home.path} has {free >> 20} MB free and the sandbox needs {NEEDED_DISK_BYTES >> 20} MB; "
+            "free some space, or set FLIGHTLINE_HOME to a directory on another disk"
+        )
+
+
+def _port(service: str, port: int) -> None:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise SandboxError(
+            f"port {port} ({service}) is used by {processes.listener(port)}; "
+            f"stop that, or set FLIGHTLINE_PORT to another base (now in use: {error.strerror})"
+        ) from error

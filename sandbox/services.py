@@ -1,0 +1,159 @@
+"""Every service of the sandbox, in the order in which people think of them."""
+
+import json
+import subprocess
+from functools import partial
+
+from sandbox import airflow_config, gitops, postgres, s3
+from sandbox.endpoints import ACCESS_KEY, HOST, Endpoints
+from sandbox.home import write
+from sandbox.service import REPO, SandboxError, Service, answers, python
+
+DATABASES = ("airflow", "lake", "mlflow", "tuning", "online")
+
+
+def catalogue(at: Endpoints) -> dict[str, Service]:
+    """Name to service."""
+    home = at.home.path
+    found = (
+        postgres.service(home, databases=DATABASES),
+        s3.service(home, port=at.port_of("s3"), access_key=ACCESS_KEY, secret_key=at.secrets.s3_secret_key),
+        *airflow_config.services(at),
+        _mlflow(at),
+        _sigopt(at),
+        _cluster(at),
+        _argocd(at),
+    )
+    return {service.name: service for service in found}
+
+
+def chosen(at: Endpoints, names: list[str]) -> dict[str, Service]:
+    """The services with these names and all that they need; every service when there are no names.
+
+    Raises:
+        SandboxError: a name is none of a service.
+    """
+    every = catalogue(at)
+    wanted: set[str] = set()
+    queue = list(names or every)
+    while queue:
+        name = queue.pop()
+        if name not in every:
+            raise SandboxError(f"there is no service {name!r}; there are: {', '.join(every)}")
+        if name not in wanted:
+            wanted.add(name)
+            queue += every[name].needs
+    return {name: service for name, service in every.items() if name in wanted}
+
+
+def _mlflow(at: Endpoints) -> Service:
+    url, port = at.url("mlflow"), at.port_of("mlflow")
+    options = {
+        "--host": HOST,
+        "--port": str(port),
+        "--workers": "1",
+        "--backend-store-uri": at.dsn("mlflow", driver="psycopg2"),
+        "--artifacts-destination": "s3://mlflow",
+        "--allowed-hosts": f"{HOST}:{port},localhost:{port}",
+        "--cors-allowed-origins": f"{url},http://localhost:{port}",
+    }
+    words = [word for option in options.items() for word in option]
+    return Service(
+        name="mlflow",
+        command=(str(python("airflow")), "-m", "mlflow", "server", "--serve-artifacts", *words),
+        env={
+            **at.s3_env,
+            "MLFLOW_S3_ENDPOINT_URL": at.url("s3"),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
+        needs=("postgres",),
+        outlived_by=("s3",),
+        url=url,
+        port=port,
+        ready=partial(answers, f"{url}/health"),
+    )
+
+
+def _sigopt(at: Endpoints) -> Service:
+    url, port, token = at.url("sigopt"), at.port_of("sigopt"), at.home.token("sigopt")
+    words = ("--host", HOST, "--port", str(port), "--dsn", at.dsn("tuning"), "--token-file", str(token))
+    return Service(
+        name="sigopt",
+        command=(str(python("tuning")), "-m", "include.tuning.service", *words),
+        env={"PYTHONPATH": str(REPO)},
+        needs=("postgres",),
+        url=url,
+        port=port,
+        prepare=partial(write, token, at.secrets.sigopt_token),
+        ready=partial(answers, f"{url}/healthz"),
+    )
+
+
+def _cluster(at: Endpoints) -> Service:
+    url, port, token = at.url("cluster"), at.port_of("cluster"), at.home.token("cluster")
+    images = at.home.path / "images.json"
+    low, high = at.node_ports
+    options = {
+        "--port": str(port),
+        "--state": str(at.home.path / "cluster"),
+        "--images": str(images),
+        "--node-ports": f"{low}-{high}",
+        "--token-file": str(token),
+    }
+
+    def prepare() -> None:
+        write(token, at.secrets.cluster_token)
+        write(images, json.dumps({f"flightline/{name}": _image(name) for name in ("trainer", "serving")}, indent=1))
+        write(at.home.kubeconfig, json.dumps(at.kubeconfig, indent=1))
+
+    return Service(
+        name="cluster",
+        command=(str(python("sandbox")), "-m", "sandbox.cluster", *(w for option in options.items() for w in option)),
+        env={"PYTHONPATH": str(REPO)},
+        outlived_by=("postgres", "s3", "mlflow", "sigopt"),
+        url=url,
+        port=port,
+        prepare=prepare,
+        ready=partial(answers, f"{url}/readyz"),
+        bootstrap=partial(_settle, at),
+        grace_seconds=45,  # pods have 30 seconds to end
+    )
+
+
+def _image(name: str) -> dict[str, object]:
+    return {"path": str(python(name).parent), "workdir": str(REPO), "env": {"PYTHONPATH": str(REPO)}}
+
+
+def _settle(at: Endpoints) -> None:
+    command = (str(python("sandbox")), "-m", "sandbox.tenancy")
+    env = {"PYTHONPATH": str(REPO), "FLIGHTLINE_HOME": str(at.home.path), "FLIGHTLINE_PORT": str(at.port)}
+    done = subprocess.run(command, cwd=REPO, env=env, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SandboxError(f"the cluster did not take its namespaces and secrets: {done.stderr.strip()[-500:]}")
+
+
+def _argocd(at: Endpoints) -> Service:
+    url, port, token = at.url("argocd"), at.port_of("argocd"), at.home.token("argocd")
+    options = {
+        "--port": str(port),
+        "--state": str(at.home.path / "argocd"),
+        "--kubeconfig": str(at.home.kubeconfig),
+        "--token-file": str(token),
+    }
+
+    def prepare() -> None:
+        write(token, at.secrets.argocd_token)
+        gitops.create(at.home.gitops)
+
+    return Service(
+        name="argocd",
+        command=(str(python("sandbox")), "-m", "sandbox.argocd", *(w for option in options.items() for w in option)),
+        env={"PYTHONPATH": str(REPO)},
+        needs=("cluster",),
+        url=url,
+        port=port,
+        prepare=prepare,
+        ready=partial(answers, f"{url}/healthz"),
+    )
