@@ -1,6 +1,8 @@
 """MLflow's tracking server and registry."""
 
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
@@ -36,3 +38,17 @@ class MlflowHook(BaseHook):
             os.environ["MLFLOW_TRACKING_USERNAME"] = connection.login
             os.environ["MLFLOW_TRACKING_PASSWORD"] = connection.password or ""
         return MlflowClient(tracking_uri=self.url, registry_uri=self.url)
+
+    def run_url(self, run_id: str) -> str:
+        """The page of a run."""
+        experiment = self.get_conn().get_run(run_id).info.experiment_id
+        return f"{self.url}/#/experiments/{experiment}/runs/{run_id}"
+
+    def version_url(self, name: str, version: str) -> str:
+        """The page of a registered version."""
+        return f"{self.url}/#/models/{name}/versions/{version}"
+
+    def read_text(self, run_id: str, path: str) -> str:
+        """A text artifact of a run, path relative to the run's artifacts."""
+        with TemporaryDirectory() as folder:
+            return Path(self.get_conn().download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")

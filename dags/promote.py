@@ -1,0 +1,108 @@
+"""### Promote: from a version that passed its gates to the serving champion
+
+**Why** — production changes only by an approved commit, step by step, and goes back by itself when a step fails.
+
+**Starts** — when `train` announces a version that passed its gates (asset `model.…`, partition = version); by hand
+with a version.
+
+**Order** — a person approves; then for each stage of the spec: commit the manifests to the GitOps repository, let Argo
+CD sync exactly that commit, wait until it is healthy, ask the endpoint for real records and compare its answers with
+the model file's own. After the last stage the version gets the alias `champion`. Only this Dag sets it.
+
+**Inputs** — Connections `mlflow`, `gitops`, `argocd`, `cluster`, `lake`.
+
+**Outputs** — commits, a rolled-out Deployment per stage, the alias, tags `approved_by`, `approved_at` on the version.
+
+**When it fails** — if anything fails after the first commit, the use case's folder is restored by a new commit, Argo CD
+syncs it and waits until it is healthy, the alias stays where it was, and `revert.report_failure` fails with the reason.
+If the revert itself fails, its message says so in capitals: act by hand (`git revert` in the GitOps repository, then
+sync). A rejected or unanswered approval changes nothing.
+
+**Form** — `version`: the registered version (empty only for runs started by the asset); `until`: the last
+stage to go to.
+"""
+
+from datetime import timedelta
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG, Param, PartitionedAssetTimetable, TaskGroup
+from flightline.operators.argocd import ArgoCDSyncOperator
+from flightline.operators.gitops import GitOpsCommitOperator
+
+from flightline import assets
+from flightline.links.pages import EndpointLink, MlflowVersionLink, linked
+from flightline.tasks import promote
+from include.spec import load_all
+
+for spec in load_all():
+    stages = [stage.name for stage in spec.promotion.stages]
+    with DAG(
+        f"{spec.name}.promote",
+        description="Approval, staging, smoke test, production, champion",
+        doc_md=__doc__,
+        schedule=PartitionedAssetTimetable(assets=assets.model(spec)),
+        catchup=False,
+        max_active_runs=1,
+        tags=[spec.name, "promote"],
+        default_args={
+            "owner": spec.owner,
+            "retries": 1,
+            "retry_delay": timedelta(seconds=5),
+            "on_failure_callback": promote.keep_reason,
+        },
+        params={
+            "version": Param(
+                None,
+                type=["null", "string"],
+                pattern="^[0-9]+$",
+                title="Version",
+                description="A registered version that passed its gates.",
+            ),
+            "until": Param(stages[-1], enum=stages, title="Until", description="The last stage to go to."),
+        },
+    ):
+        chosen = linked(promote.choose(spec.name), MlflowVersionLink())
+        approve = ApprovalOperator(
+            task_id="approve",
+            subject=f"Promote {spec.name} {{{{ ti.xcom_pull('choose')['version'] }}}} to {{{{ params.until }}}}?",
+            body="{{ ti.xcom_pull('choose')['report'] }}",
+            response_timeout=timedelta(hours=spec.promotion.approval_hours),
+            retries=0,
+        )
+        approval = promote.record_approval(spec.name, chosen, approve.output)
+        prepare = GitOpsCommitOperator(
+            task_id="prepare",
+            files={f"{spec.slug}/{stage}/README.md": f"{spec.title}: {stage}.\n" for stage in stages},
+            message=f"Make room for {spec.name}",
+        )
+        approval >> prepare
+        previous, changes = prepare, []
+        for stage in stages:
+            with TaskGroup(stage):
+                go = promote.wanted(spec.name, stage)
+                rendered = promote.render(spec.name, stage, chosen, approval)
+                commit = GitOpsCommitOperator(task_id="commit", files=rendered["files"], message=rendered["message"])
+                sync = ArgoCDSyncOperator(
+                    task_id="sync",
+                    application=f"{spec.slug}-{stage}",
+                    application_spec=rendered["application"],
+                    revision=f"{{{{ ti.xcom_pull('{stage}.commit')['commit'] }}}}",
+                )
+                smoked = linked(promote.smoke(spec.name, stage, chosen), EndpointLink())
+                previous >> go >> rendered >> commit >> sync >> smoked
+                previous = smoked
+                changes += [commit, sync, smoked]
+        crowned = linked(promote.crown(spec.name, chosen), MlflowVersionLink())
+        smoked >> crowned
+
+        with TaskGroup("revert"):
+            applications = promote.undo(spec.name)
+            restore = GitOpsCommitOperator(
+                task_id="restore",
+                restore=(spec.slug, "{{ ti.xcom_pull('prepare')['commit'] }}"),
+                message=f"Revert {spec.name}",
+            )
+            resync = ArgoCDSyncOperator.partial(
+                task_id="resync", revision="{{ ti.xcom_pull('revert.restore')['commit'] }}"
+            ).expand(application=applications)
+            [*changes, crowned] >> applications >> restore >> resync >> promote.report_failure(spec.name, chosen)

@@ -1,0 +1,55 @@
+"""The Kubernetes cluster, as far as more is asked of it than running pods."""
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from include.errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+
+
+class ClusterHook(BaseHook):
+    """Find where the cluster's Services are reached from outside."""
+
+    conn_name_attr = "cluster_conn_id"
+    default_conn_name = "cluster"
+    hook_name = "Cluster"
+
+    def __init__(self, cluster_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.cluster_conn_id = cluster_conn_id
+
+    def get_conn(self) -> "KubernetesHook":
+        """The provider's hook of the same Connection."""
+        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+
+        return KubernetesHook(conn_id=self.cluster_conn_id)
+
+    def service_url(self, name: str, namespace: str) -> str:
+        """Base URL of a Service of type NodePort or LoadBalancer, first port.
+
+        Raises:
+            ServiceUnavailable: the Service has no address from outside (yet).
+        """
+        core = self.get_conn().core_v1_client
+        service = core.read_namespaced_service(name, namespace)
+        port = service.spec.ports[0]
+        for ingress in (service.status.load_balancer.ingress if service.status.load_balancer else None) or []:
+            return f"http://{ingress.hostname or ingress.ip}:{port.port}"
+        if port.node_port:
+            return f"http://{_address(core.list_node().items)}:{port.node_port}"
+        raise ServiceUnavailable(
+            f"Service {namespace}/{name} of type {service.spec.type} has no address from outside: make it NodePort or "
+            f"LoadBalancer (deploy/gitops/service.yaml)"
+        )
+
+
+def _address(nodes: list[Any]) -> str:
+    for kind in ("ExternalIP", "InternalIP"):
+        for node in nodes:
+            for address in node.status.addresses or []:
+                if address.type == kind:
+                    return str(address.address)
+    raise ServiceUnavailable("no node of the cluster tells its address")

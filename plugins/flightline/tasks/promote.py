@@ -1,0 +1,156 @@
+"""Tasks of `<use case>.promote`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from flightline.failing import failing_fast
+from include.errors import GateFailed, InvalidInput
+from include.spec import UseCase, load
+
+SERVING_IMAGE = "flightline/serving:0.1.0"
+
+
+@task
+@failing_fast
+def choose(
+    use_case: str, params: Mapping[str, Any], partition_key: str | None = None, ti: Any = None
+) -> dict[str, Any]:
+    """The version to promote: of the form, else of the asset's partition. Only one that passed its gates will do."""
+    from flightline.hooks.mlflow import MlflowHook
+    from include import registry
+
+    version = params["version"] or partition_key
+    if not version:
+        raise InvalidInput("give a version: this run was not started by a model that passed its gates")
+    hook = MlflowHook()
+    found, champion = registry.get(hook.get_conn(), use_case, version), registry.champion(hook.get_conn(), use_case)
+    if found.gate != "passed":
+        raise GateFailed(f"{use_case} version {version} has gate={found.gate}: only a version that passed is promoted")
+    ti.xcom_push("mlflow_version", hook.version_url(use_case, version))
+    return {
+        "version": version,
+        "uri": found.uri,
+        "digest": found.digest,
+        "manifest": found.manifest().digest,
+        "champion": champion.version if champion else None,
+        "report": hook.read_text(found.run_id, "gates/report.md"),
+    }
+
+
+@task(task_display_name="record approval")
+def record_approval(use_case: str, chosen: Mapping[str, Any], approval: Mapping[str, Any]) -> dict[str, str]:
+    """Write who approved and when to the version."""
+    from flightline.hooks.mlflow import MlflowHook
+    from include import registry
+
+    who = {"approved_by": approval["responded_by_user"]["name"], "approved_at": str(approval["responded_at"])}
+    registry.tag(MlflowHook().get_conn(), use_case, chosen["version"], who)
+    return who
+
+
+@task.short_circuit
+def wanted(use_case: str, stage: str, params: Mapping[str, Any]) -> bool:
+    """Whether this run goes as far as the stage."""
+    names = [stage.name for stage in load(use_case).promotion.stages]
+    return names.index(stage) <= names.index(params["until"])
+
+
+@task
+@failing_fast
+def render(use_case: str, stage: str, chosen: Mapping[str, Any], approval: Mapping[str, str]) -> dict[str, Any]:
+    """The manifests of a stage, the Argo CD Application that applies them, and the commit's message."""
+    from airflow.sdk import BaseHook
+
+    from include.promotion import manifests
+
+    spec, place = _place(use_case, stage)
+    gitops, cluster = BaseHook.get_connection("gitops"), BaseHook.get_connection("cluster")
+    return {
+        "files": manifests.render(
+            spec,
+            place,
+            model_uri=chosen["uri"],
+            digest=chosen["digest"],
+            version=chosen["version"],
+            image=cluster.extra_dejson.get("serving_image", SERVING_IMAGE),
+            manifest_digest=chosen["manifest"],
+        ),
+        "application": manifests.application(spec, place, gitops.extra_dejson.get("argocd_repo_url", gitops.host)),
+        "message": f"Deploy {use_case} version {chosen['version']} to {stage}\n\n"
+        f"Model-Digest: sha256:{chosen['digest']}\nRun-Manifest: sha256:{chosen['manifest']}\n"
+        f"Approved-By: {approval['approved_by']} at {approval['approved_at']}\n",
+    }
+
+
+@task
+@failing_fast
+def smoke(use_case: str, stage: str, chosen: Mapping[str, Any], ti: Any = None) -> dict[str, Any]:
+    """Ask the deployed endpoint for real requests and compare with what the model file answers offline."""
+    from dataclasses import asdict
+
+    from flightline.hooks.cluster import ClusterHook
+    from flightline.hooks.lake import LakeHook
+    from include.promotion import manifests
+    from include.promotion.sample import sample
+    from include.promotion.smoke import smoke as ask
+
+    spec, place = _place(use_case, stage)
+    url = ClusterHook().service_url(spec.slug, manifests.namespace(place))
+    ti.xcom_push("endpoint", url)
+    records, expected = sample(LakeHook().lake, spec, uri=chosen["uri"], digest=chosen["digest"])
+    return asdict(ask(url, spec, digest=chosen["digest"], records=records, expected=expected))
+
+
+@task
+@failing_fast
+def crown(use_case: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the version the champion. Nothing else sets this alias."""
+    from flightline.hooks.mlflow import MlflowHook
+    from include import registry
+
+    before = registry.set_champion(MlflowHook().get_conn(), use_case, chosen["version"])
+    return {"champion": chosen["version"], "previous": before.version if before else None}
+
+
+@task(trigger_rule="one_failed")
+def undo(use_case: str, ti: Any = None) -> list[str]:
+    """After a failure: the Applications whose folder this run has changed, the latest stage first."""
+    from include.promotion import manifests
+
+    spec = load(use_case)
+    commits = {stage: ti.xcom_pull(task_ids=f"{stage.name}.commit") for stage in spec.promotion.stages}
+    touched = [stage for stage, commit in commits.items() if commit]
+    if not touched:
+        raise AirflowSkipException("nothing was committed, so there is nothing to take back")
+    return [manifests.application(spec, stage, "")["metadata"]["name"] for stage in reversed(touched)]
+
+
+@task(trigger_rule="all_done")
+def report_failure(use_case: str, chosen: Mapping[str, Any], ti: Any = None) -> None:
+    """Fail with the reason and with what was done about it; skipped when nothing had to be taken back."""
+    spec = load(use_case)
+    restored = ti.xcom_pull(task_ids="revert.restore")
+    if not restored:
+        raise AirflowSkipException("no promotion failed after its commit")
+    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+    failed = sorted(name for name, state in states.items() if state == "failed" and name != ti.task_id)
+    reasons = [f"{name}: {ti.xcom_pull(task_ids=name, key='reason') or 'see its log'}" for name in failed]
+    if any(name.startswith("revert.") for name in failed):
+        raise AirflowException(f"PROMOTION FAILED AND WAS NOT TAKEN BACK, act by hand. {'; '.join(reasons)}")
+    raise AirflowFailException(
+        f"{spec.name} version {chosen['version']} was not promoted, and its commits are reverted by "
+        f"{restored['commit'][:12]}; the champion is still {chosen['champion'] or 'none'}. {'; '.join(reasons)}"
+    )
+
+
+def keep_reason(context: Any) -> None:
+    """`on_failure_callback`: keep why a task failed where `report_failure` finds it."""
+    context["ti"].xcom_push("reason", str(context.get("exception"))[:1000])
+
+
+def _place(use_case: str, stage: str) -> tuple[UseCase, Any]:
+    spec = load(use_case)
+    return spec, next(place for place in spec.promotion.stages if place.name == stage)
