@@ -7,12 +7,25 @@ from typing import Any
 from airflow.models import Connection
 from airflow.settings import Session
 from airflow.utils.db import upgradedb
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select
 
 from sandbox.endpoints import Endpoints
 from sandbox.home import read_json, write
 
 _FIELDS = ("conn_type", "host", "schema", "login", "password", "port", "extra")
+
+
+def migrate() -> None:
+    """Create or upgrade the database; if there is nothing to do, find that out faster than Airflow would."""
+    config = Config()
+    config.set_main_option("script_location", "airflow:migrations")
+    with Session() as session:
+        known = MigrationContext.configure(session.connection()).get_current_heads()
+    if set(known) != set(ScriptDirectory.from_config(config).get_heads()):
+        upgradedb()
 
 
 def connect(at: Endpoints) -> None:
@@ -44,5 +57,5 @@ def _digest(fields: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    upgradedb()
+    migrate()
     connect(Endpoints.from_env())

@@ -1,10 +1,11 @@
-"""S3 by `ministack`, on 127.0.0.1, every object on disk before its request is answered."""
+"""S3 by `ministack`, on 127.0.0.1, for one key pair; every object is on disk before its request is answered."""
 
 import urllib.request
 from functools import partial
 from pathlib import Path
 
-from sandbox.service import Service, answers, python
+from sandbox.service import REPO, Service, answers, python
+from sandbox.signing import Request, Signer
 
 BUCKETS = ("landing", "lake", "models", "mlflow")
 REGION = "us-east-1"
@@ -12,11 +13,13 @@ REGION = "us-east-1"
 
 def service(home: Path, *, port: int, access_key: str, secret_key: str, buckets: tuple[str, ...] = BUCKETS) -> Service:
     """The S3 server with its objects in `home/s3`."""
-    url = f"http://127.0.0.1:{port}"
+    host = f"127.0.0.1:{port}"
+    signer = Signer(access_key=access_key, secret_key=secret_key, region=REGION)
     return Service(
         name="s3",
-        command=(str(python("sandbox").parent / "ministack"),),
+        command=(str(python("sandbox")), "-m", "sandbox.s3_server"),
         env={
+            "PYTHONPATH": str(REPO),
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
             "SERVICES": "s3",
@@ -24,21 +27,21 @@ def service(home: Path, *, port: int, access_key: str, secret_key: str, buckets:
             "IOT_MTLS_ENABLED": "0",
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(home / "s3"),
-            "TMPDIR": str(home / "s3.tmp"),
             "LOG_LEVEL": "WARNING",
             "AWS_ACCESS_KEY_ID": access_key,
             "AWS_SECRET_ACCESS_KEY": secret_key,
         },
-        url=url,
+        url=f"http://{host}",
         port=port,
-        ready=partial(answers, f"{url}/_ministack/ready"),
-        prepare=partial((home / "s3.tmp").mkdir, parents=True, exist_ok=True),
-        bootstrap=partial(create, url, buckets),
+        ready=partial(answers, f"http://{host}/_ministack/ready"),
+        bootstrap=partial(create, host, signer, buckets),
     )
 
 
-def create(url: str, buckets: tuple[str, ...]) -> None:
+def create(host: str, signer: Signer, buckets: tuple[str, ...]) -> None:
     """Create the buckets; one that exists stays as it is."""
     for bucket in buckets:
-        request = urllib.request.Request(f"{url}/{bucket}", method="PUT")  # noqa: S310 (our own http URL)
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+        request = Request(method="PUT", path=f"/{bucket}", query="", headers={"host": host})
+        headers = {**request.headers, **signer.headers(request)}
+        call = urllib.request.Request(f"http://{host}/{bucket}", headers=headers, method="PUT")
+        urllib.request.urlopen(call, timeout=10).close()  # noqa: S310 (our own http URL)
