@@ -1,0 +1,5 @@
+"""Serve one pinned model over REST: the Open Inference Protocol v2 and plain JSON records.
+
+A process serves one model file of one use case. `service` knows the endpoints, `asgi` HTTP, `server` the life of the
+process, `predictor` the way from records to probabilities: the features' code is the use case's own, as in training.
+"""

@@ -1,0 +1,60 @@
+"""Whether the process can answer, found out by answering."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from include.errors import FlightlineError
+from include.serving.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Readiness:
+    """Ready is who has just answered a record, history included, and is not leaving.
+
+    Args:
+        check: answers the example record, or raises.
+        every: seconds between checks.
+        patience: seconds that a check may take.
+    """
+
+    def __init__(
+        self, check: Callable[[], Awaitable[object]], *, metrics: Metrics, every: float = 2, patience: float = 5
+    ) -> None:
+        self._check, self._every, self._patience = check, every, patience
+        self._metrics = metrics
+        self._fault: str | None = "starting"
+        self.draining = False
+
+    @property
+    def fault(self) -> str | None:
+        """Why the process cannot answer; None when it can."""
+        return "draining" if self.draining else self._fault
+
+    async def watch(self) -> None:
+        """Check for ever."""
+        while True:
+            try:
+                await asyncio.wait_for(self._check(), self._patience)
+            except TimeoutError:
+                self._set(f"the example record took more than {self._patience} s")
+            except FlightlineError as error:
+                self._set(str(error))
+            except Exception:
+                self._set("the example record cannot be answered; the log says why")
+                log.exception("the example record cannot be answered")
+            else:
+                self._set(None)
+            await asyncio.sleep(self._every)
+
+    def drain(self) -> None:
+        """From now on not ready."""
+        self.draining = True
+        self._metrics.ready.set(0)
+
+    def _set(self, fault: str | None) -> None:
+        if fault != self._fault:
+            log.log(logging.WARNING if fault else logging.INFO, "not ready: %s" if fault else "ready%s", fault or "")
+        self._fault = fault
+        self._metrics.ready.set(self.fault is None)
