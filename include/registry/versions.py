@@ -46,20 +46,24 @@ class ModelVersion:
         return RunManifest.from_tags(self.tags)
 
 
-def register(client: "MlflowClient", name: str, *, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
+def register(client: "MlflowClient", name: str, *, run_id: str, tags: Mapping[str, str] | None = None) -> ModelVersion:
     """Register what a run made; the version that the run has for the same bytes is returned, not doubled.
+
+    The version gets the run's own tags (not those that MLflow or the platform keep about the run) and `tags`.
 
     Args:
         client: of the registry.
         name: the registered model; it is made if there is none.
-        run_id: the MLflow run.
-        tags: of the version; `model_digest` and `model_uri` must be among them.
+        run_id: the MLflow run; its tags name the model file.
+        tags: more tags of the version.
 
     Raises:
-        InvalidInput: these two tags are missing.
+        InvalidInput: the run has no model file (yet).
     """
     from mlflow.exceptions import MlflowException
 
+    kept = client.get_run(run_id).data.tags.items()
+    tags = {**{key: value for key, value in kept if not key.startswith(("mlflow.", "flightline."))}, **(tags or {})}
     if not tags.get(DIGEST) or not tags.get(URI):
         raise InvalidInput(f"run {run_id} has no {DIGEST} and {URI}: the fit did not finish")
     try:
@@ -70,7 +74,7 @@ def register(client: "MlflowClient", name: str, *, run_id: str, tags: Mapping[st
     for found in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
         if found.tags.get(DIGEST) == tags[DIGEST]:
             return _version(found)
-    return _version(client.create_model_version(name, tags[URI], run_id, tags=dict(tags), await_creation_for=None))
+    return _version(client.create_model_version(name, tags[URI], run_id, tags=tags))
 
 
 def get(client: "MlflowClient", name: str, version: str) -> ModelVersion:

@@ -30,7 +30,8 @@ def client(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run_id(client):
-    return client.create_run(client.create_experiment("toy")).info.run_id
+    tags = {"model_digest": "aa", "model_uri": "s3://models/toy/aa/model.onnx", "flightline.key": "of the run"}
+    return client.create_run(client.create_experiment("toy"), tags=tags).info.run_id
 
 
 def tags(digest):
@@ -41,15 +42,16 @@ def test_registering_again_returns_the_same_version(client, run_id):
     first = register(client, "again", run_id=run_id, tags=tags("aa"))
     assert (first.version, first.digest, first.run_id, first.gate) == ("1", "aa", run_id, None)
     assert first.uri == "s3://models/toy/aa/model.onnx"
-    assert first.tags["other"] == "kept"
-    assert register(client, "again", run_id=run_id, tags=tags("aa")) == first
+    assert first.tags == tags("aa")
+    assert register(client, "again", run_id=run_id) == first
     assert register(client, "again", run_id=run_id, tags=tags("bb")).version == "2"
     assert get(client, "again", "1") == first
 
 
-def test_unfinished_fit_is_not_registered(client, run_id):
+def test_unfinished_fit_is_not_registered(client):
+    unfinished = client.create_run("0").info.run_id
     with pytest.raises(InvalidInput, match="did not finish"):
-        register(client, "unfinished", run_id=run_id, tags={"model_digest": "aa"})
+        register(client, "unfinished", run_id=unfinished, tags={"model_digest": "aa"})
 
 
 def test_no_champion_is_none(client, run_id):

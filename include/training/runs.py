@@ -1,0 +1,111 @@
+"""The MLflow side of training: one parent run per frozen input, one nested run per trial."""
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from include.errors import InvalidInput
+from include.training.frozen import Frozen
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+FROZEN, KEY, TUNING, WORKER = "flightline.frozen", "flightline.key", "flightline.tuning", "flightline.worker"
+
+
+def open_run(client: "MlflowClient", frozen: Frozen, tags: Mapping[str, str] | None = None) -> str:
+    """The parent run of a frozen input: the one that exists, else a new one. Returns its id.
+
+    Of several callers that create it at the same moment all return the oldest.
+    """
+    experiment_id = _experiment(client, frozen.use_case)
+    if found := _oldest(client, experiment_id, frozen.key):
+        return found
+    created = client.create_run(
+        experiment_id,
+        run_name=f"train-{frozen.window.end}-{frozen.key[:8]}",
+        tags={**(tags or {}), KEY: frozen.key, FROZEN: frozen.model_dump_json()},
+    ).info.run_id
+    found = _oldest(client, experiment_id, frozen.key) or created
+    if found != created:
+        client.delete_run(created)
+    return found
+
+
+def read_frozen(client: "MlflowClient", run_id: str) -> Frozen:
+    """What the parent run works on.
+
+    Raises:
+        InvalidInput: the run was not opened by `open_run`.
+    """
+    text = client.get_run(run_id).data.tags.get(FROZEN)
+    if text is None:
+        raise InvalidInput(f"MLflow run {run_id} has no tag {FROZEN}: it is not a training run of this platform")
+    return Frozen.model_validate_json(text)
+
+
+def log_trial(
+    client: "MlflowClient",
+    parent_id: str,
+    *,
+    name: str,
+    params: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    started: float,
+    worker: str,
+    failure: str | None = None,
+) -> None:
+    """Write one finished trial as a nested run. `started` is in seconds since the epoch."""
+    parent = client.get_run(parent_id)
+    run = client.create_run(
+        parent.info.experiment_id,
+        run_name=name,
+        start_time=int(started * 1000),
+        tags={
+            "mlflow.parentRunId": parent_id,
+            WORKER: worker,
+            **({"failure": failure} if failure else {}),
+        },
+    )
+    log(client, run.info.run_id, params=params, metrics=metrics)
+    client.set_terminated(run.info.run_id, "FAILED" if failure else "FINISHED")
+
+
+def log(
+    client: "MlflowClient",
+    run_id: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write parameters, metrics and tags in one request. Writing the same again changes nothing."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    now = int(time.time() * 1000)
+    client.log_batch(
+        run_id,
+        metrics=[Metric(key, value, now, 0) for key, value in (metrics or {}).items()],
+        params=[Param(key, str(value)) for key, value in (params or {}).items()],
+        tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+    )
+
+
+def _experiment(client: "MlflowClient", name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    if experiment := client.get_experiment_by_name(name):
+        return str(experiment.experiment_id)
+    try:
+        return str(client.create_experiment(name))
+    except MlflowException:  # another was faster
+        if experiment := client.get_experiment_by_name(name):
+            return str(experiment.experiment_id)
+        raise
+
+
+def _oldest(client: "MlflowClient", experiment_id: str, key: str) -> str | None:
+    runs = client.search_runs(
+        [experiment_id], f"tags.`{KEY}` = '{key}'", order_by=["attributes.start_time ASC", "attributes.run_id ASC"]
+    )
+    return str(runs[0].info.run_id) if runs else None
