@@ -54,7 +54,7 @@ def up(names: list[str], *, say: Callable[[str], None]) -> None:
         python(environment)
     lock = Lock(home).take()
     if lock is None:
-        _join(home, say=say)
+        _join(home, names, say=say)
         return
     try:
         leftovers = _sweep(home)
@@ -144,7 +144,7 @@ def _supervisor(home: Home) -> int | None:
     return int(one["pid"]) if one and processes.alive(one["pid"], one["started"]) else None
 
 
-def _join(home: Home, *, say: Callable[[str], None]) -> None:
+def _join(home: Home, names: list[str], *, say: Callable[[str], None]) -> None:
     """`up` on a sandbox that is up: start again what has failed for good, and wait like the first `up`."""
     recorded, asked = home.port({}), home.port()
     if recorded != asked:
@@ -153,6 +153,9 @@ def _join(home: Home, *, say: Callable[[str], None]) -> None:
     if supervisor := _supervisor(home):
         os.kill(supervisor, signal.SIGHUP)
     _follow(home, alive=Lock(home).held, say=say, settled=True)
+    missing = set(chosen(Endpoints.from_env(), names)) - {report.name for report in status()}
+    if missing:
+        raise SandboxError(f"it was told to run without {', '.join(sorted(missing))}; take it down first")
 
 
 def _follow(

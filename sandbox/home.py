@@ -23,6 +23,7 @@ class Secrets:
     sigopt_token: str = field(repr=False)
     cluster_token: str = field(repr=False)
     argocd_token: str = field(repr=False)
+    argocd_password: str = field(repr=False)
     airflow_password: str = field(repr=False)
     airflow_fernet_key: str = field(repr=False)
     airflow_jwt_secret: str = field(repr=False)
@@ -36,6 +37,7 @@ class Secrets:
             sigopt_token=secrets.token_hex(24),
             cluster_token=secrets.token_hex(24),
             argocd_token=secrets.token_hex(24),
+            argocd_password=secrets.token_urlsafe(12),
             airflow_password=secrets.token_urlsafe(12),
             airflow_fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             airflow_jwt_secret=secrets.token_urlsafe(48),

@@ -136,15 +136,18 @@ def _settle(at: Endpoints) -> None:
 
 def _argocd(at: Endpoints) -> Service:
     url, port, token = at.url("argocd"), at.port_of("argocd"), at.home.token("argocd")
+    password = at.home.token("argocd-password")
     options = {
         "--port": str(port),
         "--state": str(at.home.path / "argocd"),
         "--kubeconfig": str(at.home.kubeconfig),
         "--token-file": str(token),
+        "--admin-password-file": str(password),
     }
 
     def prepare() -> None:
         write(token, at.secrets.argocd_token)
+        write(password, at.secrets.argocd_password)
         gitops.create(at.home.gitops)
 
     return Service(
@@ -155,5 +158,5 @@ def _argocd(at: Endpoints) -> Service:
         url=url,
         port=port,
         prepare=prepare,
-        ready=partial(answers, f"{url}/healthz"),
+        ready=partial(answers, f"{url}/api/version"),
     )

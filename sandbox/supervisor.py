@@ -95,6 +95,7 @@ class Supervisor:
                 keeper.join()
                 del left[keeper.service.name]
         processes.end(processes.descendants(os.getpid()), grace_seconds=5)
+        processes.reap_orphans(())
 
 
 class Keeper(threading.Thread):
