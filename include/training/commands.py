@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from include import tuning
 from include.artifact import Scorer, open_model, store
 from include.errors import InvalidInput, MissingInput
 from include.evidence import code
@@ -33,6 +32,8 @@ from include.training.curves import curves, page
 from include.training.fitting import Fitted, evaluate, fit_final, score
 from include.training.frozen import Frozen, freeze
 from include.training.settings import Settings
+from include.tuning.experiment import best, create_or_rejoin
+from include.tuning.loop import Progress, Trial, run_worker
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -134,7 +135,7 @@ def prepare(
     frozen = freeze(lake, spec, image=image, start=start, end=end, trials=trials, seed=seed, clears=clears)
     run_id = runs.open_run(client, frozen)
     plan = {"trials": frozen.trials, "seed": frozen.seed, "parallelism": parallelism or spec.training.parallelism}
-    experiment_id = tuning.create_or_rejoin(
+    experiment_id = create_or_rejoin(
         connection,
         name=f"{use_case} {frozen.window.end} {frozen.key[:8]}",
         spec=spec.training.model_copy(update=plan),
@@ -160,13 +161,13 @@ def trial(training: Training, worker: str | None = None) -> int:
     data, part = training.data, training.part  # before the first suggestion: a failure here costs no trial
     measured: dict[str, float] = {}
 
-    def evaluated(assignments: dict[str, Any], _progress: tuning.Progress) -> float:
+    def evaluated(assignments: dict[str, Any], _progress: Progress) -> float:
         measured.clear()
         params = {**frozen.fixed, **assignments}
         measured.update(evaluate(part, data, params=params, machine=training.settings.machine, seed=frozen.seed))
         return measured[metric]
 
-    def told(trial: tuning.Trial) -> None:
+    def told(trial: Trial) -> None:
         name = f"{trial.progress.trial}/{trial.progress.budget}"
         runs.log_trial(
             training.client,
@@ -179,13 +180,13 @@ def trial(training: Training, worker: str | None = None) -> int:
             failure=trial.failure,
         )
         try:
-            best = f"{tuning.best(training.connection, experiment_id)[1]:.4f}"
+            ahead = f"{best(training.connection, experiment_id)[1]:.4f}"
         except MissingInput:
-            best = "-"
+            ahead = "-"
         value = trial.failure or f"{metric} {trial.values[metric]:.4f}"
-        log.info("trial %s %s best %s %.1f s", name, value, best, trial.seconds)
+        log.info("trial %s %s best %s %.1f s", name, value, ahead, trial.seconds)
 
-    return tuning.run_worker(training.connection, experiment_id, worker=worker, evaluate=evaluated, on_trial=told)
+    return run_worker(training.connection, experiment_id, worker=worker, evaluate=evaluated, on_trial=told)
 
 
 def fit(training: Training) -> Fitted:
@@ -197,14 +198,14 @@ def fit(training: Training) -> Fitted:
         InvalidInput: the checkout is dirty and may not be.
     """
     frozen, client, run_id = training.frozen, training.client, training.run_id
-    best, _ = tuning.best(training.connection, training.tag(runs.TUNING, "prepare the run first"))
+    assignments, _ = best(training.connection, training.tag(runs.TUNING, "prepare the run first"))
     state = code.running(allow_dirty=training.settings.allow_dirty)
     parent = champion(client, frozen.use_case)
     fitted = fit_final(
         training.part,
         training.data,
         frozen,
-        params={**frozen.fixed, **best},
+        params={**frozen.fixed, **assignments},
         machine=training.settings.machine,
         run_id=run_id,
     )
