@@ -1,0 +1,75 @@
+"""The errors of `flightline`, in one tree. Those marked * are never retried (they are AirflowFailExceptions too).
+
+FlightlineAirflowError
+├── ArgoCDError                     message starts with the application
+│   ├── ArgoCDUnavailable           no answer, 429 or 5xx after all retries
+│   ├── ArgoCDRefused *             the request can never be granted: 400, 401, 403, 404, 415
+│   ├── ArgoCDSyncWindowClosed      a sync window forbids it now
+│   ├── ArgoCDOperationInProgress   one operation at a time, and another one runs
+│   ├── ArgoCDSyncFailed            the operation ended otherwise than Succeeded
+│   ├── ArgoCDSuperseded            another operation took the place of ours, to another revision
+│   ├── ArgoCDUnhealthy             synced, but Degraded
+│   └── ArgoCDTimeout               not synced or not healthy in time
+└── GitOpsError
+    ├── GitOpsUnavailable           the repository cannot be read or written now
+    ├── GitOpsConflict              others pushed first, again and again
+    └── GitOpsInvalid *             a path leaves the repository, or a commit to restore does not exist
+"""
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+
+class FlightlineAirflowError(AirflowException):
+    """Base of every error that this package raises on purpose."""
+
+
+class ArgoCDError(FlightlineAirflowError):
+    """Argo CD did not do what was asked."""
+
+
+class ArgoCDUnavailable(ArgoCDError):
+    """No answer, 429 or 5xx after all retries."""
+
+
+class ArgoCDRefused(ArgoCDError, AirflowFailException):
+    """The request can never be granted."""
+
+
+class ArgoCDSyncWindowClosed(ArgoCDError):
+    """A sync window forbids the sync now."""
+
+
+class ArgoCDOperationInProgress(ArgoCDError):
+    """Another operation of the application runs."""
+
+
+class ArgoCDSyncFailed(ArgoCDError):
+    """The operation ended otherwise than Succeeded."""
+
+
+class ArgoCDSuperseded(ArgoCDError):
+    """Another operation took the place of ours, to another revision."""
+
+
+class ArgoCDUnhealthy(ArgoCDError):
+    """The revision is synced, but Degraded."""
+
+
+class ArgoCDTimeout(ArgoCDError):
+    """The revision was not synced or not healthy in time."""
+
+
+class GitOpsError(FlightlineAirflowError):
+    """The GitOps repository did not take a commit."""
+
+
+class GitOpsUnavailable(GitOpsError):
+    """The repository cannot be read or written now."""
+
+
+class GitOpsConflict(GitOpsError):
+    """Others pushed first, again and again."""
+
+
+class GitOpsInvalid(GitOpsError, AirflowFailException):
+    """A path leaves the repository, or a commit to restore does not exist."""

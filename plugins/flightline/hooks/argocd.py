@@ -1,0 +1,163 @@
+"""Argo CD's REST API (v3.5): requests, retries, errors."""
+
+import json
+import random
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+from airflow.sdk import BaseHook
+
+from flightline.exceptions import (
+    ArgoCDOperationInProgress,
+    ArgoCDRefused,
+    ArgoCDSyncWindowClosed,
+    ArgoCDUnavailable,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+Application = dict[str, Any]
+
+RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each further try, plus up to a quarter of jitter
+LONGEST_RETRY_AFTER_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
+REFRESH_TIMEOUT_SECONDS = 90.0  # a refresh blocks until the controller has compared
+
+
+class ArgoCDHook(BaseHook):
+    """Turn a Connection of type `http` (host, port, schema; password = token) into calls of Argo CD.
+
+    Extra: `verify` (false, or the path of a CA bundle). `project` is sent with every call: without it Argo CD answers
+    403 for an application that does not exist. Every method may raise ArgoCDUnavailable (a retry may help) and
+    ArgoCDRefused (it cannot).
+    """
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "argocd"
+    conn_type = "http"
+    hook_name = "Argo CD"
+
+    def __init__(
+        self, conn_id: str = default_conn_name, *, project: str = "default", connection: "Connection | None" = None
+    ) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self.project = project
+        self._connection = connection
+
+    @classmethod
+    async def aopen(cls, conn_id: str, *, project: str) -> Self:
+        """A hook whose Connection was read without blocking the event loop."""
+        return cls(conn_id, project=project, connection=await cls.aget_connection(conn_id))
+
+    @cached_property
+    def url(self) -> str:
+        """Base URL of the server and its UI, without a trailing slash."""
+        connection = self._connection = self._connection or self.get_connection(self.conn_id)
+        schema, _, host = (connection.host or "").rpartition("://")
+        port = f":{connection.port}" if connection.port else ""
+        return f"{schema or connection.schema or 'https'}://{host.rstrip('/')}{port}"
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        base_url = self.url
+        token = self._connection.password if self._connection else None
+        verify = (self._connection.extra_dejson if self._connection else {}).get("verify", True)
+        # Argo CD answers 415 unless the header is exactly this, on DELETE too.
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        return httpx.Client(base_url=base_url, headers=headers, verify=verify, timeout=TIMEOUT_SECONDS)
+
+    def page(self, application: str, *, namespace: str = "argocd") -> str:
+        """Where a person looks at the application."""
+        return f"{self.url}/applications/{namespace}/{application}"
+
+    def application(self, name: str, *, refresh: bool = False) -> Application:
+        """The application as it is; with `refresh` after Argo CD compared it with Git and cluster anew (one try)."""
+        path = f"/api/v1/applications/{name}"
+        if not refresh:
+            return self._call("GET", path, name)
+        params = {"refresh": "normal"}
+        return self._call("GET", path, name, params=params, timeout=REFRESH_TIMEOUT_SECONDS, pauses=())
+
+    def ensure(self, application: Application) -> Application:
+        """Make the application exist with this spec, labels and annotations, whether it existed before or not."""
+        name = application["metadata"]["name"]
+        return self._call("POST", "/api/v1/applications", name, params={"upsert": "true"}, body=application)
+
+    def sync(self, name: str, *, revision: str, prune: bool, infos: dict[str, str]) -> Application:
+        """Start a sync; `infos` come back in `status.operationState.operation.info`.
+
+        Raises:
+            ArgoCDOperationInProgress: another operation runs. It may be this one, if an answer was lost.
+            ArgoCDSyncWindowClosed: not now.
+        """
+        body = {
+            "revision": revision,
+            "prune": prune,
+            "infos": [{"name": key, "value": value} for key, value in infos.items()],
+            "project": self.project,
+        }
+        return self._call("POST", f"/api/v1/applications/{name}/sync", name, body=body)
+
+    def terminate(self, name: str) -> None:
+        """Ask the running operation to end. ArgoCDRefused if none is running."""
+        self._call("DELETE", f"/api/v1/applications/{name}/operation", name)
+
+    def resources(self, name: str) -> list[dict[str, Any]]:
+        """The nodes of the resource tree: what was deployed and all that grew from it, with health and message."""
+        return list(self._call("GET", f"/api/v1/applications/{name}/resource-tree", name).get("nodes") or [])
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        name: str,
+        *,
+        params: dict[str, str] | None = None,
+        body: Any = None,
+        timeout: float = TIMEOUT_SECONDS,
+        pauses: tuple[float, ...] = RETRY_SECONDS,
+    ) -> dict[str, Any]:
+        """One answered request. Everything here may be repeated: a second sync is refused while the first one runs."""
+        content = None if body is None else json.dumps(body)
+        query = {"project": self.project, **(params or {})}
+        for pause in (*pauses, None):
+            try:
+                response = self._client.request(method, path, params=query, content=content, timeout=timeout)
+            except httpx.TransportError as error:
+                fault, wait = f"{type(error).__name__}: {error}", pause
+            else:
+                if response.status_code != 429 and response.status_code < 500:
+                    return _read(response, name)
+                fault, wait = f"{response.status_code} {_message(response)}", _retry_after(response, pause)
+            if pause is None:
+                break
+            self.log.warning("%s: %s %s: %s; next try in %.1f s", name, method, path, fault, wait)
+            time.sleep((wait or pause) * random.uniform(1, 1.25))  # noqa: S311 (jitter)
+        raise ArgoCDUnavailable(f"{name}: {self.url} did not answer {method} {path}: {fault}")
+
+
+def _read(response: httpx.Response, name: str) -> dict[str, Any]:
+    if response.is_success:
+        return dict(response.json())
+    message = _message(response)
+    if "another operation is already in progress" in message:
+        raise ArgoCDOperationInProgress(f"{name}: {message}")
+    if "sync window" in message:
+        raise ArgoCDSyncWindowClosed(f"{name}: {message}")
+    raise ArgoCDRefused(f"{name}: Argo CD answered {response.status_code}: {message}")
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:500].strip() or response.reason_phrase
+
+
+def _retry_after(response: httpx.Response, pause: float | None) -> float | None:
+    asked = response.headers.get("Retry-After", "")
+    return min(float(asked), LONGEST_RETRY_AFTER_SECONDS) if asked.isdigit() else pause

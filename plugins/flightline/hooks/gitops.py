@@ -1,0 +1,217 @@
+"""The GitOps repository: commits that are made once, whoever else pushes at the same time."""
+
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from airflow.providers.git.hooks.git import GitHook
+
+from flightline.exceptions import GitOpsConflict, GitOpsInvalid, GitOpsUnavailable
+
+if TYPE_CHECKING:
+    from git import Repo
+
+Change = dict[str, str | None]
+
+PUSH_ATTEMPTS = 10
+RETRY_SECONDS = 0.2  # times the number of pushes that lost
+GIT_SECONDS = 120
+HISTORY = 50  # commits fetched: enough to find the one that an earlier try pushed
+TRAILER = "Flightline-Key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restore:
+    """A file or folder as it was at an earlier commit (None: as if it had never been)."""
+
+    path: str
+    commit: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """What a call of `commit` left on the branch.
+
+    `previous` is the commit before ours, None for the first commit of a branch. Nothing to change: `changed` is empty
+    and both are the head, unless the head's content is of an earlier try of ours.
+    """
+
+    commit: str
+    previous: str | None
+    changed: tuple[str, ...]
+
+
+class GitOpsHook(GitHook):
+    """Commits to the repository of a Connection of type `git` (URL and credentials as in `GitHook`).
+
+    Extra besides GitHook's: `author_name`, `author_email`. Credentials reach git by its environment, never by the URL,
+    and no message shows what stands before an `@` in a URL.
+    """
+
+    def __init__(self, conn_id: str = "gitops") -> None:
+        super().__init__(git_conn_id=conn_id)
+        extra = self.get_connection(conn_id).extra_dejson
+        self.author = extra.get("author_name") or "Flightline"
+        self.email = extra.get("author_email") or "flightline@localhost"
+
+    def commit(self, change: Change | Restore, *, message: str, key: str, branch: str = "main") -> Commit:
+        """Bring the branch's files to a state, in at most one commit.
+
+        Args:
+            change: path in the repository -> content (None deletes), or a path to restore.
+            message: of the commit.
+            key: names the caller in all its tries; it becomes a trailer of the message.
+            branch: made if it does not exist.
+
+        Raises:
+            GitOpsConflict: others pushed first, PUSH_ATTEMPTS times.
+            GitOpsUnavailable: git failed otherwise.
+            GitOpsInvalid: a path leaves the repository, or the commit to restore is not there.
+        """
+        from git.exc import GitCommandError
+
+        try:
+            with self._clone() as repo:
+                for attempt in range(1, PUSH_ATTEMPTS + 1):
+                    head = self._check_out(repo, branch)
+                    paths = self._apply(repo, change)
+                    repo.git.add("--all", "--force", ".")
+                    changed = tuple(
+                        repo.git.diff("--cached", "--name-only", "-z", *([head] if head else [])).split("\0")[:-1]
+                    )
+                    if not changed:
+                        return self._unchanged(repo, head, paths, key)
+                    repo.git.commit("--quiet", "--no-verify", "-m", message, "--trailer", f"{TRAILER}: {key}")
+                    try:
+                        repo.git.push(
+                            "--quiet",
+                            "--no-verify",
+                            "origin",
+                            f"HEAD:refs/heads/{branch}",
+                            kill_after_timeout=GIT_SECONDS,
+                        )
+                    except GitCommandError as error:
+                        if not _lost_the_race(str(error)):
+                            raise
+                        self.log.info("others pushed to %s first (attempt %d of %d)", branch, attempt, PUSH_ATTEMPTS)
+                        time.sleep(RETRY_SECONDS * attempt)
+                    else:
+                        return Commit(commit=repo.head.commit.hexsha, previous=head, changed=changed)
+        except GitCommandError as error:
+            raise GitOpsUnavailable(
+                f"{_public(str(self.repo_url))}: {_public(str(error.stderr or error).strip())}"
+            ) from None
+        raise GitOpsConflict(f"{_public(str(self.repo_url))}: others pushed to {branch} first, {PUSH_ATTEMPTS} times")
+
+    @contextmanager
+    def _clone(self) -> Iterator["Repo"]:
+        """An empty clone that knows where to fetch from and who commits."""
+        from git import Repo
+
+        with self.configure_hook_env(), tempfile.TemporaryDirectory(prefix="gitops-") as folder:
+            repo = Repo.init(folder)
+            ours = {
+                "GIT_TERMINAL_PROMPT": "0",
+                "GIT_LITERAL_PATHSPECS": "1",
+                "GIT_AUTHOR_NAME": self.author,
+                "GIT_AUTHOR_EMAIL": self.email,
+                "GIT_COMMITTER_NAME": self.author,
+                "GIT_COMMITTER_EMAIL": self.email,
+                "LC_ALL": "C.UTF-8",  # messages of git are read below
+            }
+            repo.git.update_environment(**{**self.env, **ours})
+            repo.create_remote("origin", str(self.repo_url))
+            try:
+                yield repo
+            finally:
+                repo.close()
+
+    def _check_out(self, repo: "Repo", branch: str) -> str | None:
+        """The working tree at the branch's newest commit; returns that commit, or None if there is no such branch."""
+        from git.exc import GitCommandError
+
+        try:
+            repo.git.fetch(
+                "--quiet", "--depth", HISTORY, "origin", f"refs/heads/{branch}", kill_after_timeout=GIT_SECONDS
+            )
+        except GitCommandError as error:
+            if "couldn't find remote ref" not in str(error):
+                raise
+            repo.git.checkout("--quiet", "--orphan", "unborn")
+            return None
+        repo.git.checkout("--quiet", "--force", "--detach", "FETCH_HEAD")
+        return str(repo.head.commit.hexsha)
+
+    def _apply(self, repo: "Repo", change: Change | Restore) -> list[str]:
+        """Change the working tree; returns the paths that this was about."""
+        root = Path(str(repo.working_tree_dir)).resolve()
+        if isinstance(change, Restore):
+            _inside(root, change.path)
+            repo.git.rm("-r", "--quiet", "--force", "--ignore-unmatch", "--", change.path)
+            if change.commit and self._has(repo, change.commit, change.path):
+                repo.git.checkout("--quiet", change.commit, "--", change.path)
+            return [change.path]
+        for path, content in change.items():
+            target = _inside(root, path)
+            if content is None:
+                target.unlink(missing_ok=True)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(content, encoding="utf-8")
+        return list(change)
+
+    def _has(self, repo: "Repo", commit: str, path: str) -> bool:
+        """Whether the commit holds the path; the commit is fetched if need be."""
+        from git.exc import GitCommandError
+
+        try:
+            try:
+                repo.git.cat_file("-e", f"{commit}^{{commit}}")
+            except GitCommandError:
+                repo.git.fetch("--quiet", "--depth", 1, "origin", commit, kill_after_timeout=GIT_SECONDS)
+        except GitCommandError as error:
+            raise GitOpsInvalid(
+                f"commit {commit} is not in {_public(str(self.repo_url))}: {_public(str(error.stderr))}"
+            ) from None
+        return bool(repo.git.ls_tree("--name-only", commit, "--", path))
+
+    def _unchanged(self, repo: "Repo", head: str | None, paths: list[str], key: str) -> Commit:
+        """The files are as wanted: by an earlier try of ours, or by others."""
+        if head is None:
+            raise GitOpsInvalid("nothing to commit to an empty branch")
+        found = repo.git.log("-1", "--format=%H %P%x00%B", "--", *paths)
+        commits, _, text = found.partition("\0")
+        if f"{TRAILER}: {key}" in text.splitlines():
+            commit, previous = (*commits.split(), None)[:2]
+            changed = tuple(
+                repo.git.diff_tree("-r", "--root", "--no-commit-id", "--name-only", "-z", commit).split("\0")[:-1]
+            )
+            self.log.info("commit %s was pushed by an earlier try", commit)
+            return Commit(commit=commit, previous=previous, changed=changed)
+        self.log.info("nothing to change: the files are so at %s", head)
+        return Commit(commit=head, previous=head, changed=())
+
+
+def _inside(root: Path, path: str) -> Path:
+    """The path under the root. Raises GitOpsInvalid if it leaves it (also through a link) or is Git's own."""
+    parts = PurePosixPath(path).parts
+    target = (root / path).resolve()
+    if not parts or ".git" in parts or target == root or not target.is_relative_to(root):
+        raise GitOpsInvalid(f"{path!r} is not a path inside the repository")
+    return target
+
+
+def _lost_the_race(message: str) -> bool:
+    return any(
+        sign in message for sign in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update ref")
+    )
+
+
+def _public(text: str) -> str:
+    """Text without the credentials of URLs."""
+    return re.sub(r"://[^/@\s]+@", "://***@", text)

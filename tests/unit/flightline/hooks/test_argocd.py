@@ -1,0 +1,123 @@
+import json
+
+import pytest
+
+from flightline.exceptions import (
+    ArgoCDOperationInProgress,
+    ArgoCDRefused,
+    ArgoCDSyncWindowClosed,
+    ArgoCDUnavailable,
+)
+from flightline.hooks.argocd import ArgoCDHook
+
+GET = "GET /api/v1/applications/web"
+SYNC = "POST /api/v1/applications/web/sync"
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({"host": "argocd.agency.gov"}, "https://argocd.agency.gov"),
+        ({"host": "https://argocd.agency.gov/"}, "https://argocd.agency.gov"),
+        ({"host": "127.0.0.1", "schema": "http", "port": 8080}, "http://127.0.0.1:8080"),
+    ],
+)
+def test_url_of_the_connection(monkeypatch, fields, url):
+    monkeypatch.setenv("AIRFLOW_CONN_ARGOCD", json.dumps({"conn_type": "http", **fields}))
+    assert ArgoCDHook().url == url
+    assert ArgoCDHook().page("web") == f"{url}/applications/argocd/web"
+
+
+def test_every_call_sends_project_token_and_the_exact_content_type(argo):
+    hook = ArgoCDHook(project="flight")
+    argo.on(GET, {"metadata": {}})
+    argo.on("POST /api/v1/applications", {})
+    argo.on(SYNC, {})
+    argo.on("DELETE /api/v1/applications/web/operation", {})
+    argo.on("GET /api/v1/applications/web/resource-tree", {"nodes": [{"kind": "Pod"}]})
+    hook.application("web")
+    hook.application("web", refresh=True)
+    hook.ensure({"metadata": {"name": "web"}, "spec": {}})
+    hook.sync("web", revision="c0ffee", prune=True, infos={"flightline": "d/r/t"})
+    hook.terminate("web")
+    assert hook.resources("web") == [{"kind": "Pod"}]
+    assert len(argo.requests) == 6
+    for _, _, query, _, headers in argo.requests:
+        assert "project=flight" in query
+        assert headers["Authorization"] == "Bearer t0k3n"
+        assert headers["Content-Type"] == "application/json"
+    assert "refresh=normal" in argo.requests[1][2]
+    assert "upsert=true" in argo.requests[2][2]
+    ((_, body, _),) = argo.sent(SYNC)
+    assert body == {
+        "revision": "c0ffee",
+        "prune": True,
+        "infos": [{"name": "flightline", "value": "d/r/t"}],
+        "project": "flight",
+    }
+
+
+def test_retries_until_it_answers(argo, capsys):
+    argo.on(GET, (503, "starting"), (None, ""), (429, {"message": "slow down"}, {"Retry-After": "1"}), {"spec": {}})
+    assert ArgoCDHook().application("web") == {"spec": {}}
+    assert len(argo.requests) == 4
+    said = capsys.readouterr().out
+    assert "503 starting" in said
+    assert "t0k3n" not in said
+
+
+def test_retry_after_is_honoured(argo, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("flightline.hooks.argocd.time.sleep", pauses.append)
+    argo.on(GET, (429, {}, {"Retry-After": "7"}), (503, {}, {"Retry-After": "9999"}), (502, ""), {"spec": {}})
+    ArgoCDHook().application("web")
+    assert 7 <= pauses[0] <= 7 * 1.25
+    assert 30 <= pauses[1] <= 30 * 1.25
+    assert 2 <= pauses[2] <= 2 * 1.25
+
+
+def test_gives_up_and_names_the_server_and_the_fault(argo):
+    argo.on(GET, (502, {"message": "no upstream"}))
+    with pytest.raises(
+        ArgoCDUnavailable, match=rf"web: http://127.0.0.1:{argo.port} did not answer GET .*: 502 no upstream"
+    ):
+        ArgoCDHook().application("web")
+    assert len(argo.requests) == 5
+
+
+def test_refresh_is_asked_once(argo):
+    argo.on(GET, (504, {"message": "refresh deadline exceeded"}))
+    with pytest.raises(ArgoCDUnavailable):
+        ArgoCDHook().application("web", refresh=True)
+    assert len(argo.requests) == 1
+
+
+def test_nobody_listens(monkeypatch):
+    monkeypatch.setattr("flightline.hooks.argocd.time.sleep", lambda seconds: None)
+    monkeypatch.setenv("AIRFLOW_CONN_ARGOCD", json.dumps({"conn_type": "http", "host": "http://127.0.0.1", "port": 9}))
+    with pytest.raises(ArgoCDUnavailable, match="ConnectError"):
+        ArgoCDHook().application("web")
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error"),
+    [
+        (400, "another operation is already in progress", ArgoCDOperationInProgress),
+        (403, "cannot sync: blocked by sync window", ArgoCDSyncWindowClosed),
+        (400, "unable to resolve 'x' to a commit SHA", ArgoCDRefused),
+        (401, "no session information", ArgoCDRefused),
+        (403, "permission denied", ArgoCDRefused),
+        (404, 'applications.argoproj.io "web" not found', ArgoCDRefused),
+    ],
+)
+def test_refusals_have_names_and_are_not_repeated(argo, status, message, error):
+    argo.on(SYNC, (status, {"error": message, "code": 0, "message": message}))
+    with pytest.raises(error, match=f"web: .*{message}"):
+        ArgoCDHook().sync("web", revision="x", prune=False, infos={})
+    assert len(argo.requests) == 1
+
+
+def test_plain_text_refusal(argo):
+    argo.on(SYNC, (415, "Invalid content type"))
+    with pytest.raises(ArgoCDRefused, match="415: Invalid content type"):
+        ArgoCDHook().sync("web", revision="x", prune=False, infos={})
