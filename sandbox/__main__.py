@@ -73,36 +73,45 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def export() -> None:
+    """Print the environment as shell commands."""
+    for name, value in Endpoints.from_env().shell_env.items():
+        say(f"export {name}={shlex.quote(value)}")
+
+
+def supervise(services: list[str]) -> None:
+    """Be the supervisor. The lock's descriptor, which came from `up`, stays open until this process ends."""
+    at = Endpoints.from_env()
+    Supervisor(at.home, chosen(at, services)).run()
+
+
+def up(services: list[str]) -> int:
+    """Start, then show."""
+    control.up(services, say=say)
+    say("the sandbox is up")
+    return show(as_json=False)
+
+
 def main() -> int:
     """Run one command; returns its exit code."""
     asked = parser().parse_args()
+    commands = {  # no match statement: older Pythons must get as far as the message above
+        "up": lambda: up(asked.services),
+        "down": lambda: control.down(say=say),
+        "status": lambda: show(as_json=asked.json),
+        "logs": lambda: logs(asked.service, follow=asked.follow),
+        "restart": lambda: control.restart(asked.service, say=say),
+        "env": export,
+        "supervise": lambda: supervise(asked.services),
+    }
     try:
-        match asked.command:
-            case "up":
-                control.up(asked.services, say=say)
-                say("the sandbox is up")
-                return show(as_json=False)
-            case "down":
-                control.down(say=say)
-            case "status":
-                return show(as_json=asked.json)
-            case "logs":
-                logs(asked.service, follow=asked.follow)
-            case "restart":
-                control.restart(asked.service, say=say)
-            case "env":
-                for name, value in Endpoints.from_env().shell_env.items():
-                    say(f"export {name}={shlex.quote(value)}")
-            case "supervise":  # asked.lock stays open, and with it the lock, until this process ends
-                at = Endpoints.from_env()
-                Supervisor(at.home, chosen(at, asked.services)).run()
+        return commands[asked.command]() or 0
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nsandbox: interrupted; what was started goes on in the background", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

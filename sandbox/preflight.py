@@ -35,5 +35,5 @@ def _port(service: str, port: int) -> None:
     except OSError as error:
         raise SandboxError(
             f"port {port} ({service}) is used by {processes.listener(port)}; "
-            f"stop that, or set FLIGHTLINE_PORT to another base (now in use: {error.strerror})"
+            "stop that, or set FLIGHTLINE_PORT to another base port"
         ) from error

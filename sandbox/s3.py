@@ -1,5 +1,6 @@
 """S3 by `ministack`, on 127.0.0.1, for one key pair; every object is on disk before its request is answered."""
 
+import urllib.error
 import urllib.request
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from sandbox.signing import Request, Signer
 
 BUCKETS = ("landing", "lake", "models", "mlflow")
 REGION = "us-east-1"
+_CONFLICT = 409
 
 
 def service(home: Path, *, port: int, access_key: str, secret_key: str, buckets: tuple[str, ...] = BUCKETS) -> Service:
@@ -44,4 +46,8 @@ def create(host: str, signer: Signer, buckets: tuple[str, ...]) -> None:
         request = Request(method="PUT", path=f"/{bucket}", query="", headers={"host": host})
         headers = {**request.headers, **signer.headers(request)}
         call = urllib.request.Request(f"http://{host}/{bucket}", headers=headers, method="PUT")
-        urllib.request.urlopen(call, timeout=10).close()  # noqa: S310 (our own http URL)
+        try:
+            urllib.request.urlopen(call, timeout=10).close()  # noqa: S310 (our own http URL)
+        except urllib.error.HTTPError as error:
+            if error.code != _CONFLICT:
+                raise

@@ -65,4 +65,5 @@ if __name__ == "__main__":
         access_log=False,
         log_level="warning",
         timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
     )

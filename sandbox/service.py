@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_LONGEST_LOG = 50 << 20
 REPO = Path(__file__).parents[1]
 
 
@@ -93,6 +94,8 @@ def environment(service: Service) -> dict[str, str]:
 def start(service: Service, *, log: Path, cwd: Path = REPO) -> subprocess.Popen[bytes]:
     """Prepare and start the process in its own session, output appended to `log`."""
     service.prepare()
+    if log.exists() and log.stat().st_size > _LONGEST_LOG:
+        log.replace(log.with_suffix(".old"))
     with log.open("ab") as output:
         return subprocess.Popen(
             service.command,

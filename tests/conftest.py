@@ -1,18 +1,26 @@
 """Real services for tests: each starts when a test first asks for it and is gone at the end of the session."""
 
+import json
+import os
+import random
 import secrets
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sandbox import postgres as postgres_service
 from sandbox import s3 as s3_service
-from sandbox.service import free_ports, running
+from sandbox.endpoints import Endpoints
+from sandbox.service import REPO, free_ports, running
 
 if TYPE_CHECKING:
     from include.lake.connection import Lake
@@ -98,3 +106,74 @@ def lake(postgres_database: Callable[[], str], s3: S3) -> "Lake":
     catalog = s3.catalog(postgres_database())
     names = {PREFIX + key.upper().replace(".", "__").replace("-", "_"): value for key, value in catalog.items()}
     return Lake.from_env({**s3.env(), **names})
+
+
+class Sandbox:
+    """A sandbox with a home and ports of its own, driven as a person would: by its commands."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port = _free_base()
+        self.env = {**os.environ, "FLIGHTLINE_HOME": str(home), "FLIGHTLINE_PORT": str(self.port)}
+
+    def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """`python -m sandbox` with these words; output is captured."""
+        command = (sys.executable, "-m", "sandbox", *words)
+        return subprocess.run(command, cwd=REPO, env={**self.env, **env}, check=False, capture_output=True, text=True)
+
+    def up(self, *services: str) -> None:
+        """Start it (or only some services); fails with what `up` said."""
+        done = self.run("up", *services)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def down(self) -> None:
+        """Stop it; fails with what `down` said."""
+        done = self.run("down")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        """`status --json`, by name."""
+        return {one["name"]: one for one in json.loads(self.run("status", "--json").stdout)}
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Its URLs, environments, Connections and secrets."""
+        return Endpoints.from_env(self.env)
+
+
+def _free_base() -> int:
+    """A base port with 60 free ones from it on, below those that the kernel hands out by itself."""
+    while True:
+        base = random.randrange(20_000, 32_000, 60)
+        try:
+            for port in range(base, base + 60):
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return base
+
+
+@pytest.fixture
+def new_sandbox() -> Iterator[Sandbox]:
+    """A sandbox that is not up yet; whatever a test leaves of it is taken down."""
+    with _sandbox() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The whole sandbox, up, for all tests of the session."""
+    with _sandbox() as one:
+        one.up()
+        yield one
+
+
+@contextmanager
+def _sandbox() -> Iterator[Sandbox]:
+    home = Path(tempfile.mkdtemp(prefix="flt-"))
+    one = Sandbox(home)
+    try:
+        yield one
+    finally:
+        one.down()
+        shutil.rmtree(home)

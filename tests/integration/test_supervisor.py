@@ -1,8 +1,16 @@
 """The stand-ins of the sandbox, one by one and all together."""
 
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import polars
@@ -12,6 +20,10 @@ import pyarrow.fs
 import pytest
 from botocore.exceptions import ClientError
 from pyarrow import parquet
+
+from sandbox import processes
+from sandbox.endpoints import OFFSETS, Endpoints
+from sandbox.supervisor import MARK
 
 pytestmark = pytest.mark.integration
 
@@ -73,3 +85,123 @@ def test_s3_takes_the_signatures_of_pyarrow_and_polars(s3) -> None:
 def test_lake_opens_on_them(lake) -> None:
     lake.catalog().create_namespace_if_not_exists("bronze")
     assert ("bronze",) in lake.catalog().list_namespaces()
+
+
+SOME = ("postgres", "s3")
+
+
+def wait_for(condition: Callable[[], object], *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, condition
+        time.sleep(0.1)
+
+
+def processes_of(sandbox) -> list[processes.Process]:
+    return processes.marked(MARK, str(sandbox.home))
+
+
+def assert_only_loopback_listens(sandbox) -> None:
+    listeners = processes.listeners()
+    mine = processes_of(sandbox)
+    found = {listeners[inode] for one in mine for inode in processes.sockets(one.pid) if inode in listeners}
+    expected = {one["url"].rpartition(":")[2] for one in sandbox.services().values() if one["url"].startswith("http")}
+    assert {str(port) for _, port in found} >= expected
+    assert {address for address, _ in found} == {"0100007F"}
+
+
+def test_up_twice_status_and_down(new_sandbox) -> None:
+    new_sandbox.up(*SOME)
+    first = new_sandbox.services()
+    again = new_sandbox.run("up", *SOME)
+    assert again.returncode == 0
+    assert "already up" in again.stdout
+    assert new_sandbox.services() == first
+    for name in SOME:
+        assert first[name]["healthy"]
+        assert processes.look(first[name]["pid"])
+        assert Path(first[name]["log"]).exists()
+    assert_only_loopback_listens(new_sandbox)
+
+    new_sandbox.down()
+    assert processes_of(new_sandbox) == []
+    assert not any(one["healthy"] or one["pid"] for one in new_sandbox.services().values())
+    assert new_sandbox.run("status").returncode == 1
+    assert new_sandbox.run("down").stdout == "nothing runs\n"
+
+
+def test_data_survive_down_and_kill_9(new_sandbox) -> None:
+    new_sandbox.up(*SOME)
+    at = new_sandbox.endpoints
+    keys = s3_keys(at)
+    with psycopg.connect(at.dsn("online")) as connection:
+        connection.execute("create table t as select 42 as x")
+    s3_client(keys).put_object(Bucket="landing", Key="kept", Body=b"kept")
+    new_sandbox.down()
+    new_sandbox.up(*SOME)
+    for name in SOME:
+        os.kill(new_sandbox.services()[name]["pid"], signal.SIGKILL)
+        wait_for(lambda name=name: (one := new_sandbox.services()[name])["restarts"] == 1 and one["healthy"])
+    with psycopg.connect(at.dsn("online")) as connection:
+        assert connection.execute("select x from t").fetchone() == (42,)
+    assert s3_client(keys).get_object(Bucket="landing", Key="kept")["Body"].read() == b"kept"
+    names = {bucket["Name"] for bucket in s3_client(keys).list_buckets()["Buckets"]}
+    assert names == {"landing", "lake", "models", "mlflow"}
+
+
+def test_a_killed_supervisor_is_recovered_from(new_sandbox) -> None:
+    new_sandbox.up(*SOME)
+    before = {one["pid"] for one in new_sandbox.services().values()}
+    supervisor = json.loads((new_sandbox.home / "status.json").read_text())["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGKILL)
+    wait_for(lambda: (seen := processes.look(supervisor)) is None or seen.zombie)
+    assert all(one["healthy"] for one in new_sandbox.services().values())  # they go on without it
+    new_sandbox.up(*SOME)
+    after = {one["pid"] for one in new_sandbox.services().values()}
+    assert not before & after
+    assert {one.pid for one in processes_of(new_sandbox)} >= after
+    assert not {one.pid for one in processes_of(new_sandbox)} & before
+
+    supervisor = json.loads((new_sandbox.home / "status.json").read_text())["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGKILL)
+    new_sandbox.down()
+    assert processes_of(new_sandbox) == []
+
+
+def test_restart_gives_a_service_another_pid(new_sandbox) -> None:
+    new_sandbox.up("s3")
+    before = new_sandbox.services()["s3"]["pid"]
+    assert new_sandbox.run("restart", "s3").returncode == 0
+    after = new_sandbox.services()["s3"]
+    assert after["healthy"]
+    assert after["pid"] != before
+    done = new_sandbox.run("restart", "kafka")
+    assert (done.returncode, done.stderr) == (1, "sandbox: there is no service 'kafka'; there are: s3\n")
+
+
+def test_a_busy_port_is_named_with_its_owner(new_sandbox) -> None:
+    with socket.create_server(("127.0.0.1", new_sandbox.port + OFFSETS["s3"])):
+        done = new_sandbox.run("up", *SOME)
+    assert done.returncode == 1
+    assert f"port {new_sandbox.port + OFFSETS['s3']} (s3) is used by pid {os.getpid()}" in done.stderr
+    assert "FLIGHTLINE_PORT" in done.stderr
+    assert processes_of(new_sandbox) == []
+
+
+def test_env_is_for_a_shell(new_sandbox) -> None:
+    new_sandbox.up("s3")
+    exports = new_sandbox.run("env").stdout
+    script = exports + 'echo "$AWS_ENDPOINT_URL $FLIGHTLINE_ONLINE_DSN"'
+    shell = subprocess.run(("sh", "-c", script), check=True, capture_output=True, text=True)
+    at = new_sandbox.endpoints
+    assert shell.stdout == f"{at.url('s3')} {at.dsn('online')}\n"
+
+
+def s3_keys(at: Endpoints) -> SimpleNamespace:
+    keys = at.s3_env
+    return SimpleNamespace(
+        endpoint=keys["AWS_ENDPOINT_URL"],
+        region=keys["AWS_REGION"],
+        access_key=keys["AWS_ACCESS_KEY_ID"],
+        secret_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
