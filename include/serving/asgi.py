@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from include.errors import RetryableError
+from include.serving.json_log import AccessLog
 from include.serving.metrics import Metrics
 from include.serving.refusal import Refusal
 from include.serving.service import Answer, Route, Service, route
@@ -22,7 +23,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 log = logging.getLogger(__name__)
-access = logging.getLogger(f"{__name__}.access")
 BODY_SECONDS = 10  # in which a caller must have sent the body
 FULL_BODIES = 8  # as many bodies of the greatest size are held at once; more requests get 503
 
@@ -33,12 +33,15 @@ class App:
     Args:
         service: answers.
         metrics: is told of every request.
+        access_log: is told of every request but successful probes and scrapes.
         max_body: bytes of one request's body.
         max_in_flight: requests with a body that are answered at once; more get 503.
     """
 
-    def __init__(self, service: Service, *, metrics: Metrics, max_body: int, max_in_flight: int) -> None:
-        self._service, self._metrics = service, metrics
+    def __init__(
+        self, service: Service, *, metrics: Metrics, access_log: AccessLog, max_body: int, max_in_flight: int
+    ) -> None:
+        self._service, self._metrics, self._access_log = service, metrics, access_log
         self._max_body, self._max_in_flight = max_body, max_in_flight
         self._in_flight = self._held = 0
 
@@ -120,16 +123,17 @@ class App:
         endpoint = found.endpoint if found else "none"
         self._metrics.requests.labels(endpoint, answer.status).inc()
         self._metrics.seconds.labels(endpoint).observe(seconds)
-        # Probes and scrapes that succeed are not worth a line. Path, query and body may hold personal data.
-        if (method == "POST" or answer.status >= 400) and access.isEnabledFor(logging.INFO):
-            fields = {
-                "endpoint": endpoint,
-                "method": method,
-                "status": answer.status,
-                "rows": answer.rows,
-                "ms": round(seconds * 1000, 3),
-            }
-            access.info("request", extra={"fields": fields})
+        if method == "POST" or answer.status >= 400:
+            # Not the path, the query or the body: they may hold personal data.
+            self._access_log.write(
+                {
+                    "endpoint": endpoint,
+                    "method": method,
+                    "status": answer.status,
+                    "rows": answer.rows,
+                    "ms": round(seconds * 1000, 3),
+                }
+            )
 
 
 def _refused(refusal: Refusal) -> Answer:

@@ -91,15 +91,17 @@ class Predictor:
             rows = [{**vars(request), "event_time": at} for request, at in zip(requests, event_times, strict=True)]
             joined = self._read(pl.DataFrame(rows, schema=self._schema))
             matrix = self._encode(self._features.features(joined), self.metadata.categories)
-            known_at = joined.select(pl.max_horizontal(pl.lit(None, self._schema["event_time"]), *self._known))
+            known_at = [joined[name].to_list() for name in self._known]
         except (pl.exceptions.PolarsError, ArithmeticError, ValueError) as error:
             log.exception("features cannot be computed")
             raise Refusal(422, f"features cannot be computed of this record ({type(error).__name__})") from error
         return [
-            Prediction(probability=probability, event_time=event_time, known_at=known)
-            for probability, event_time, known in zip(
-                self.score(matrix), event_times, known_at.to_series().to_list(), strict=True
+            Prediction(
+                probability=probability,
+                event_time=event_time,
+                known_at=max((column[row] for column in known_at if column[row]), default=None),
             )
+            for row, (probability, event_time) in enumerate(zip(self.score(matrix), event_times, strict=True))
         ]
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure
     """The request is answered with an error.
 
     The body is `{"error": <message>, "fields": [{"path", "message"}]}`: the Open Inference Protocol's error object and
-    the fields at fault. It never repeats what the caller sent, so logs and traces may keep it.
+    the fields at fault. It repeats no value that the caller sent, so logs and traces may keep it.
     """
 
     def __init__(
@@ -40,8 +40,11 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure
 
 
 def json_path(location: Sequence[str | int]) -> str:
-    """`("records", 2, "origin")` as `records[2].origin`."""
+    """`("records", 2, "origin")` as `records[2].origin`; a name that is no word is quoted: `['no word']`."""
     path = ""
     for step in location:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+        if isinstance(step, str) and step.isidentifier():
+            path += f".{step}" if path else step
+        else:
+            path += f"[{step!r}]"
     return path

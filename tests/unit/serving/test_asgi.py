@@ -1,10 +1,12 @@
 """The endpoints through ASGI: everything but sockets, signals and a real online table."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -20,6 +22,7 @@ from include.errors import ServiceUnavailable
 from include.serving.asgi import App
 from include.serving.batcher import Batcher
 from include.serving.description import Description
+from include.serving.json_log import AccessLog
 from include.serving.metrics import Metrics
 from include.serving.predictor import Predictor
 from include.serving.readiness import Readiness
@@ -59,7 +62,8 @@ class Server:
             description=description,
             metrics=self.metrics,
         )
-        self.app = App(service, metrics=self.metrics, max_body=4096, max_in_flight=2)
+        self.log = io.BytesIO()
+        self.app = App(service, metrics=self.metrics, access_log=AccessLog(self.log), max_body=4096, max_in_flight=2)
 
 
 Ask = Callable[[Callable[[httpx.AsyncClient, Server], Awaitable[None]]], None]
@@ -307,20 +311,19 @@ def test_metrics(serve: Callable[..., None], scorer: Scorer) -> None:
     serve(test)
 
 
-def test_the_access_log_has_no_payload(serve: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+def test_the_access_log_has_no_payload(serve: Callable[..., None]) -> None:
     async def test(client: httpx.AsyncClient, server: Server) -> None:
         await client.post(f"{PREDICT}?who=secret", json=RECORD | {"shop": "secret"})
         await client.post("/v1/models/secret/predict", json=RECORD)
         await client.get("/v2/health/live")
+        lines = [json.loads(line) for line in server.log.getvalue().splitlines()]
+        assert [(line["endpoint"], line["status"], line["rows"]) for line in lines] == [
+            ("predict", 200, 1),
+            ("predict", 404, 0),
+        ]
+        assert b"secret" not in server.log.getvalue()
 
-    with caplog.at_level("INFO", logger="include.serving.asgi.access"):
-        serve(test)
-    lines = [record.fields for record in caplog.records if record.name.endswith("access")]
-    assert [(line["endpoint"], line["status"], line["rows"]) for line in lines] == [
-        ("predict", 200, 1),
-        ("predict", 404, 0),
-    ]
-    assert "secret" not in repr(lines)
+    serve(test)
 
 
 _JSON = st.recursive(
@@ -372,3 +375,15 @@ def test_no_body_fails_the_server(make_predictor: Callable[..., Predictor], scor
                 assert all(fault["path"] and fault["message"] for fault in content.get("fields", []))
 
     property_()
+
+
+def test_a_use_case_without_history(serve: Callable[..., None], features: ModuleType) -> None:
+    alone = ModuleType("alone")
+    vars(alone).update(Request=features.Request, VIEWS={}, FEATURES=features.FEATURES)
+    alone.features = lambda joined: features.features(joined.with_columns(shop__sales=pl.lit(2, pl.Int64)))
+
+    async def test(client: httpx.AsyncClient, server: Server) -> None:
+        answers = (await client.post(PREDICT, json={"records": [RECORD] * 3})).json()
+        assert [answer["known_at"] for answer in answers] == [None] * 3
+
+    serve(test, features=alone, read=lambda asked: asked)
