@@ -93,6 +93,12 @@ def get(client: "MlflowClient", name: str, version: str) -> ModelVersion:
         raise
 
 
+def newest(client: "MlflowClient", name: str) -> ModelVersion | None:
+    """The version that was registered last, whatever its gates said; None if there is none."""
+    found = client.search_model_versions(f"name = '{name}'")
+    return _version(max(found, key=lambda version: int(version.version))) if found else None
+
+
 def champion(client: "MlflowClient", name: str) -> ModelVersion | None:
     """The version with the alias `champion`; None if there is none (or no such model)."""
     from mlflow.exceptions import MlflowException

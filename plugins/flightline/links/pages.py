@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperatorLink, XCom
+from airflow.sdk import BaseOperatorLink
+from airflow.sdk.bases.xcom import BaseXCom
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -18,7 +19,7 @@ class _Page(BaseOperatorLink):
     def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002
         """The URL, empty while no task pushed one."""
         return (
-            XCom.get_one(
+            BaseXCom.get_one(
                 key=self.key, dag_id=ti_key.dag_id, run_id=ti_key.run_id, task_id=self.task_id or ti_key.task_id
             )
             or ""

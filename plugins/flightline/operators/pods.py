@@ -5,7 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+import yaml
+from airflow.sdk import BaseHook, BaseOperator
 
 from flightline.links.pages import MlflowRunLink
 
@@ -16,12 +17,19 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parents[3] / "deploy" / "pods"
 
 
+def trainer_image(conn_id: str = "cluster") -> str:
+    """The image of the profile that the Connection names."""
+    profile = BaseHook.get_connection(conn_id).extra_dejson.get("profile", "cpu")
+    template = yaml.safe_load((TEMPLATES / profile / "trainer.yaml").read_text(encoding="utf-8"))
+    return str(template["spec"]["containers"][0]["image"])
+
+
 class TrainerPodOperator(BaseOperator):
     """Run `python -m include.training …` in a pod, by KubernetesPodOperator (deferrable, durable).
 
     The profile (extra `profile` of the `cluster` Connection: a folder of `deploy/pods/`) chooses image, accelerator and
-    nodes. A pod is rejoined after a lost worker or scheduler, deleted when the task is killed, and its log is shown while
-    it runs.
+    nodes. A pod is rejoined after a lost worker or scheduler, deleted when the task is killed, and its log is shown
+    while it runs.
 
     It holds a KubernetesPodOperator instead of being one, because the import of both Kubernetes clients costs seconds,
     which every parse of the Dag file, and so every light task of the same Dag, would pay.

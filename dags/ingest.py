@@ -1,0 +1,54 @@
+"""### Ingest: landing files to bronze, quarantine and silver
+
+**Why** — every later step reads silver, so only rows that satisfy the contract may be there, and every landed row must
+be accounted for.
+
+**Starts** — once a day within the schedule of the spec; by hand with a range of days (one run, one commit per
+table); by backfill.
+
+**Inputs** — `<landing>/<use case>/<source>/<day>.csv`, Connection `lake`.
+
+**Outputs** — tables `bronze.…`, `quarantine.…`, `silver.…`; the assets `silver.…`, one partition a day, which start
+`features`.
+
+**Order** — `publish` parses and judges all rows first; then bronze, quarantine, silver, each one commit that replaces
+exactly the run's days. Clear any task, run any range again, in any order: the same rows result. A crash between two
+commits is finished by the rerun. `reconcile` compares the counts and only then announces the days.
+
+**When it fails**
+- *a file is missing*: retried, then fails naming the object. Land it and clear `plan`.
+- *a file is malformed* (columns, encoding, truncated, empty): fails at once naming file, line and cause. Nothing is
+  published. Land a good file and clear `plan`.
+- *over the quarantine budget*: fails with a table of reasons. Nothing is published. Mend the data or the contract, or
+  raise `quality.quarantine_budget` in the spec, then clear `plan`.
+- *the rows do not add up*: nothing downstream was started; clear `plan`.
+
+**Form** — `start_date`, `end_date`: the days to ingest, both included; both empty: the run's data interval.
+"""
+
+from datetime import UTC, datetime, time, timedelta
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from flightline import assets, period
+from flightline.tasks import ingest
+from include.spec import load_all
+
+for spec in load_all():
+    start, end = (day and datetime.combine(day, time(), tzinfo=UTC) for day in (spec.schedule.start, spec.schedule.end))
+    with DAG(
+        f"{spec.name}.ingest",
+        description="Landing files to bronze, quarantine and silver",
+        doc_md=__doc__,
+        schedule=CronDataIntervalTimetable(spec.schedule.cron, timezone="UTC"),
+        start_date=start,
+        end_date=end,
+        catchup=False,
+        max_active_runs=2,
+        tags=[spec.name, "ingest"],
+        default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20)},
+        params=period.range_params(spec, otherwise="the run's data interval"),
+    ):
+        planned = ingest.plan(spec.name)
+        published = ingest.publish(spec.name, planned)
+        published >> ingest.reconcile.override(outlets=assets.silver(spec))(spec.name, planned)

@@ -1,0 +1,88 @@
+"""### Train: from frozen gold to a registered version that passed its gates, or not
+
+**Why** — a version is only worth promoting when its data, search, fit and verdict can be told and repeated.
+
+**Starts** — on news in gold, if the spec's policy (`training.policy`) finds enough new days, else it skips the rest; by
+hand with a form.
+
+**Order** — `freeze` pins the gold snapshot and opens the MLflow run and the tuning experiment of exactly this input (a
+retry or a second trigger rejoins them). `trial` runs the workers: pods that each loop suggest, fit, observe until the
+budget is spent. `fit` refits the best parameters, exports to ONNX and checks that the file answers as the model does.
+`register` makes the version. `gate` judges it on the holdout. `verdict` prints the report and announces the version.
+
+**Inputs** — table `gold.…`; Connections `lake`, `mlflow`, `sigopt`, `cluster`.
+
+**Outputs** — an MLflow run with nested trials, model file, manifest and report; a registered version tagged `gate`; on
+`passed` the asset `model.…`, partition = version, which starts `promote`.
+
+**When it fails**
+- *a worker is killed*: its open trial counts as failed, the retried pod goes on. Nothing is to be done.
+- *`fit`: the export differs*: the model file would answer differently from the model; nothing is registered.
+- *`verdict`*: a gate failed; the table in its log and in MLflow says which. The champion keeps serving. Failing closed
+  is the point: a missing number fails too.
+
+**Form** — trials, parallelism, window, last day, seed; `repeat` trains again on input that was already trained.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, FixedKeyMapper, Param, PartitionedAssetTimetable
+
+from flightline import assets
+from flightline.links.pages import MlflowRunLink, MlflowVersionLink, linked
+from flightline.operators.pods import TrainerPodOperator
+from flightline.tasks import train
+from include.spec import load_all
+
+RUN = "{{ ti.xcom_pull('freeze')['run_id'] }}"
+
+for spec in load_all():
+    plan = spec.training
+    with DAG(
+        f"{spec.name}.train",
+        description="Freeze, tune in pods, fit, register, gate",
+        doc_md=__doc__,
+        schedule=PartitionedAssetTimetable(
+            assets=assets.gold(spec) | assets.retrain(spec), default_partition_mapper=FixedKeyMapper("news")
+        ),
+        catchup=False,
+        max_active_runs=1,
+        tags=[spec.name, "train"],
+        default_args={"owner": spec.owner, "retries": 2, "retry_delay": timedelta(seconds=10)},
+        params={
+            "trials": Param(
+                plan.trials, type="integer", minimum=1, maximum=500, title="Trials", description="Tuning budget."
+            ),
+            "parallelism": Param(
+                plan.parallelism, type="integer", minimum=1, maximum=32, title="Workers", description="Pods at once."
+            ),
+            "window_days": Param(
+                plan.window_days,
+                type="integer",
+                minimum=3,
+                title="Window",
+                description="Days, holdout included.",
+            ),
+            "end_date": Param(
+                None, type=["null", "string"], format="date", title="Last day", description="Empty: gold's newest day."
+            ),
+            "seed": Param(plan.seed, type="integer", minimum=0, maximum=2**31 - 1, title="Seed"),
+            "repeat": Param(
+                0, type="integer", minimum=0, title="Repeat", description="Raise it to train again on the same input."
+            ),
+        },
+    ):
+        prepared = linked(train.freeze(spec.name), MlflowRunLink())
+        trials = TrainerPodOperator.partial(task_id="trial", max_active_tis_per_dagrun=32).expand(
+            arguments=train.workers(prepared)
+        )
+        fit = TrainerPodOperator(task_id="fit", arguments=["fit", "--run-id", RUN])
+        version = linked(train.register(spec.name, prepared), MlflowRunLink(), MlflowVersionLink())
+        gate = TrainerPodOperator(
+            task_id="gate", arguments=["gate", "--run-id", RUN, "--version", "{{ ti.xcom_pull('register') }}"]
+        )
+        judged = linked(
+            train.verdict.override(outlets=[assets.model(spec)])(spec.name, prepared, version), MlflowRunLink()
+        )
+        train.due(spec.name) >> prepared
+        trials >> fit >> version >> gate >> judged

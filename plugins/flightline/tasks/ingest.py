@@ -1,0 +1,68 @@
+"""Tasks of `<use case>.ingest`."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import task
+
+from flightline import assets, period
+from flightline.failing import failing_fast
+from include.spec import load
+
+log = logging.getLogger(__name__)
+
+
+@task
+@failing_fast
+def plan(use_case: str, params: Mapping[str, Any], data_interval_start: datetime | None = None) -> dict[str, Any]:
+    """Find the landed files of the run's days.
+
+    Raises:
+        MissingInput: a file has not landed (yet); retried.
+    """
+    from flightline.hooks.lake import LakeHook
+    from include.ingest.plan import Plan
+
+    spec = load(use_case)
+    days = period.days(*period.requested(params, spec, interval_start=data_interval_start))
+    found = Plan.of(LakeHook().lake, spec, days)
+    for source, files in found.files.items():
+        log.info("%s: %d files, %.1f MB", source, len(files), sum(file.size for file in files) / 1e6)
+    return found.model_dump(mode="json")
+
+
+@task
+@failing_fast
+def publish(use_case: str, planned: Mapping[str, Any], run_id: str | None = None) -> list[dict[str, Any]]:
+    """Parse and judge every row; within budget, commit bronze, quarantine and silver of each source.
+
+    Raises:
+        AirflowFailException: a file is malformed or the budget is exceeded; nothing was published.
+    """
+    from flightline.hooks.lake import LakeHook
+    from include.ingest.plan import Plan
+    from include.ingest.publish import publish as commit
+
+    published = commit(LakeHook().lake, load(use_case), Plan(**planned), run_id=str(run_id))
+    for part in published:
+        log.info("%s: %d rows landed, %d quarantined", part.source, part.landed, part.quarantined)
+        for reason, rows in part.reasons.items():
+            log.info("%s: quarantined %d rows: %s", part.source, rows, reason)
+    return [part.model_dump(mode="json") for part in published]
+
+
+@task
+@failing_fast
+def reconcile(use_case: str, planned: Mapping[str, Any], outlet_events: Any = None) -> dict[str, dict[str, int]]:
+    """Check that landed rows are silver rows plus quarantined rows, then announce the days."""
+    from flightline.hooks.lake import LakeHook
+    from include.ingest.plan import Plan
+    from include.ingest.reconcile import reconcile as compare
+
+    spec, days = load(use_case), Plan(**planned).days
+    totals = compare(LakeHook().lake, spec, days)
+    for asset in assets.silver(spec):
+        outlet_events[asset].add_partitions([day.isoformat() for day in days])
+    return totals

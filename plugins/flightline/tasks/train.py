@@ -1,0 +1,111 @@
+"""Tasks of `<use case>.train`."""
+
+import logging
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from airflow.sdk import task
+
+from flightline import assets
+from flightline.failing import failing_fast
+from include.errors import GateFailed
+from include.spec import load
+
+log = logging.getLogger(__name__)
+
+
+@task.short_circuit
+def due(use_case: str, dag_run: Any = None) -> bool:
+    """Whether the spec's policy asks for a new version; a run started by hand always goes on."""
+    from flightline.hooks.lake import LakeHook
+    from flightline.hooks.mlflow import MlflowHook
+    from include import registry
+    from include.lake import tables
+    from include.training import policy
+
+    if dag_run.run_type == "manual":
+        return True
+    spec = load(use_case)
+    newest = registry.newest(MlflowHook().get_conn(), use_case)
+    verdict, reason = policy.due(
+        spec.training.policy,
+        days=tables.days(LakeHook().lake, spec.gold),
+        trained_until=newest.manifest().window.end if newest else None,
+    )
+    log.info("%s: %s", "training" if verdict else "not training", reason)
+    return verdict
+
+
+@task
+@failing_fast
+def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str, Any]:
+    """Pin data and settings, open the MLflow run and the tuning experiment of exactly these, or rejoin them."""
+    from flightline.hooks.lake import LakeHook
+    from flightline.hooks.mlflow import MlflowHook
+    from flightline.hooks.sigopt import SigOptHook
+    from flightline.operators.pods import trainer_image
+    from include.lake import tables
+    from include.training import commands
+
+    spec, lake, mlflow = load(use_case), LakeHook().lake, MlflowHook()
+    days = tables.days(lake, spec.gold)
+    end = date.fromisoformat(params["end_date"]) if params["end_date"] else days[-1] if days else None
+    start = end - timedelta(days=params["window_days"] - 1) if end and params["window_days"] else None
+    prepared = commands.prepare(
+        use_case,
+        client=mlflow.get_conn(),
+        connection=SigOptHook().get_conn(),
+        lake=lake,
+        image=trainer_image(),
+        start=max(start, days[0]) if start and days else None,
+        end=end,
+        trials=params["trials"],
+        parallelism=params["parallelism"],
+        seed=params["seed"],
+        clears=params["repeat"],
+    )
+    ti.xcom_push("mlflow_run", mlflow.run_url(prepared["run_id"]))
+    return prepared
+
+
+@task
+def workers(prepared: Mapping[str, Any], params: Mapping[str, Any]) -> list[list[str]]:
+    """One command line a worker; a worker keeps its name when it is retried, and so finds what it left open."""
+    return [
+        ["trial", "--run-id", prepared["run_id"], "--worker", f"worker-{number}"]
+        for number in range(params["parallelism"])
+    ]
+
+
+@task
+@failing_fast
+def register(use_case: str, prepared: Mapping[str, Any], ti: Any = None) -> str:
+    """Register the fitted model as a version, with the run manifest as its tags."""
+    from flightline.hooks.mlflow import MlflowHook
+    from include import registry
+
+    mlflow = MlflowHook()
+    version = registry.register(mlflow.get_conn(), use_case, run_id=prepared["run_id"]).version
+    ti.xcom_push("mlflow_version", mlflow.version_url(use_case, version))
+    return version
+
+
+@task
+@failing_fast
+def verdict(use_case: str, prepared: Mapping[str, Any], version: str, outlet_events: Any = None) -> None:
+    """Show the gates' report; announce the version if it passed, fail if it did not.
+
+    Raises:
+        GateFailed: a gate failed, or there is no verdict.
+    """
+    from flightline.hooks.mlflow import MlflowHook
+    from include import registry
+
+    mlflow = MlflowHook()
+    for line in mlflow.read_text(prepared["run_id"], "gates/report.md").splitlines():
+        log.info("%s", line)
+    gate = registry.get(mlflow.get_conn(), use_case, version).gate
+    if gate != "passed":
+        raise GateFailed(f"{use_case} version {version} is not for promotion: gate={gate}, see the table above")
+    outlet_events[assets.model(load(use_case))].add_partitions(version)
