@@ -1,0 +1,12 @@
+"""A Kubernetes cluster whose pods are processes of this machine; what it leaves out is named here.
+
+Left out: containers (no isolation: file systems, users, securityContext and CPU limits are not enforced; a volume is a
+directory that the container finds in VOLUME_<NAME>, `mountPath` is not honoured; terminationMessagePath is not read),
+cluster DNS and service variables, exec, attach, port-forward and so XCom side cars, server-side apply, RBAC, quotas,
+custom resources, persistent volumes, stateful, daemon and cron workloads, Indexed Jobs, sidecar init containers, pod
+affinity, priority and preemption, gRPC probes, postStart hooks, paging of lists (`limit`), bookmarks,
+protobuf (so kubectl's generators such as `create job`; `apply` and `create -f` send JSON).
+
+A container that declares ports must listen on $HOST:$PORT (127.0.0.1 and a free port); probes and Services map the
+declared port to that one. `python -m sandbox.cluster --help` tells how to run it; the API is on http://127.0.0.1:<port>.
+"""

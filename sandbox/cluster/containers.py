@@ -1,0 +1,326 @@
+"""One container of a pod: from image to exit code, with restarts, back-off, probes and a graceful stop."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from sandbox.cluster import environment, ports, probes, quantities, timestamps
+from sandbox.cluster.environment import ConfigError
+from sandbox.cluster.images import Image, Images, UnknownImageError
+from sandbox.cluster.process import Process
+from sandbox.cluster.status import Object
+from sandbox.cluster.store import Store
+
+# Shorter than the kubelet's 10 s to 300 s: people wait in front of a sandbox.
+_BACKOFF_SECONDS = (1.0, 60.0)
+_STEADY_SECONDS = 600.0
+_RETRY_SECONDS = 2.0
+# Connections that the service gave to this pod just before it left reach the server before its SIGTERM does.
+_DRAIN_SECONDS = 0.1
+
+
+class Host(Protocol):
+    """What a container needs of its pod."""
+
+    store: Store
+    images: Images
+    directory: Path
+    stopping: bool
+
+    @property
+    def pod(self) -> Object:
+        """The present object."""
+
+    def publish(self) -> None:
+        """Write the status of the pod."""
+
+    def record(self, reason: str, message: str, *, container: str = "", warning: bool = False) -> None:
+        """Record an event."""
+
+    async def pause(self, seconds: float) -> bool:
+        """Sleep, or less when the pod stops; returns whether it stops."""
+
+
+class Container:
+    """Drives one container; `status` is its entry in the pod's status."""
+
+    def __init__(self, host: Host, spec: Object, *, init: bool) -> None:
+        self._host = host
+        self._init = init
+        self._process: Process | None = None
+        self._ended = asyncio.Event()
+        self._asked = False
+        self._stops: set[asyncio.Task[None]] = set()
+        self.spec = spec
+        self.name: str = spec["name"]
+        self.volumes: dict[str, str] = {}
+        self.status: Object = {
+            "name": self.name,
+            "image": spec["image"],
+            "imageID": "",
+            "ready": False,
+            "started": False,
+            "restartCount": 0,
+            "state": {"waiting": {"reason": "PodInitializing" if init else "ContainerCreating"}},
+            "lastState": {},
+        }
+
+    @property
+    def directory(self) -> Path:
+        """Holds one directory per attempt, named by its number."""
+        return self._host.directory / self.name
+
+    @property
+    def process(self) -> Process | None:
+        """The attempt that runs now."""
+        return self._process
+
+    async def run(self) -> int | None:
+        """Run the container until it needs no restart; adopts what an earlier run of the cluster started.
+
+        Returns:
+            The last exit code, or None when the pod stopped before the container began.
+        """
+        attempts = sorted(int(path.name) for path in self.directory.glob("[0-9]*"))
+        attempt = attempts[-1] if attempts else 0
+        self._process = await Process.adopt(self.directory / str(attempt)) if attempts else None
+        if attempts and self._process is None:
+            attempt += 1
+        # What ended while the cluster was down starts again at once.
+        failures = -1 if self._process and not self._process.running else 0
+        while True:
+            self.status["restartCount"] = attempt
+            if self._process is None:
+                order = await self._order_or_wait()
+                if order is None:
+                    return None
+                self._process = await Process.start(self.directory / str(attempt), order)
+                self._host.record("Created", f"Created container {self.name}", container=self.name)
+            record = await self._attend(self._process, attempt)
+            self._process = None
+            if self._host.stopping or not self._restarts(record["code"]):
+                return int(record["code"])
+            if record["finished"] - record["started"] > _STEADY_SECONDS:
+                failures = min(failures, 0)
+            failures += 1
+            if failures and await self._back_off(failures):
+                return int(record["code"])
+            attempt += 1
+
+    def _restarts(self, code: int) -> bool:
+        policy = self._host.pod["spec"]["restartPolicy"]
+        if self._init:
+            return code != 0 and policy != "Never"
+        return policy == "Always" or (policy == "OnFailure" and code != 0)
+
+    async def _back_off(self, failures: int) -> bool:
+        delay = min(_BACKOFF_SECONDS[0] * 2 ** (failures - 1), _BACKOFF_SECONDS[1])
+        pod = self._host.pod["metadata"]
+        whose = f"container={self.name} pod={pod['name']}_{pod['namespace']}({pod['uid']})"
+        self.status["lastState"] = self.status["state"]
+        self._waits("CrashLoopBackOff", f"back-off {delay:g}s restarting failed {whose}")
+        self._host.record(
+            "BackOff", f"Back-off restarting failed container {self.name}", container=self.name, warning=True
+        )
+        return await self._host.pause(delay)
+
+    def _waits(self, reason: str, message: str = "") -> None:
+        waiting = {"reason": reason} | ({"message": message} if message else {})
+        self.status |= {"state": {"waiting": waiting}, "ready": False, "started": False}
+        self._host.publish()
+
+    async def _order_or_wait(self) -> dict[str, Any] | None:
+        """What the shim is to run, as soon as image and configuration are there; None when the pod stops first."""
+        pulls = 0
+        while not self._host.stopping:
+            try:
+                image = self._host.images.find(self.spec["image"])
+                order = self._order(image)
+            except UnknownImageError as error:
+                if await self._image_missing(str(error), pulls):
+                    return None
+                pulls += 1
+            except ConfigError as error:
+                self._waits("CreateContainerConfigError", str(error))
+                self._host.record("Failed", f"Error: {error}", container=self.name, warning=True)
+                if await self._host.pause(_RETRY_SECONDS):
+                    return None
+            else:
+                text = f'Container image "{self.spec["image"]}" already present on machine'
+                self._host.record("Pulled", text, container=self.name)
+                return order
+        return None
+
+    async def _image_missing(self, error: str, pulls: int) -> bool:
+        image = self.spec["image"]
+        event = partial(self._host.record, container=self.name, warning=True)
+        if self.spec["imagePullPolicy"] == "Never":
+            text = f'Container image "{image}" is not present with pull policy of Never'
+            self._waits("ErrImageNeverPull", text)
+            event("ErrImageNeverPull", text)
+        else:
+            self._waits("ErrImagePull", error)
+            event("Failed", f'Failed to pull image "{image}": {error}')
+            event("Failed", "Error: ErrImagePull")
+            if await self._host.pause(_RETRY_SECONDS):
+                return True
+            self._waits("ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {error}')
+            event("BackOff", f'Back-off pulling image "{image}"')
+            event("Failed", "Error: ImagePullBackOff")
+        return await self._host.pause(min(5.0 * 2**pulls, 300.0))
+
+    def _order(self, image: Image) -> dict[str, Any]:
+        extra = ports.variables(self._host.pod, self.spec) | self.volumes
+        env = environment.variables(self._host.store, self._host.pod, self.spec, image, extra)
+        limit = (self.spec["resources"].get("limits") or {}).get("memory")
+        return {
+            "argv": environment.command(self.spec, image, env),
+            "env": env,
+            "cwd": self.spec.get("workingDir") or image.workdir,
+            "memory": None if limit is None else int(quantities.parse(limit)),
+        }
+
+    async def _attend(self, process: Process, attempt: int) -> dict[str, Any]:
+        """Watch a running attempt to its end and return its exit record."""
+        identifier = f"process://{self._host.pod['metadata']['uid']}/{self.name}/{attempt}"
+        ready = not any(self.spec.get(kind) for kind in ("readinessProbe", "startupProbe"))
+        self.status |= {"imageID": self.spec["image"], "containerID": identifier}
+        self._ended.clear()
+        self._asked = False
+        tasks: list[asyncio.Task[None]] = []
+        if process.running:
+            state = {"running": {"startedAt": timestamps.text(process.started)}}
+            self.status |= {"state": state, "ready": ready, "started": not self.spec.get("startupProbe")}
+            self._host.record("Started", f"Started container {self.name}", container=self.name)
+            self._host.publish()
+            tasks.append(asyncio.create_task(self._probe_all()))
+            if self._host.stopping:
+                self.stop(self._host.pod["metadata"].get("deletionGracePeriodSeconds", 0))
+        try:
+            record = await process.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+        self._ended.set()
+        self._terminated(record, identifier)
+        return record | {"started": record["started"], "finished": record.get("finished", time.time())}
+
+    def _terminated(self, record: dict[str, Any], identifier: str) -> None:
+        reason = record.get("reason") or ("Completed" if record["code"] == 0 else "Error")
+        terminated = {
+            "exitCode": record["code"],
+            "reason": reason,
+            "startedAt": timestamps.text(record["started"]),
+            "finishedAt": timestamps.text(record.get("finished", time.time())),
+            "containerID": identifier,
+        }
+        terminated |= {key: record[key] for key in ("signal", "message") if record.get(key)}
+        # An init container that has done its work counts as ready.
+        ready = self._init and record["code"] == 0
+        self.status |= {"state": {"terminated": terminated}, "ready": ready, "started": False}
+        if reason == "StartError":
+            self._host.record("Failed", f"Error: {record['message']}", container=self.name, warning=True)
+        self._host.publish()
+
+    async def _probe_all(self) -> None:
+        """Startup probe first, then readiness and liveness side by side."""
+        if probe := self.spec.get("startupProbe"):
+            started = asyncio.Event()
+            watch = probes.watch(probe, partial(self._attempt, probe), partial(self._startup, started))
+            task = asyncio.create_task(watch)
+            try:
+                await started.wait()
+            finally:
+                task.cancel()
+            self.status |= {"started": True, "ready": not self.spec.get("readinessProbe")}
+            self._host.publish()
+        reports: tuple[tuple[str, Callable[[bool, str], None]], ...] = (
+            ("readinessProbe", self._readiness),
+            ("livenessProbe", self._liveness),
+        )
+        async with asyncio.TaskGroup() as group:
+            for kind, report in reports:
+                if probe := self.spec.get(kind):
+                    impatient = kind == "readinessProbe"
+                    group.create_task(probes.watch(probe, partial(self._attempt, probe), report, impatient=impatient))
+
+    async def _attempt(self, probe: Object) -> None:
+        timeout = probe["timeoutSeconds"]
+        if "exec" in probe:
+            await self._execute(probe["exec"]["command"], timeout)
+            return
+        kind = "httpGet" if "httpGet" in probe else "tcpSocket"
+        port = ports.real_port(self._host.pod, probe[kind]["port"])
+        if port is None:
+            raise probes.ProbeError(f"the pod has no port named {probe[kind]['port']}")
+        await (probes.http_get(port, probe[kind], timeout) if kind == "httpGet" else probes.tcp_connect(port, timeout))
+
+    async def _execute(self, command: list[str], timeout: float) -> None:
+        try:
+            order = self._order(self._host.images.find(self.spec["image"]))
+        except (UnknownImageError, ConfigError) as error:
+            raise probes.ProbeError(str(error)) from error
+        await probes.execute(command, order["env"], order["cwd"], timeout)
+
+    def _startup(self, started: asyncio.Event, success: bool, message: str) -> None:
+        if success:
+            started.set()
+        else:
+            self._unhealthy("Startup", message)
+            self._fail("startup")
+
+    def _readiness(self, success: bool, message: str) -> None:
+        if not success:
+            self._unhealthy("Readiness", message)
+        if self.status["ready"] != success:
+            self.status["ready"] = success
+            self._host.publish()
+
+    def _liveness(self, success: bool, message: str) -> None:
+        if not success:
+            self._unhealthy("Liveness", message)
+            self._fail("liveness")
+
+    def _unhealthy(self, kind: str, message: str) -> None:
+        self._host.record("Unhealthy", f"{kind} probe failed: {message}", container=self.name, warning=True)
+
+    def _fail(self, kind: str) -> None:
+        text = f"Container {self.name} failed {kind} probe, will be restarted"
+        self._host.record("Killing", text, container=self.name)
+        self.stop(self._host.pod["spec"]["terminationGracePeriodSeconds"])
+
+    def stop(self, grace: float) -> None:
+        """End the running attempt: hook and SIGTERM once, SIGKILL after `grace` seconds. May be called again."""
+        if self._process is not None and not self._ended.is_set():
+            task = asyncio.create_task(self._stop(self._process, grace))
+            self._stops.add(task)
+            task.add_done_callback(self._stops.discard)
+
+    async def _stop(self, process: Process, grace: float) -> None:
+        first, self._asked = not self._asked, True
+        if grace > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    if first:
+                        await asyncio.sleep(_DRAIN_SECONDS if self.spec.get("ports") else 0)
+                        await self._before_stop(grace)
+                        process.terminate()
+                    await self._ended.wait()
+        if not self._ended.is_set():
+            process.kill()
+
+    async def _before_stop(self, grace: float) -> None:
+        hook = (self.spec.get("lifecycle") or {}).get("preStop") or {}
+        if "sleep" in hook:
+            await asyncio.sleep(hook["sleep"]["seconds"])
+        elif "exec" in hook:
+            try:
+                await self._execute(hook["exec"]["command"], grace)
+            except probes.ProbeError as error:
+                self._host.record(
+                    "FailedPreStopHook", f"PreStopHook failed: {error}", container=self.name, warning=True
+                )
