@@ -1,31 +1,17 @@
-"""Against a real MLflow server."""
-
-from functools import partial
+"""The registry against a real MLflow server."""
 
 import pytest
 from mlflow import MlflowClient
 
 from include.errors import InvalidInput
 from include.registry import champion, get, register, set_champion, tag
-from sandbox.service import Service, answers, free_ports, python, running
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    home = tmp_path_factory.mktemp("mlflow")
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    options = ("--host=127.0.0.1", f"--port={port}", "--workers=1", f"--backend-store-uri=sqlite:///{home}/mlflow.db")
-    service = Service(
-        name="mlflow",
-        command=(str(python("dev")), "-m", "mlflow", "server", *options, f"--artifacts-destination={home}/artifacts"),
-        env={"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        ready=partial(answers, f"{url}/health"),
-    )
-    with running(service, log=home / "log"):
-        yield MlflowClient(tracking_uri=url, registry_uri=url)
+def client(mlflow_url):
+    return MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url)
 
 
 @pytest.fixture(scope="module")
