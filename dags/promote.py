@@ -26,11 +26,11 @@ from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, PartitionedAssetTimetable, TaskGroup
-from flightline.operators.argocd import ArgoCDSyncOperator
-from flightline.operators.gitops import GitOpsCommitOperator
 
 from flightline import assets
 from flightline.links.pages import EndpointLink, MlflowVersionLink, linked
+from flightline.operators.argocd import ArgoCDSyncOperator
+from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.tasks import promote
 from include.spec import load_all
 

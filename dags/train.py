@@ -66,7 +66,14 @@ for spec in load_all():
             "end_date": Param(
                 None, type=["null", "string"], format="date", title="Last day", description="Empty: gold's newest day."
             ),
-            "seed": Param(plan.seed, type="integer", minimum=0, maximum=2**31 - 1, title="Seed"),
+            "seed": Param(
+                plan.seed,
+                type="integer",
+                minimum=0,
+                maximum=2**31 - 1,
+                title="Seed",
+                description="Of every random choice.",
+            ),
             "repeat": Param(
                 0, type="integer", minimum=0, title="Repeat", description="Raise it to train again on the same input."
             ),

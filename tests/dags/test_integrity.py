@@ -1,0 +1,113 @@
+"""Every Dag is listed here. An unlisted Dag, a missing one or one that does not say what it is fails."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.spec import names
+
+ROOT = Path(__file__).parents[2]
+STAGES = {
+    "ingest": {"plan", "publish", "reconcile"},
+    "features": {"span", "build"},
+    "train": {"due", "freeze", "workers", "trial", "fit", "register", "gate", "verdict"},
+    "promote": {
+        "choose",
+        "approve",
+        "record_approval",
+        "prepare",
+        *(
+            f"{stage}.{step}"
+            for stage in ("staging", "production")
+            for step in ("wanted", "render", "commit", "sync", "smoke")
+        ),
+        "crown",
+        *(f"revert.{step}" for step in ("undo", "restore", "resync", "report_failure")),
+    },
+}
+HEAVY = (
+    "kubernetes",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pyiceberg",
+    "sagemaker",
+    "sigopt",
+    "git",
+    "boto3",
+)
+
+
+@pytest.fixture(scope="module")
+def bag():
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(ROOT / "dags")
+
+
+def test_no_file_fails_to_import(bag):
+    assert bag.import_errors == {}
+
+
+def test_exactly_the_listed_dags_exist(bag):
+    assert set(bag.dags) == {f"{use_case}.{stage}" for use_case in names() for stage in STAGES}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("use_case", names())
+def test_a_dag_has_its_tasks_and_says_what_it_is(bag, use_case, stage):
+    dag = bag.dags[f"{use_case}.{stage}"]
+    assert set(dag.task_ids) == STAGES[stage]
+    assert dag.doc_md.startswith(f"### {stage.capitalize()}")
+    for part in ("**Why**", "**Starts**", "**Inputs**", "**Outputs**", "**When it fails**", "**Form**"):
+        assert part in dag.doc_md
+    assert dag.description
+    assert use_case in dag.tags
+    assert not dag.catchup
+    assert all(task.owner == "flightline" for task in dag.tasks)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_field_of_a_form_has_a_type_and_help(bag, stage):
+    params = bag.dags[f"flight_delays.{stage}"].params
+    for name in params:
+        field = params.get_param(name)
+        assert field.schema.get("type") or field.schema.get("enum"), name
+        assert field.schema.get("title"), name
+        assert field.description, name
+
+
+def test_every_external_job_can_be_killed(bag):
+    from flightline.operators.argocd import ArgoCDSyncOperator
+    from flightline.operators.pods import TrainerPodOperator
+
+    for operator in (TrainerPodOperator, ArgoCDSyncOperator):
+        assert "on_kill" in vars(operator), operator
+
+
+def test_parsing_imports_nothing_heavy(tmp_path):
+    code = (
+        "import sys; import airflow.sdk as sdk; sdk.DAG, sdk.task, sdk.Param\n"
+        "before = set(sys.modules)\n"
+        "import runpy, pathlib\n"
+        "for path in sorted(pathlib.Path('dags').glob('*.py')): runpy.run_path(str(path))\n"
+        f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+            "PATH": "/usr/bin:/bin",
+            "HOME": "/nonexistent",
+            "AIRFLOW_HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"
