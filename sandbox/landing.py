@@ -24,6 +24,7 @@ from include.lake import Lake
 from sandbox.service import SandboxError
 
 USE_CASE = "flight_delays"
+FIRST, LAST = date(2013, 1, 1), date(2013, 12, 31)
 THREADS = 8
 
 
@@ -35,15 +36,15 @@ def land(lake: Lake, start: date, end: date) -> Iterator[str]:
     Raises:
         SandboxError: the package with the data is missing, or the days are none of 2013.
     """
-    if not date(2013, 1, 1) <= start <= end <= date(2013, 12, 31):
-        raise SandboxError(f"{start} to {end}: the data are of 2013; choose days between 2013-01-01 and 2013-12-31")
+    if not FIRST <= start <= end <= LAST:
+        raise SandboxError(f"{start} to {end}: the data are of 2013; choose days from {FIRST} to {LAST}")
     days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
     data = _data()
     with zipfile.ZipFile(data / "flights.csv.zip") as archive:
         yield _put(lake, "flights", split(archive.read("flights.csv"), first=0), days)
     yield _put(lake, "weather", split((data / "weather.csv").read_bytes(), first=1), days)
-    snapshots = (day for day, _ in landed(lake.objects(), lake.landing, USE_CASE, "planes"))
-    if not any(day <= start for day in snapshots):
+    earlier = landed(lake.objects(), lake.landing, USE_CASE, "planes", start=FIRST, end=start)
+    if next(earlier, None) is None:
         yield _put(lake, "planes", {start: (data / "planes.csv").read_bytes()}, [start])
 
 

@@ -15,7 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from include.errors import InvalidInput, MissingInput, ServiceUnavailable
-from include.lake import tables
+from include.lake import data_file, tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -39,38 +39,34 @@ class Staged:
     Args:
         lake: the lake.
         identifier: `namespace.table`; made, or given new columns, as needed.
-        schema: columns of the rows.
+        schema: columns of the rows (Arrow's or polars').
         days: the days to replace; rows of other days are refused.
 
     Raises:
         InvalidInput: the schema does not fit the table (see `tables.ensure_table`).
     """
 
-    def __init__(self, lake: Lake, identifier: str, *, schema: pa.Schema, days: Iterable[date]) -> None:
+    def __init__(self, lake: Lake, identifier: str, *, schema: pa.Schema | pl.Schema, days: Iterable[date]) -> None:
         self._table = tables.ensure_table(lake, identifier, schema)
         self._identifier = identifier
         self._days = sorted(set(days))
         self._commit = uuid.uuid4()
-        self._counter = count()
+        self._objects = lake.objects()
         self._files: list[DataFile] = []
-        self.rows = 0
+        self._writes = 0
 
     def write(self, rows: pa.Table | pl.DataFrame) -> None:
-        """Write rows as data files, one per day (more when a day exceeds Iceberg's target size).
+        """Write rows as data files, one per day.
 
         Raises:
             InvalidInput: a row's `event_date` is none of the days.
         """
-        from pyiceberg.io.pyarrow import _dataframe_to_data_files
-
-        arrow = _arrow(rows)
-        if strange := {*arrow.column(tables.DAY).unique().to_pylist()} - {*self._days}:
+        frame = tables.polars(rows)
+        if strange := {*frame[tables.DAY].unique()} - {*self._days}:
             raise InvalidInput(f"{self._identifier}: rows of {_sample(strange)} are not of the days to be replaced")
-        if arrow.num_rows:
-            self._files += _dataframe_to_data_files(
-                self._table.metadata, arrow, self._table.io, write_uuid=self._commit, counter=self._counter
-            )
-        self.rows += arrow.num_rows
+        name = f"{self._writes:05}-{self._commit}"
+        self._files += data_file.write(self._objects, self._table, frame, name=name)
+        self._writes += 1
 
     def commit(self, summary: Mapping[str, str], *, timeout: timedelta = timedelta(minutes=5)) -> int:
         """Swap the days' files for the written ones, in one snapshot, also when one or both sides are empty.
@@ -92,7 +88,9 @@ class Staged:
         deadline = time.monotonic() + timeout.total_seconds()
         for attempt in count():
             try:
-                return self._swap(properties)
+                snapshot = self._swap(properties)
+                self._files.clear()
+                return snapshot
             except (CommitFailedException, ValidationException) as error:
                 # Full jitter: sixteen writers spread over a time in which sixteen commits fit.
                 wait = random.uniform(0, min(2.0, 0.05 * 2**attempt))  # noqa: S311 (no secret)
@@ -163,9 +161,9 @@ def replace_days(
         InvalidInput: a column changed its type, or a row is of none of the days.
         ServiceUnavailable: other writers were faster for five minutes; nothing was changed.
     """
-    arrow = _arrow(rows)
-    staged = Staged(lake, identifier, schema=arrow.schema, days=days)
-    staged.write(arrow)
+    frame = tables.polars(rows)
+    staged = Staged(lake, identifier, schema=frame.schema, days=days)
+    staged.write(frame)
     return staged.commit(summary)
 
 
@@ -194,12 +192,6 @@ def _history(table: Table) -> Iterator[Snapshot]:
         yield snapshot
         parent = snapshot.parent_snapshot_id
         snapshot = table.snapshot_by_id(parent) if parent is not None else None
-
-
-def _arrow(rows: pa.Table | pl.DataFrame) -> pa.Table:
-    import polars as pl
-
-    return rows.to_arrow(compat_level=pl.CompatLevel.oldest()) if isinstance(rows, pl.DataFrame) else rows
 
 
 def _compact(days: list[date]) -> str:

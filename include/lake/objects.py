@@ -64,9 +64,11 @@ class Objects:
     def __init__(self, s3: S3 | None = None) -> None:
         self._s3 = s3 or S3()
 
-    def get(self, uri: str) -> bytes:
-        """The whole object."""
-        return b"".join(self.stream(uri))
+    def get(self, uri: str, *, etag: str | None = None) -> bytes:
+        """The whole object. With `etag`, InvalidInput if it has changed since."""
+        with _named(uri):
+            wanted = {"IfMatch": etag} if etag else {}
+            return bytes(self._client.get_object(**_address(uri), **wanted)["Body"].read())
 
     def stream(self, uri: str, chunk: int = 1 << 20) -> Iterator[bytes]:
         """The object in pieces of `chunk` bytes."""
@@ -87,11 +89,12 @@ class Objects:
             return False
         return True
 
-    def list(self, uri: str) -> Iterator[Object]:
-        """Objects whose URI starts with `uri`, in order of their keys. A missing bucket is an error, not empty."""
+    def list(self, uri: str, *, after: str = "") -> Iterator[Object]:
+        """Objects whose URI starts with `uri` and sorts behind `after`, in order. A missing bucket is an error."""
         bucket, prefix = _split(uri)
+        start = {"StartAfter": _split(after)[1]} if after else {}
         with _named(uri):
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **start):
                 for item in page.get("Contents", ()):
                     yield Object(
                         uri=f"s3://{bucket}/{item['Key']}",
@@ -169,6 +172,8 @@ def _named(uri: str) -> Iterator[None]:
         code = error.response["Error"]["Code"]
         if code in {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}:
             raise MissingInput(f"{uri} is not there ({code})") from error
+        if code in {"412", "PreconditionFailed"}:
+            raise InvalidInput(f"{uri} has changed since the run was planned; plan it again") from error
         if code in {"SlowDown", "ServiceUnavailable", "InternalError", "503", "500"}:
             raise ServiceUnavailable(f"S3 cannot serve {uri} now ({code})") from error
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -31,20 +32,23 @@ PROPERTIES = {
 }
 
 
-def ensure_table(lake: Lake, identifier: str, schema: pa.Schema) -> Table:
+def ensure_table(lake: Lake, identifier: str, schema: pa.Schema | pl.Schema) -> Table:
     """Load the table, creating it or adding columns that it lacks. Columns are optional and are never dropped.
 
     Args:
         lake: the lake.
         identifier: `namespace.table`.
-        schema: names and types that rows to be written have; `event_date` must be a date.
+        schema: names and types (Arrow's or polars') that rows to be written have; `event_date` must be a date.
 
     Raises:
         InvalidInput: a column exists with another type, or `event_date` is missing or no date.
     """
+    import polars as pl
     import pyarrow as pa
     from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
 
+    if not isinstance(schema, pa.Schema):
+        schema = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     if DAY not in schema.names or schema.field(DAY).type != pa.date32():
         raise InvalidInput(f"{identifier}: rows need a column {DAY!r} of type date")
     catalog = lake.catalog()
@@ -114,11 +118,26 @@ def read(
 
 def days(lake: Lake, identifier: str, *, snapshot_id: int | None = None) -> list[date]:
     """Days that have rows, sorted, from metadata alone. A missing table has none."""
+    return sorted(counts(lake, identifier, snapshot_id=snapshot_id))
+
+
+def counts(
+    lake: Lake,
+    identifier: str,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    snapshot_id: int | None = None,
+) -> dict[date, int]:
+    """Rows per day, of days that have rows, from metadata alone. A missing table has none."""
     try:
         table = load(lake, identifier)
     except MissingInput:
-        return []
-    return sorted({day(task) for task in files(table, snapshot_id=snapshot_id)})
+        return {}
+    rows: Counter[date] = Counter()
+    for task in files(table, start=start, end=end, snapshot_id=snapshot_id):
+        rows[day(task)] += task.file.record_count
+    return dict(rows)
 
 
 def current_snapshot_id(lake: Lake, identifier: str) -> int | None:
@@ -162,6 +181,13 @@ def day(task: FileScanTask) -> date:
 
     value = task.file.partition[0]
     return value if isinstance(value, date) else days_to_date(value)
+
+
+def polars(rows: pa.Table | pl.DataFrame) -> pl.DataFrame:
+    """Rows as a polars frame."""
+    import polars as pl
+
+    return rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows)
 
 
 def _between(start: date | None, end: date | None) -> str | BooleanExpression:
