@@ -75,6 +75,7 @@ for spec in load_all():
             files={f"{spec.slug}/{stage}/README.md": f"{spec.title}: {stage}.\n" for stage in stages},
             message=f"Make room for {spec.name}",
         )
+        chosen >> approve
         approval >> prepare
         previous, changes = prepare, []
         for stage in stages:
