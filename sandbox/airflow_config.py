@@ -91,21 +91,25 @@ def services(at: Endpoints) -> tuple[Service, ...]:
         grace_seconds=5,
     )
     # Logs lie in one folder that the api-server reads itself; Airflow's log servers would listen on every interface.
-    others = {"scheduler": ["--skip-serve-logs"], "dag-processor": [], "triggerer": ["--skip-serve-logs"]}
+    others = {
+        "scheduler": ("sandbox.airflow_scheduler", "--skip-serve-logs"),
+        "dag-processor": ("airflow", "dag-processor"),
+        "triggerer": ("airflow", "triggerer", "--skip-serve-logs"),
+    }
     return (
         migration,
         api,
         *(
             Service(
                 name=name,
-                command=(interpreter, "-m", "airflow", name, *options),
+                command=(interpreter, "-m", *words),
                 env=env,
                 needs=("migration",),
                 outlived_by=around,
                 ready=partial(_heartbeat, f"{at.url('airflow')}/api/v2/monitor/health", name.replace("-", "_")),
                 grace_seconds=5,  # tasks that still run then are killed, and run again after the next start
             )
-            for name, options in others.items()
+            for name, words in others.items()
         ),
     )
 
@@ -122,7 +126,7 @@ def _configure(at: Endpoints) -> None:
 def _heartbeat(url: str, component: str, since: float) -> bool:
     """Whether the api-server has seen a heartbeat of the component after `since`."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 (our own http URL)
+        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 (our own http URL)
             beat = json.load(response)[component][f"latest_{component}_heartbeat"]
     except OSError:
         return False

@@ -21,6 +21,7 @@ from sandbox.supervisor import MARK
 ENVIRONMENTS = ("airflow", "trainer", "serving", "tuning", "sandbox")
 _STOP_SECONDS = 120.0
 _GRACE_SECONDS = 10.0  # for what a killed supervisor left behind
+_RECENT_SECONDS = 60.0  # a heartbeat that `status` takes for a sign of life
 _QUIET_SECONDS = 10.0  # after which `up` says what it waits for
 
 
@@ -106,12 +107,12 @@ def status() -> list[Report]:
     home = Home.from_env()
     states = (read_json(home.status) or {"services": []})["services"]
     services = catalogue(Endpoints.from_env()) if states else {}
+    recently = time.time() - _RECENT_SECONDS
 
     def probe(state: dict[str, Any]) -> Report:
         alive = bool(state["pid"]) and processes.alive(state["pid"], state["started"])
         done = state["phase"] == "done"
-        # A ready service is asked again; any answer since the epoch counts.
-        healthy = done or (alive and state["phase"] == "ready" and services[state["name"]].ready(0))
+        healthy = done or (alive and state["phase"] == "ready" and services[state["name"]].ready(recently))
         kept = ("name", "url", "restarts", "seconds", "log", "message")
         phase = state["phase"] if alive or done or state["phase"] in {"failed", "waiting"} else "stopped"
         return Report(healthy=healthy, pid=state["pid"] if alive else None, phase=phase, **{k: state[k] for k in kept})

@@ -117,16 +117,13 @@ class Endpoints:
 
     @property
     def kubeconfig(self) -> dict[str, Any]:
-        """How a Kubernetes client reaches the cluster."""
-        context = {"cluster": "sandbox", "user": "flightline", "namespace": "flightline"}
-        return {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "sandbox",
-            "clusters": [{"name": "sandbox", "cluster": {"server": self.url("cluster")}}],
-            "users": [{"name": "flightline", "user": {"token": self.secrets.cluster_token}}],
-            "contexts": [{"name": "sandbox", "context": context}],
-        }
+        """How a Kubernetes client library reaches the cluster."""
+        return self._kubeconfig(self.url("cluster"))
+
+    @property
+    def kubectl_config(self) -> dict[str, Any]:
+        """The same for `kubectl`, which sends a token over plain HTTP only as a password in the URL."""
+        return self._kubeconfig(self.url("cluster").replace("://", f"://flightline:{self.secrets.cluster_token}@"))
 
     @property
     def connections(self) -> dict[str, dict[str, Any]]:
@@ -151,6 +148,17 @@ class Endpoints:
             "sigopt": self._http("sigopt", password=self.secrets.sigopt_token),
             "gitops": _connection("git", host=self.gitops),
             "argocd": self._http("argocd", password=self.secrets.argocd_token),
+        }
+
+    def _kubeconfig(self, server: str) -> dict[str, Any]:
+        context = {"cluster": "sandbox", "user": "flightline", "namespace": "flightline"}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "sandbox",
+            "clusters": [{"name": "sandbox", "cluster": {"server": server}}],
+            "users": [{"name": "flightline", "user": {"token": self.secrets.cluster_token}}],
+            "contexts": [{"name": "sandbox", "context": context}],
         }
 
     def _http(self, service: str, *, password: str | None = None) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _cluster(at: Endpoints) -> Service:
     def prepare() -> None:
         write(token, at.secrets.cluster_token)
         write(images, json.dumps({f"flightline/{name}": _image(name) for name in ("trainer", "serving")}, indent=1))
-        write(at.home.kubeconfig, json.dumps(at.kubeconfig, indent=1))
+        write(at.home.kubeconfig, json.dumps(at.kubectl_config, indent=1))
 
     return Service(
         name="cluster",
@@ -136,11 +136,11 @@ def _settle(at: Endpoints) -> None:
 
 def _argocd(at: Endpoints) -> Service:
     url, port, token = at.url("argocd"), at.port_of("argocd"), at.home.token("argocd")
-    password = at.home.token("argocd-password")
+    password, kubeconfig = at.home.token("argocd-password"), at.home.path / "argocd.kubeconfig"
     options = {
         "--port": str(port),
         "--state": str(at.home.path / "argocd"),
-        "--kubeconfig": str(at.home.kubeconfig),
+        "--kubeconfig": str(kubeconfig),
         "--token-file": str(token),
         "--admin-password-file": str(password),
     }
@@ -148,6 +148,7 @@ def _argocd(at: Endpoints) -> Service:
     def prepare() -> None:
         write(token, at.secrets.argocd_token)
         write(password, at.secrets.argocd_password)
+        write(kubeconfig, json.dumps(at.kubeconfig))
         gitops.create(at.home.gitops)
 
     return Service(

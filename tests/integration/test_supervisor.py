@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from pyarrow import parquet
 
 from sandbox import processes
+from sandbox.airflow_api import AirflowApi
 from sandbox.endpoints import OFFSETS, Endpoints
 from sandbox.supervisor import MARK
 
@@ -195,6 +196,40 @@ def test_env_is_for_a_shell(new_sandbox) -> None:
     shell = subprocess.run(("sh", "-c", script), check=True, capture_output=True, text=True)
     at = new_sandbox.endpoints
     assert shell.stdout == f"{at.url('s3')} {at.dsn('online')}\n"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_the_whole_sandbox(new_sandbox) -> None:
+    new_sandbox.up()
+    services = new_sandbox.services()
+    assert all(one["healthy"] for one in services.values())
+    assert_only_loopback_listens(new_sandbox)
+    at = new_sandbox.endpoints
+    api = AirflowApi(url=at.url("airflow"), username="admin", password=at.secrets.airflow_password)
+    known = {one["connection_id"] for one in api.get("/connections")["connections"]}
+    assert known == set(at.connections)
+    api.request("PATCH", "/connections/mlflow", json={"connection_id": "mlflow", "conn_type": "http", "host": "mine"})
+
+    for name in ("cluster", "mlflow", "sigopt", "argocd", "api-server", "triggerer", "dag-processor", "scheduler"):
+        os.kill(new_sandbox.services()[name]["pid"], signal.SIGKILL)
+    wait_for(lambda: all(one["healthy"] for one in new_sandbox.services().values()), seconds=180)
+    assert {one["restarts"] for one in new_sandbox.services().values()} == {0, 1}
+
+    supervisor = json.loads((new_sandbox.home / "status.json").read_text())["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGKILL)
+    before = processes_of(new_sandbox)
+    new_sandbox.port += 100  # what the sandbox made itself follows a new base port
+    new_sandbox.env["FLIGHTLINE_PORT"] = str(new_sandbox.port)
+    new_sandbox.up()
+    assert not set(processes_of(new_sandbox)) & set(before)
+    at = new_sandbox.endpoints
+    api = AirflowApi(url=at.url("airflow"), username="admin", password=at.secrets.airflow_password)
+    assert api.get("/connections/mlflow")["host"] == "mine"
+    assert api.get("/connections/sigopt")["port"] == at.port_of("sigopt")
+
+    new_sandbox.down()
+    assert processes_of(new_sandbox) == []
 
 
 def s3_keys(at: Endpoints) -> SimpleNamespace:

@@ -1,0 +1,65 @@
+"""The state directory: secrets that stay and stay private, the base port, the lock."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from sandbox.home import Home, Lock, read_json, write
+from sandbox.service import REPO
+
+
+def made(path: Path) -> Home:
+    home = Home(path / "home")
+    home.make()
+    return home
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_secrets_are_made_once_and_are_private(tmp_path) -> None:
+    home = made(tmp_path)
+    secrets = home.secrets()
+    assert home.secrets() == secrets
+    assert made(tmp_path / "other").secrets() != secrets
+    assert mode(home.path / "secrets.json") == 0o600
+    assert mode(home.path) == 0o700
+    assert secrets.airflow_password not in repr(secrets)
+
+
+def test_the_base_port_is_the_environments_else_the_last_else_8080(tmp_path) -> None:
+    home = made(tmp_path)
+    assert home.port({}) == 8080
+    write(home.path / "port", "9100")
+    assert home.port({}) == 9100
+    assert home.port({"FLIGHTLINE_PORT": "9200"}) == 9200
+
+
+def test_the_home_is_the_environments_else_in_the_repository() -> None:
+    assert Home.from_env({}).path == REPO / ".sandbox"
+    assert Home.from_env({"FLIGHTLINE_HOME": "/x/../y"}).path == Path("/y")
+
+
+def test_write_replaces_and_is_private(tmp_path) -> None:
+    file = tmp_path / "f.json"
+    assert read_json(file) is None
+    for text in ("[1]", "[2]"):
+        write(file, text)
+    assert read_json(file) == [2]
+    assert mode(file) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_lock_passes_to_a_child_and_goes_with_it(tmp_path) -> None:
+    lock = Lock(made(tmp_path))
+    assert not lock.held()
+    descriptor = lock.take()
+    assert lock.take() is None
+    child = subprocess.Popen((sys.executable, "-c", "input()"), stdin=subprocess.PIPE, pass_fds=(descriptor,))
+    os.close(descriptor)
+    assert lock.held()
+    child.kill()
+    child.communicate()
+    assert not lock.held()
