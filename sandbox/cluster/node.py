@@ -18,7 +18,7 @@ from sandbox.cluster.status import ApiError, Object, bad_request
 from sandbox.cluster.store import Change
 
 NAME = "sandbox"
-_SHUTDOWN_SECONDS = 10.0
+_SHUTDOWN_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +56,7 @@ class Node:
             self._look(uid, pod)
 
     async def stop(self, *, keep_pods: bool) -> None:
-        """Stop working; unless told to keep them, end all pods' processes within their grace period (10 s at most)."""
+        """Stop working; unless told to keep them, end all pods' processes within their grace period (30 s at most)."""
         self._loop = None
         for task in self._tasks.values():
             task.cancel()

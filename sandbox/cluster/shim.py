@@ -193,6 +193,7 @@ def run(directory: Path, order: dict[str, Any]) -> dict[str, Any]:
         pass
     log.close()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    _reap(0)
     record = {
         "code": code if code >= 0 else 128 - code,
         "signal": max(0, -code),
@@ -207,7 +208,7 @@ def run(directory: Path, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reap(child: int) -> None:
-    """Reap adopted orphans, but leave the main process for its exit status."""
+    """Reap adopted orphans, but leave the main process `child` for its exit status."""
     while True:
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
