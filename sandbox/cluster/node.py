@@ -140,7 +140,7 @@ class Node:
         name = name or names[0]
         if name not in everything:
             raise bad_request(f"container {name} is not valid for pod {metadata['name']}")
-        directory = self._directory / metadata["uid"] / name
+        directory: Path = self._directory / metadata["uid"] / name
         attempts = sorted(int(path.parent.name) for path in directory.glob("[0-9]*/log"))
         if previous:
             attempts = attempts[:-1]

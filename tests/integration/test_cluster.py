@@ -421,7 +421,8 @@ signal.pause()
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(300)"
     for name, code in (("polite", polite), ("deaf", deaf)):
         api.create_namespaced_pod(space, pod(name, code))
-        until(lambda name=name: "up" in log_of(api, name, space) if started(api, space, name) else False)
+        has_phase(api, space, name, "Running")
+        until(lambda name=name: "up" in log_of(api, name, space))
 
     def gone(name):
         return name not in [item.metadata.name for item in api.list_namespaced_pod(space).items]
