@@ -22,9 +22,9 @@ READERS = 8
 
 ADDED = pl.Schema(
     {
-        "event_date": pl.Date,
-        "source_file": pl.String,
-        LINE: pl.Int64,
+        "event_date": pl.Date(),
+        "source_file": pl.String(),
+        LINE: pl.Int64(),
         "ingested_at": pl.Datetime("us", "UTC"),
     }
 )
@@ -32,7 +32,7 @@ ADDED = pl.Schema(
 
 def schema(columns: Sequence[str]) -> pl.Schema:
     """Bronze's columns: the landed ones as text, and where each row came from."""
-    return pl.Schema({**dict.fromkeys(columns, pl.String()), **ADDED})
+    return pl.Schema([*((name, pl.String()) for name in columns), *ADDED.items()])
 
 
 def landed(lake: Lake, files: Sequence[File], columns: Sequence[str]) -> Iterator[pl.DataFrame]:

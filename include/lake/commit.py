@@ -15,7 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from include.errors import InvalidInput, MissingInput, ServiceUnavailable
-from include.lake import data_file, tables
+from include.lake import data_file, snapshot, tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -50,7 +50,7 @@ class Staged:
         self._table = tables.ensure_table(lake, identifier, schema)
         self._identifier = identifier
         self._days = sorted(set(days))
-        self._commit = uuid.uuid4()
+        self._commit = str(uuid.uuid4())
         self._objects = lake.objects()
         self._files: list[DataFile] = []
         self._writes = 0
@@ -82,30 +82,25 @@ class Staged:
         Raises:
             ServiceUnavailable: other writers were faster for all of `timeout`; nothing was changed.
         """
-        from pyiceberg.exceptions import CommitFailedException, ValidationException
+        from pyiceberg.exceptions import CommitFailedException
 
-        properties = {**summary, DAYS: _compact(self._days), COMMIT: str(self._commit)}
+        told = {**summary, DAYS: _compact(self._days), COMMIT: self._commit}
         deadline = time.monotonic() + timeout.total_seconds()
-        for attempt in count():
+        for attempt in count(1):
             try:
-                snapshot = self._swap(properties)
-                self._files.clear()
-                return snapshot
-            except (CommitFailedException, ValidationException) as error:
+                snapshot_id = self._try(told)
+            except CommitFailedException as error:
                 # Full jitter: sixteen writers spread over a time in which sixteen commits fit.
                 wait = random.uniform(0, min(2.0, 0.05 * 2**attempt))  # noqa: S311 (no secret)
                 if time.monotonic() + wait > deadline:
                     raise ServiceUnavailable(
-                        f"{self._identifier}: other writers were faster {attempt + 1} times in {timeout}"
+                        f"{self._identifier}: other writers were faster {attempt} times in {timeout}"
                     ) from error
                 time.sleep(wait)
-            except Exception:
-                # The answer of the catalog may have been lost on its way: look whether the commit is there.
                 self._table.refresh()
-                if (landed := self._landed()) is None:
-                    raise
-                return landed
-            self._table.refresh()
+            else:
+                self._files.clear()
+                return snapshot_id
         raise AssertionError("unreachable")
 
     def discard(self) -> None:
@@ -114,26 +109,23 @@ class Staged:
             self._table.io.delete(file.file_path)
         self._files.clear()
 
-    def _swap(self, properties: dict[str, str]) -> int:
-        with self._table.transaction() as transaction, transaction.update_snapshot(properties).overwrite() as swap:
-            for file in self._old_files():
-                swap.delete_data_file(file)
-            for file in self._files:
-                swap.append_data_file(file)
-        return swap.snapshot_id
+    def _try(self, told: Mapping[str, str]) -> int:
+        from pyiceberg.exceptions import CommitFailedException
 
-    def _old_files(self) -> Iterator[DataFile]:
-        if self._days and self._table.current_snapshot():
-            days = {*self._days}
-            for task in tables.files(self._table, start=self._days[0], end=self._days[-1]):
-                if tables.day(task) in days:
-                    yield task.file
-
-    def _landed(self) -> int | None:
-        for snapshot in _history(self._table):
-            if tables.summary(snapshot).get(COMMIT) == str(self._commit):
-                return snapshot.snapshot_id
-        return None
+        try:
+            return snapshot.replace(self._table, days=self._days, files=self._files, told=told)
+        except CommitFailedException:
+            raise
+        except Exception:
+            # The catalog's answer may have been lost on its way: look whether the commit is there. If that cannot be
+            # told either, the files stay where they are: deleting what a table refers to would lose rows.
+            files, self._files = self._files, []
+            self._table.refresh()
+            for landed in _history(self._table):
+                if tables.summary(landed).get(COMMIT) == self._commit:
+                    return landed.snapshot_id
+            self._files = files
+            raise
 
 
 def replace_days(
@@ -174,24 +166,23 @@ def find_commit(lake: Lake, identifier: str, run_key: str) -> int | None:
     except MissingInput:
         return None
     later: set[date] = set()
-    for snapshot in _history(table):
-        summary = tables.summary(snapshot)
+    for each in _history(table):
+        summary = tables.summary(each)
         if DAYS not in summary:  # a commit of another program: it may have touched any day
             return None
         days = _expand(summary[DAYS])
         if summary.get(RUN_KEY) == run_key:
-            return None if later & days else snapshot.snapshot_id
+            return None if later & days else each.snapshot_id
         later |= days
     return None
 
 
 def _history(table: Table) -> Iterator[Snapshot]:
     """Snapshots from the current one back."""
-    snapshot = table.current_snapshot()
-    while snapshot:
-        yield snapshot
-        parent = snapshot.parent_snapshot_id
-        snapshot = table.snapshot_by_id(parent) if parent is not None else None
+    each = table.current_snapshot()
+    while each:
+        yield each
+        each = table.snapshot_by_id(each.parent_snapshot_id) if each.parent_snapshot_id is not None else None
 
 
 def _compact(days: list[date]) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
 
 CATALOG = "lake"
+FILE_IO = "include.lake.file_io.ObjectFileIO"
 PREFIX = f"PYICEBERG_CATALOG__{CATALOG.upper()}__"
 
 
@@ -64,7 +65,7 @@ class Lake:
         from include.lake.catalog import open_catalog
 
         s3 = self.s3.iceberg() if self.s3 else {}
-        return open_catalog(CATALOG, {**s3, **self.catalog_properties})
+        return open_catalog(CATALOG, {"py-io-impl": FILE_IO, **s3, **self.catalog_properties})
 
     @cached_property
     def _objects(self) -> Objects:

@@ -33,6 +33,16 @@ class S3:
             return None
         return cls(**settings)
 
+    @classmethod
+    def from_iceberg(cls, properties: Mapping[str, str]) -> "S3":
+        """Settings from properties of a pyiceberg catalog."""
+        return cls(
+            endpoint=properties.get("s3.endpoint"),
+            region=properties.get("s3.region"),
+            access_key=properties.get("s3.access-key-id"),
+            secret_key=properties.get("s3.secret-access-key"),
+        )
+
     def iceberg(self) -> dict[str, str]:
         """The same settings as properties of a pyiceberg catalog."""
         properties = {
@@ -141,6 +151,7 @@ class Objects:
                 max_pool_connections=32,
                 connect_timeout=5,
                 read_timeout=60,
+                request_checksum_calculation="when_required",  # S3-compatible stores do not all know checksums
                 retries={"mode": "standard", "max_attempts": 5},
                 s3={"addressing_style": "path"} if self._s3.endpoint else None,
             ),

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from include.errors import InvalidInput, MissingInput
+from include.lake import manifests
 from include.lake.catalog import ensure_namespace
 
 if TYPE_CHECKING:
@@ -14,18 +15,19 @@ if TYPE_CHECKING:
 
     import polars as pl
     import pyarrow as pa
-    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.schema import Schema
-    from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
 
     from include.lake.connection import Lake
 
 DAY = "event_date"
 
+# Rows are found by day, which the partitions tell; bounds of every column would make manifests ten times as costly.
 # Conflicts are planned again by `commit`, which knows that it replaces whole days; pyiceberg's own retry does not.
 # Old metadata files (each lists all snapshots) are dropped after 100 versions; snapshots themselves are not touched.
 PROPERTIES = {
+    "write.metadata.metrics.default": "none",
     "commit.retry.num-retries": "0",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
@@ -102,18 +104,14 @@ def read(
         MissingInput: there is no such table.
         InvalidInput: there is no such snapshot or column.
     """
-    import polars as pl
-    from pyiceberg.expressions import AlwaysTrue
-    from pyiceberg.io.pyarrow import ArrowScan
+    from include.lake.scan import scan
 
     table = load(lake, identifier)
-    schema = _snapshot(table, snapshot_id).schema_id if snapshot_id is not None else table.metadata.current_schema_id
-    projection = _projection(table.schemas()[schema or 0], identifier, columns)
-    # The files hold whole days, so no row needs another look at its day.
-    scan = ArrowScan(table.metadata, table.io, projection, AlwaysTrue())
-    arrow = scan.to_table(files(table, start=start, end=end, snapshot_id=snapshot_id))
-    frame = pl.from_arrow(arrow)
-    return frame.select(columns) if columns is not None else frame  # type: ignore[union-attr,return-value]
+    snapshot = _snapshot(table, snapshot_id)
+    at = table.schema() if snapshot is None or snapshot.schema_id is None else table.schemas()[snapshot.schema_id]
+    schema = _projection(table.schema() if snapshot_id is None else at, identifier, columns)
+    frame = scan(table, snapshot, schema, start=start, end=end)
+    return frame if columns is None else frame.select(columns)
 
 
 def days(lake: Lake, identifier: str, *, snapshot_id: int | None = None) -> list[date]:
@@ -135,8 +133,8 @@ def counts(
     except MissingInput:
         return {}
     rows: Counter[date] = Counter()
-    for task in files(table, start=start, end=end, snapshot_id=snapshot_id):
-        rows[day(task)] += task.file.record_count
+    for file in manifests.files(table, _snapshot(table, snapshot_id), start=start, end=end):
+        rows[manifests.day(file)] += file.record_count
     return dict(rows)
 
 
@@ -160,27 +158,9 @@ def snapshot_summary(lake: Lake, identifier: str, snapshot_id: int) -> Mapping[s
     return summary(_snapshot(load(lake, identifier), snapshot_id))
 
 
-def summary(snapshot: Snapshot) -> dict[str, str]:
+def summary(snapshot: Snapshot | None) -> dict[str, str]:
     """A snapshot's summary as a plain dictionary."""
-    return dict(snapshot.summary.additional_properties) if snapshot.summary else {}
-
-
-def files(
-    table: Table, *, start: date | None = None, end: date | None = None, snapshot_id: int | None = None
-) -> list[FileScanTask]:
-    """Data files of whole days, in order of day and place within it. Reads only manifests of these days."""
-    if snapshot_id is not None:
-        _snapshot(table, snapshot_id)
-    tasks = table.scan(row_filter=_between(start, end), snapshot_id=snapshot_id).plan_files()
-    return sorted(tasks, key=lambda task: (day(task), task.file.file_path))
-
-
-def day(task: FileScanTask) -> date:
-    """The day that a data file belongs to."""
-    from pyiceberg.utils.datetime import days_to_date
-
-    value = task.file.partition[0]
-    return value if isinstance(value, date) else days_to_date(value)
+    return dict(snapshot.summary.additional_properties) if snapshot and snapshot.summary else {}
 
 
 def polars(rows: pa.Table | pl.DataFrame) -> pl.DataFrame:
@@ -188,13 +168,6 @@ def polars(rows: pa.Table | pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     return rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows)
-
-
-def _between(start: date | None, end: date | None) -> str | BooleanExpression:
-    from pyiceberg.expressions import AlwaysTrue
-
-    bounds = ((">=", start), ("<=", end))
-    return " and ".join(f"{DAY} {sign} '{bound}'" for sign, bound in bounds if bound is not None) or AlwaysTrue()
 
 
 def _create(lake: Lake, identifier: str, schema: pa.Schema) -> Table:
@@ -243,7 +216,10 @@ def _projection(schema: Schema, identifier: str, columns: Sequence[str] | None) 
         raise InvalidInput(f"{identifier} has no such column: {error}; it has {names}") from error
 
 
-def _snapshot(table: Table, snapshot_id: int) -> Snapshot:
+def _snapshot(table: Table, snapshot_id: int | None) -> Snapshot | None:
+    """That snapshot, or the current one."""
+    if snapshot_id is None:
+        return table.current_snapshot()
     snapshot = table.snapshot_by_id(snapshot_id)
     if snapshot is None:
         raise InvalidInput(f"{'.'.join(table.name())} has no snapshot {snapshot_id}; it may have expired")

@@ -14,13 +14,14 @@ Deliberate choices about this source:
 """
 
 from datetime import date, timedelta
+from typing import Annotated
 
 import narwhals as nw
 import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.types import PolarsData
 
-UTC = pl.Datetime("us", "UTC")
+UTC = Annotated[pl.Datetime, "us", "UTC"]
 AIRPORTS = ("EWR", "JFK", "LGA")
 TIME_ZONE = "America/New_York"
 TAIL_NUMBER = r"^N[0-9A-Z]{2,5}$"
