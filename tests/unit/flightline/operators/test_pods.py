@@ -40,8 +40,8 @@ def test_there_are_the_three_profiles():
 def test_the_gpu_profile_asks_for_a_gpu_and_nothing_else_may_take_its_node():
     pod = pod_of("gpu")
     container = pod.spec.containers[0]
-    assert container.resources.limits["nvidia.com/gpu"] == 1
-    assert container.resources.requests["nvidia.com/gpu"] == 1
+    assert str(container.resources.limits["nvidia.com/gpu"]) == "1"
+    assert str(container.resources.requests["nvidia.com/gpu"]) == "1"
     assert pod.spec.node_selector == {"nvidia.com/gpu.present": "true"}
     assert [(each.key, each.operator, each.effect) for each in pod.spec.tolerations] == [
         ("nvidia.com/gpu", "Exists", "NoSchedule")
