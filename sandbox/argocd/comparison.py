@@ -8,6 +8,8 @@ from sandbox.argocd.live import Key, Live, Manifest
 
 Status = dict[str, Any]
 
+_REFERENCE = ("group", "version", "kind", "namespace", "name")
+
 
 def compare(app: dict[str, Any], *, targets: tracking.Targets, live: Live, revision: str) -> Status:
     """The parts of the status that follow from Git at `revision` and from the cluster."""
@@ -53,25 +55,27 @@ def patch(target: Manifest, found: Manifest) -> Manifest:
 
 
 def tree(app: dict[str, Any], live: Live) -> list[dict[str, Any]]:
-    """The nodes of the resource tree: the application's objects and all that they own, down to the pods."""
+    """The nodes of the resource tree: the application's objects, all that they own, and what is missing."""
     children: dict[str, list[Key]] = {}
     for key, found in live.items():
         for owner in found["metadata"].get("ownerReferences") or []:
             children.setdefault(owner["uid"], []).append(key)
-    roots = {Key.of(_manifest(resource)) for resource in app.get("status", {}).get("resources", [])}
     nodes: dict[Key, dict[str, Any]] = {}
 
     def walk(key: Key, parent: dict[str, Any] | None) -> None:
-        found = live.get(key)
-        if found is None or key in nodes:
-            return
-        nodes[key] = _node(key, found, parent)
-        for child in children.get(found["metadata"].get("uid", ""), []):
-            walk(child, nodes[key])
+        if key not in nodes:
+            nodes[key] = _node(key, live[key], parent)
+            for child in children.get(live[key]["metadata"].get("uid", ""), []):
+                walk(child, nodes[key])
 
-    for root in sorted(roots):
+    for root in sorted(tracking.owned(app["metadata"]["name"], live)):
         walk(root, None)
-    return list(nodes.values())
+    missing = [
+        {name: resource[name] for name in _REFERENCE if name in resource} | {"health": resource["health"]}
+        for resource in app.get("status", {}).get("resources", [])
+        if resource.get("health", {}).get("status") == "Missing"
+    ]
+    return [*nodes.values(), *missing]
 
 
 def images(live: Manifest) -> Iterator[str]:
@@ -94,13 +98,6 @@ def _reference(key: Key, manifest: Manifest) -> dict[str, Any]:
     return {name: value for name, value in reference.items() if value}
 
 
-def _manifest(reference: dict[str, Any]) -> Manifest:
-    """The skeleton of an object from a reference to it."""
-    version = "/".join(filter(None, (reference.get("group"), reference["version"])))
-    metadata = {"name": reference["name"], "namespace": reference.get("namespace", "")}
-    return {"apiVersion": version, "kind": reference["kind"], "metadata": metadata}
-
-
 def _node(key: Key, found: Manifest, parent: dict[str, Any] | None) -> dict[str, Any]:
     metadata = found["metadata"]
     node = {
@@ -110,10 +107,6 @@ def _node(key: Key, found: Manifest, parent: dict[str, Any] | None) -> dict[str,
         "createdAt": metadata.get("creationTimestamp"),
         "health": (judged.json() if (judged := health.assess(found)) else None),
         "images": list(images(found)),
-        "parentRefs": [
-            {name: parent[name] for name in ("group", "kind", "namespace", "name", "uid", "version") if name in parent}
-        ]
-        if parent
-        else None,
+        "parentRefs": [{name: parent[name] for name in (*_REFERENCE, "uid") if name in parent}] if parent else None,
     }
     return {name: value for name, value in node.items() if value}

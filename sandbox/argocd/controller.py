@@ -13,7 +13,8 @@ from sandbox.argocd.source import Sources
 from sandbox.argocd.store import App, Store, now
 
 REFRESH = "argocd.argoproj.io/refresh"
-ACTIVE_SECONDS, IDLE_SECONDS = 1.0, 5.0
+ACTIVE_SECONDS, IDLE_SECONDS = 0.5, 5.0
+STOP_SECONDS = 3.0
 RECONCILIATION_SECONDS = 120.0  # how often Git is asked without a request (Argo CD's timeout.reconciliation)
 
 log = logging.getLogger(__name__)
@@ -36,10 +37,10 @@ class Controller:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the present round."""
+        """End after the present round, or in the middle of it: the next start goes on where this one ended."""
         self._stopped = True
         self._awake.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def wake(self) -> None:
         """There is something to do."""
@@ -125,10 +126,10 @@ class Controller:
                 state["message"] = str(error)
             else:
                 operations.finish(state, operations.ERROR, str(error))
-        self._save(name, state)
         if "finishedAt" in state:
             self.live = self._cluster.snapshot()
             self._compared.pop(name, None)
+        self._save(name, state)
         return True
 
     def _save(self, name: str, state: dict[str, Any]) -> None:

@@ -84,7 +84,7 @@ def test_manifests_of_a_path(sources, commit, work):
         {
             "app/b.yml": CONFIG % "b" + "---\n---\n" + CONFIG % "b2",
             "app/a.json": '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}',
-            "app/list.yaml": "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Secret, metadata: {name: l}}]\n",
+            "app/list.yaml": "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: A, metadata: {name: l}}]\n",
             "app/README.md": "no manifest",
             "app/deeper/c.yaml": CONFIG % "c",
             "apple/d.yaml": CONFIG % "d",
