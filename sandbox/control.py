@@ -105,7 +105,7 @@ def down(*, say: Callable[[str], None]) -> None:
 def status() -> list[Report]:
     """Every service that the supervisor was told to run, probed now."""
     home = Home.from_env()
-    states = (read_json(home.status) or {"services": []})["services"]
+    states = _states(home)
     services = catalogue(Endpoints.from_env()) if states else {}
     recently = time.time() - _RECENT_SECONDS
 
@@ -127,7 +127,7 @@ def restart(name: str, *, say: Callable[[str], None]) -> None:
     supervisor = _supervisor(home)
     if not supervisor:
         raise SandboxError("the sandbox is down; `python -m sandbox up` starts it")
-    states = {state["name"]: state for state in read_json(home.status)["services"]}
+    states = {state["name"]: state for state in _states(home)}
     if name not in states:
         raise SandboxError(f"there is no service {name!r}; there are: {', '.join(states)}")
     before = states[name]
@@ -182,7 +182,7 @@ def _follow(
     begun = quiet_since = time.monotonic()
     while True:
         living = alive()
-        states = (read_json(home.status) or {"services": []})["services"]
+        states = _states(home)
         if only:
             states = [state for state in states if state["name"] == only and state["pid"] != not_pid]
         for state in states:
@@ -220,19 +220,32 @@ def _failure(state: dict[str, Any]) -> str:
     )
 
 
+def remains(home: Home) -> list[processes.Process]:
+    """Processes that the status file or the mark in their environment gives away as this sandbox's.
+
+    Some programs overwrite their environment, so both are asked. A session's number is not used again while it has
+    members: where the recorded leader is gone, they are ours all the same.
+    """
+    found = set(processes.marked(MARK, str(home.path)))
+    for state in _states(home):
+        leader = processes.look(state["pid"]) if state["pid"] else None
+        if state["pid"] and (leader is None or leader.started == state["started"]):
+            found |= set(processes.in_session(state["pid"]))
+    return [process for process in found if process.pid != os.getpid()]
+
+
 def _sweep(home: Home) -> int:
     """End what a killed supervisor left behind; PostgreSQL last, and in its own way. Returns how many there were."""
-    states = (read_json(home.status) or {"services": []})["services"]
-    recorded = {
-        state["name"]: process
-        for state in states
-        if state["pid"] and (process := processes.look(state["pid"])) and process.started == state["started"]
-    }
-    database = recorded.pop("postgres", None)
-    processes.end(recorded.values(), grace_seconds=_GRACE_SECONDS)
-    spared = {os.getpid(), database.pid if database else 0}
-    others = [process for process in processes.marked(MARK, str(home.path)) if process.pid not in spared]
-    processes.end(others, grace_seconds=0)
-    if database:
-        processes.end([database], first=signal.SIGINT, grace_seconds=_GRACE_SECONDS)
-    return len(recorded) + len(others) + (database is not None)
+    left = remains(home)
+    names = {state["pid"]: state["name"] for state in _states(home)}
+    database = [process for process in left if names.get(process.pid) == "postgres"]
+    leaders = [process for process in left if process.pid in names and process not in database]
+    processes.end(leaders, grace_seconds=_GRACE_SECONDS)
+    processes.end((process for process in remains(home) if process not in database), grace_seconds=0)
+    processes.end(database, first=signal.SIGINT, grace_seconds=_GRACE_SECONDS)
+    return len(left)
+
+
+def _states(home: Home) -> list[dict[str, Any]]:
+    """What the supervisor wrote about its services; nothing before its first start."""
+    return list((read_json(home.status) or {"services": []})["services"])

@@ -23,8 +23,8 @@ from pyarrow import parquet
 
 from sandbox import processes
 from sandbox.airflow_api import AirflowApi
+from sandbox.control import remains
 from sandbox.endpoints import OFFSETS, Endpoints
-from sandbox.supervisor import MARK
 
 pytestmark = pytest.mark.integration
 
@@ -98,8 +98,25 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
+def supervisor_of(sandbox) -> int:
+    return json.loads((sandbox.home / "status.json").read_text())["supervisor"]["pid"]
+
+
+def kill_supervisor(sandbox) -> None:
+    pid = supervisor_of(sandbox)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: (seen := processes.look(pid)) is None or seen.zombie)
+
+
 def processes_of(sandbox) -> list[processes.Process]:
-    return processes.marked(MARK, str(sandbox.home))
+    """All below its supervisor, which gets every orphan."""
+    found = processes.descendants(supervisor_of(sandbox))
+    assert found
+    return found
+
+
+def runs(process: processes.Process) -> bool:
+    return processes.alive(process.pid, process.started)
 
 
 def assert_only_loopback_listens(sandbox) -> None:
@@ -109,6 +126,13 @@ def assert_only_loopback_listens(sandbox) -> None:
     expected = {one["url"].rpartition(":")[2] for one in sandbox.services().values() if one["url"].startswith("http")}
     assert {str(port) for _, port in found} >= expected
     assert {address for address, _ in found} == {"0100007F"}
+
+
+def assert_down_leaves_nothing(sandbox) -> None:
+    before = processes_of(sandbox)
+    sandbox.down()
+    assert not any(map(runs, before))
+    assert remains(sandbox.endpoints.home) == []
 
 
 def test_up_twice_status_and_down(new_sandbox) -> None:
@@ -124,8 +148,7 @@ def test_up_twice_status_and_down(new_sandbox) -> None:
         assert Path(first[name]["log"]).exists()
     assert_only_loopback_listens(new_sandbox)
 
-    new_sandbox.down()
-    assert processes_of(new_sandbox) == []
+    assert_down_leaves_nothing(new_sandbox)
     assert not any(one["healthy"] or one["pid"] for one in new_sandbox.services().values())
     assert new_sandbox.run("status").returncode == 1
     assert new_sandbox.run("down").stdout == "nothing runs\n"
@@ -152,21 +175,17 @@ def test_data_survive_down_and_kill_9(new_sandbox) -> None:
 
 def test_a_killed_supervisor_is_recovered_from(new_sandbox) -> None:
     new_sandbox.up(*SOME)
-    before = {one["pid"] for one in new_sandbox.services().values()}
-    supervisor = json.loads((new_sandbox.home / "status.json").read_text())["supervisor"]["pid"]
-    os.kill(supervisor, signal.SIGKILL)
-    wait_for(lambda: (seen := processes.look(supervisor)) is None or seen.zombie)
+    before = processes_of(new_sandbox)
+    kill_supervisor(new_sandbox)
     assert all(one["healthy"] for one in new_sandbox.services().values())  # they go on without it
     new_sandbox.up(*SOME)
-    after = {one["pid"] for one in new_sandbox.services().values()}
-    assert not before & after
-    assert {one.pid for one in processes_of(new_sandbox)} >= after
-    assert not {one.pid for one in processes_of(new_sandbox)} & before
+    assert not any(map(runs, before))
+    assert all(one["healthy"] for one in new_sandbox.services().values())
 
-    supervisor = json.loads((new_sandbox.home / "status.json").read_text())["supervisor"]["pid"]
-    os.kill(supervisor, signal.SIGKILL)
+    before = processes_of(new_sandbox)
+    kill_supervisor(new_sandbox)
     new_sandbox.down()
-    assert processes_of(new_sandbox) == []
+    assert not any(map(runs, before))
 
 
 def test_restart_gives_a_service_another_pid(new_sandbox) -> None:
@@ -184,9 +203,9 @@ def test_a_busy_port_is_named_with_its_owner(new_sandbox) -> None:
     with socket.create_server(("127.0.0.1", new_sandbox.port + OFFSETS["s3"])):
         done = new_sandbox.run("up", *SOME)
     assert done.returncode == 1
+    assert not (new_sandbox.home / "status.json").exists()
     assert f"port {new_sandbox.port + OFFSETS['s3']} (s3) is used by pid {os.getpid()}" in done.stderr
     assert "FLIGHTLINE_PORT" in done.stderr
-    assert processes_of(new_sandbox) == []
 
 
 def test_env_is_for_a_shell(new_sandbox) -> None:
@@ -216,20 +235,18 @@ def test_the_whole_sandbox(new_sandbox) -> None:
     wait_for(lambda: all(one["healthy"] for one in new_sandbox.services().values()), seconds=180)
     assert {one["restarts"] for one in new_sandbox.services().values()} == {0, 1}
 
-    supervisor = json.loads((new_sandbox.home / "status.json").read_text())["supervisor"]["pid"]
-    os.kill(supervisor, signal.SIGKILL)
     before = processes_of(new_sandbox)
+    kill_supervisor(new_sandbox)
     new_sandbox.port += 100  # what the sandbox made itself follows a new base port
     new_sandbox.env["FLIGHTLINE_PORT"] = str(new_sandbox.port)
     new_sandbox.up()
-    assert not set(processes_of(new_sandbox)) & set(before)
+    assert not any(map(runs, before))
     at = new_sandbox.endpoints
     api = AirflowApi(url=at.url("airflow"), username="admin", password=at.secrets.airflow_password)
     assert api.get("/connections/mlflow")["host"] == "mine"
     assert api.get("/connections/sigopt")["port"] == at.port_of("sigopt")
 
-    new_sandbox.down()
-    assert processes_of(new_sandbox) == []
+    assert_down_leaves_nothing(new_sandbox)
 
 
 def s3_keys(at: Endpoints) -> SimpleNamespace:
