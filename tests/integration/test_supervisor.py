@@ -21,10 +21,11 @@ import pytest
 from botocore.exceptions import ClientError
 from pyarrow import parquet
 
-from sandbox import processes
+from sandbox import postgres, processes
 from sandbox.airflow_api import AirflowApi
 from sandbox.control import remains
 from sandbox.endpoints import OFFSETS, Endpoints
+from sandbox.service import running
 
 pytestmark = pytest.mark.integration
 
@@ -35,6 +36,22 @@ def test_each_database_is_new_and_writable(postgres_database: Callable[[], str])
         connection.execute("create table t as select 1 as x")
     with psycopg.connect(second) as connection:
         assert connection.execute("select to_regclass('t')").fetchone() == (None,)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user needs no such way")
+@pytest.mark.parametrize("way", postgres._WAYS, ids=lambda way: way[0])
+def test_root_gets_postgres_in_two_ways(tmp_path, monkeypatch, way) -> None:
+    monkeypatch.setattr(postgres, "_unprivileged", lambda: way)
+    if subprocess.run((*way, "true"), check=False).returncode:
+        pytest.skip(f"{way[0]} is not allowed here")
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    for _ in range(2):  # the second time on the data of the first
+        service = postgres.service(home, databases=("some",))
+        dsn = postgres.dsn(postgres.socket_directory(home), "some")
+        with running(service, log=tmp_path / "log"), psycopg.connect(dsn) as connection:
+            connection.execute("create table if not exists t as select 1 as x")
+            assert connection.execute("select x from t").fetchone() == (1,)
 
 
 def s3_client(s3, **changed: str):
