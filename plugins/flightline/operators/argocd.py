@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
@@ -101,11 +101,11 @@ class ArgoCDSyncOperator(BaseOperator):
             self.hook.ensure(self._manifest(self.application_spec))
         return self._go_on(context, deadline=time.time() + self.timeout)
 
-    def resume(self, context: "Context", event: dict[str, Any], deadline: float) -> dict[str, Any]:
+    def resume(self, context: "Context", event: dict[str, Any]) -> dict[str, Any]:
         """The trigger fired: take the turn, return the result or raise what went wrong."""
         status = event["status"]
         if status == "free":
-            return self._go_on(context, deadline=deadline)
+            return self._go_on(context, deadline=event["deadline"])
         if status == "healthy":
             result = {name: event[name] for name in ("revision", "health", "sync")}
             self.log.info("%s is Healthy at %s", self.application, self.revision)
@@ -166,13 +166,10 @@ class ArgoCDSyncOperator(BaseOperator):
             poll_seconds=self.poll_seconds,
         )
         if self.deferrable:
-            self._defer(trigger, deadline)
-        return self.resume(context, asyncio.run(trigger.outcome()), deadline)
-
-    def _defer(self, trigger: ArgoCDSyncTrigger, deadline: float) -> NoReturn:
-        # The trigger ends by itself; Airflow's own timeout is only for a trigger that hangs.
-        backstop = timedelta(seconds=max(deadline - time.time(), 0) + 300)
-        self.defer(trigger=trigger, method_name="resume", kwargs={"deadline": deadline}, timeout=backstop)
+            # The trigger ends by itself; Airflow's own timeout is only for a trigger that hangs.
+            backstop = timedelta(seconds=max(deadline - time.time(), 0) + 300)
+            self.defer(trigger=trigger, method_name="resume", timeout=backstop)
+        return self.resume(context, {**asyncio.run(trigger.outcome()), "deadline": deadline})
 
     def _terminate(self, key: str) -> None:
         try:

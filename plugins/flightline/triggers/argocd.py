@@ -22,7 +22,7 @@ def is_ours(operation: dict[str, Any] | None, key: str) -> bool:
 
 
 class ArgoCDSyncTrigger(BaseTrigger):
-    """Fires one event, a dict with `status` and what belongs to it (see the methods of the operator).
+    """Fires one event, a dict with `deadline`, `status` and what belongs to it.
 
     - `free`: no operation runs (only if ours is not `submitted` yet);
     - `healthy`: with `revision`, `health`, `sync`;
@@ -80,8 +80,8 @@ class ArgoCDSyncTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Fire the outcome."""
-        yield TriggerEvent(await self.outcome())  # type: ignore[no-untyped-call]
+        """Fire the outcome, with the deadline for whoever must wait on."""
+        yield TriggerEvent({**await self.outcome(), "deadline": self.deadline})  # type: ignore[no-untyped-call]
 
     async def outcome(self) -> Outcome:
         """Look until there is an outcome or the time is over."""

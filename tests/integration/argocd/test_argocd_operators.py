@@ -51,7 +51,7 @@ def carry_out(operator, with_context):
         except TaskDeferred as deferred:
             trigger = type(deferred.trigger)(**json.loads(json.dumps(deferred.trigger.serialize()[1])))
             event = asyncio.run(anext(trigger.run())).payload
-            step = partial(getattr(operator, deferred.method_name), with_context, event, **deferred.kwargs)
+            step = partial(getattr(operator, deferred.method_name), with_context, event)
 
 
 def commit(task_id, **change):

@@ -1,5 +1,4 @@
 import json
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -70,7 +69,6 @@ def test_starts_a_sync_that_carries_the_tasks_key_and_defers(argo):
     assert deferred.method_name == "resume"
     assert deferred.trigger.submitted
     assert deferred.trigger.key == KEY
-    assert deferred.kwargs == {"deadline": deferred.trigger.deadline}
     assert with_context["ti"].pushed == {"_link_ArgoCDLink": f"http://127.0.0.1:{argo.port}/applications/argocd/web"}
 
 
@@ -128,7 +126,7 @@ def test_busy_application_is_waited_for(argo):
     argo.on(GET, app(key="other", phase="Succeeded"))
     argo.on(SYNC, {})
     with pytest.raises(TaskDeferred) as raised:
-        operator().resume(context(), {"status": "free"}, **deferred.kwargs)
+        operator().resume(context(), {"status": "free", "deadline": deferred.trigger.deadline})
     assert raised.value.trigger.submitted
     assert raised.value.trigger.deadline == deferred.trigger.deadline
 
@@ -142,7 +140,7 @@ def test_lost_answer_is_found_again(argo):
 
 def test_result(argo):
     event = {"status": "healthy", "revision": "c0ffee", "health": "Healthy", "sync": "Synced"}
-    result = operator().resume(context(), event, time.time())
+    result = operator().resume(context(), event)
     assert result == {
         "application": "web",
         "revision": "c0ffee",
@@ -164,7 +162,7 @@ def test_result(argo):
 )
 def test_failures_have_names_and_can_be_retried(argo, status, error):
     with pytest.raises(error, match="web at c0ffee: Pod p is Degraded") as raised:
-        operator().resume(context(), {"status": status, "message": "Pod p is Degraded"}, time.time())
+        operator().resume(context(), {"status": status, "message": "Pod p is Degraded"})
     assert not isinstance(raised.value, AirflowFailException)
     assert argo.requests == []
 
@@ -173,7 +171,7 @@ def test_timeout_makes_way_for_others(argo):
     argo.on(GET, app())
     argo.on(TERMINATE, {})
     with pytest.raises(ArgoCDTimeout, match="still Progressing"):
-        operator().resume(context(), {"status": "timeout", "message": "still Progressing"}, time.time())
+        operator().resume(context(), {"status": "timeout", "message": "still Progressing"})
     assert len(argo.sent(TERMINATE)) == 1
 
 

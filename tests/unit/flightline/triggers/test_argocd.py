@@ -70,6 +70,7 @@ def outcome(**changes):
 
     (event,) = asyncio.run(first())
     assert json.loads(json.dumps(event)) == event
+    assert event.pop("deadline") > 0
     return event
 
 
