@@ -211,7 +211,7 @@ def _local_experiment(spec: Document, budget: int | None) -> LocalExperiment:
     document = {key: copy.deepcopy(spec[key]) for key in _LOCAL if key in spec}  # the builder writes into it
     for parameter in document["parameters"]:
         parameter.pop("default_value", None)
-    return LocalExperimentBuilder({**document, "observation_budget": budget})
+    return LocalExperimentBuilder({**document, "name": "experiment", "observation_budget": budget})
 
 
 def _local_observation(stored: Observation | Suggestion) -> LocalObservation:

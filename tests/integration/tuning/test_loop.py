@@ -1,0 +1,153 @@
+"""Workers on one experiment: shared budget, faults, kills."""
+
+import math
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from include.errors import InvalidInput
+from include.tuning.experiment import best
+from sandbox.service import REPO
+
+pytestmark = pytest.mark.integration
+
+WORKER = """
+import sys, time
+import sigopt
+from include.tuning.loop import run_worker
+url, token, experiment, seconds = sys.argv[1:]
+client = sigopt.Connection(client_token=token)
+client.set_api_url(url)
+def evaluate(point, progress):
+    print("evaluating", progress.trial, flush=True)
+    for _ in range(int(100 * float(seconds))):
+        time.sleep(0.01)
+    return point["x"]
+print(run_worker(client, experiment, worker="pod", evaluate=evaluate, on_trial=lambda trial: print(trial, flush=True)))
+"""
+
+
+@pytest.fixture
+def pod(tuning):
+    """Start a worker process on an experiment; its trials take so many seconds."""
+    started = []
+
+    def start(experiment, seconds):
+        words = (tuning.url, tuning.token, experiment, str(seconds))
+        process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, *words], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def test_one_worker(tuning, client):
+    made, trials, seen = tuning.make(budget=6), [], []
+
+    def evaluate(point, progress):
+        seen.append((progress.trial, progress.budget))
+        return {"loss": tuning.branin(point)}
+
+    assert tuning.work(made, evaluate=evaluate, on_trial=trials.append) == 6
+    assert seen == [(n, 6) for n in range(1, 7)]
+    assert [trial.values["loss"] for trial in trials] == [each.value for each in tuning.history(made)]
+    assert all(trial.failure is None and trial.seconds >= 0 for trial in trials)
+    assert tuning.work(made) == 0  # nothing is left
+    assert best(client, made.id)[1] == min(trial.values["loss"] for trial in trials)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_workers_share_the_budget(tuning, client, count):
+    made, trials = tuning.make(budget=11), []
+
+    def evaluate(point, progress):
+        time.sleep(0.05)
+        return tuning.branin(point)
+
+    with ThreadPoolExecutor(count) as pool:
+        names = [f"worker {n}" for n in range(count)]
+        done = list(pool.map(lambda name: tuning.work(made, name, evaluate, trials.append), names))
+    assert sum(done) == len(trials) == 11
+    assert all(done), done
+    observed = tuning.history(made)
+    assert len(observed) == 11
+    assert len({tuple(each.assignments.values()) for each in observed}) == 11
+    assert not list(client.experiments(made.id).suggestions().fetch(state="open").iterate_pages())
+
+
+def test_failed_trials_are_reported_and_end_it_when_they_repeat(tuning):
+    made, trials = tuning.make(budget=9), []
+    faults = iter([1.0, ValueError("no"), math.nan, 2.0, ValueError("a"), ValueError("b"), ValueError("c" * 999)])
+
+    def evaluate(_point, _progress):
+        outcome = next(faults)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with pytest.raises(ValueError, match="ccc"):
+        tuning.work(made, evaluate=evaluate, on_trial=trials.append)
+    assert [each.failed for each in tuning.history(made)] == [False, True, True, False, True, True, True]
+    assert [trial.failure for trial in trials][:3] == [None, "ValueError: no", "ValueError: loss is nan"]
+    assert tuning.history(made)[1].metadata["failure"] == "ValueError: no"
+
+
+def test_experiment_without_budget_is_refused(tuning):
+    with pytest.raises(InvalidInput, match="has no budget"):
+        tuning.work(tuning.make())
+
+
+def test_killed_worker_loses_one_trial(tuning, client, pod):
+    made = tuning.make(budget=4, metrics=[{"name": "x"}])
+    first = pod(made.id, 60)
+    assert first.stdout.readline() == "evaluating 1\n"
+    first.kill()
+    assert tuning.work(made, "another", evaluate=lambda point, progress: point["x"]) == 3  # it does not wait
+    second = pod(made.id, 0)
+    assert second.wait(60) == 0
+    assert second.stdout.read() == "0\n"
+    (lost,) = [each for each in tuning.history(made) if each.failed]
+    assert lost.metadata["failure"] == "the worker ended during the trial"
+    assert client.experiments(made.id).fetch().progress.observation_count == 4
+
+
+def test_retried_worker_goes_on(tuning, pod):
+    made = tuning.make(budget=4, metrics=[{"name": "x"}])
+    first = pod(made.id, 60)
+    assert first.stdout.readline() == "evaluating 1\n"
+    first.kill()
+    second = pod(made.id, 0)
+    assert second.wait(60) == 0
+    assert [each.failed for each in tuning.history(made)] == [True, False, False, False]
+
+
+def test_sigterm_reports_the_running_trial(tuning, pod):
+    made = tuning.make(budget=4, metrics=[{"name": "x"}])
+    process = pod(made.id, 60)
+    assert process.stdout.readline() == "evaluating 1\n"
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    (lost,) = tuning.history(made)
+    assert (lost.failed, lost.metadata["failure"]) == (True, "SystemExit: 143")
+    assert "failure='SystemExit: 143'" in process.stdout.read()
+
+
+def test_two_of_one_name(tuning, pod):
+    made = tuning.make(budget=3, metrics=[{"name": "x"}])
+    process = pod(made.id, 3)
+    assert process.stdout.readline() == "evaluating 1\n"
+    assert tuning.work(made, "pod", evaluate=lambda point, progress: point["x"]) == 2
+    assert process.wait(60) == 1
+    assert "was closed by another process" in process.stderr.read()
+    assert [each.failed for each in tuning.history(made)] == [True, False, False]
