@@ -143,7 +143,9 @@ class Endpoints:
                 login=postgres.USER,
                 schema="online",
             ),
-            "cluster": _connection("kubernetes", extra={"kube_config": self.kubeconfig, "namespace": "flightline"}),
+            "cluster": _connection(
+                "kubernetes", extra={"kube_config": self.kubeconfig, "namespace": "flightline", "profile": "sandbox"}
+            ),
             "mlflow": self._http("mlflow"),
             "sigopt": self._http("sigopt", password=self.secrets.sigopt_token),
             "gitops": _connection("git", host=self.gitops),
