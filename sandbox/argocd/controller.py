@@ -81,27 +81,26 @@ class Controller:
         """One round over all applications. True: something is on its way, so the next round should come soon."""
         active = False
         apps = self._store.all()
+        requests = self._requests.copy()  # before the snapshot: who asks later gets a later one
         try:
             self.live = self._cluster.snapshot() if apps else {}
         except KubernetesError as error:
             for app in apps:
-                self._comparison_failed(
-                    app["metadata"]["name"], str(error), requests=self._requests[app["metadata"]["name"]]
-                )
+                name = app["metadata"]["name"]
+                self._comparison_failed(name, str(error), requests=requests[name])
             return False
         for app in apps:
+            name = app["metadata"]["name"]
             try:
-                active |= self._work_on(app)
+                if "deletionTimestamp" in app["metadata"]:
+                    self._delete(app)
+                    active = True
+                else:
+                    active |= self._operate(app)
+                    active |= self._reconcile(name, requests=requests[name])
             except KubernetesError as error:  # the next round tries again
-                log.warning("%s: %s", app["metadata"]["name"], error)
+                log.warning("%s: %s", name, error)
         return active
-
-    def _work_on(self, app: App) -> bool:
-        if "deletionTimestamp" in app["metadata"]:
-            self._delete(app)
-            return True
-        operating = self._operate(app)
-        return self._reconcile(app["metadata"]["name"]) or operating
 
     def _operate(self, app: App) -> bool:
         """Advance the application's operation, if there is one."""
@@ -109,8 +108,6 @@ class Controller:
             return False
         name = app["metadata"]["name"]
         state = app.get("status", {}).get("operationState") or operations.begin(app["operation"])
-        if "finishedAt" in state:  # of the operation before this one
-            state = operations.begin(app["operation"])
         self._save(name, state)
         try:
             if state["phase"] == operations.TERMINATING:
@@ -149,12 +146,11 @@ class Controller:
 
         self._store.update(name, change)
 
-    def _reconcile(self, name: str) -> bool:
+    def _reconcile(self, name: str, *, requests: int) -> bool:
         """Compare; True while the application is not at rest."""
         app = self._store.get(name)
         if app is None:
             return False
-        requests = self._requests[name]
         requested = app["metadata"].get("annotations", {}).get(REFRESH)
         status = app.get("status", {})
         stale = time.monotonic() - self._compared.get(name, -float("inf")) > RECONCILIATION_SECONDS
@@ -207,7 +203,7 @@ class Controller:
         self._store.update(name, change)
 
     def _answer(self, app: App, requests: int) -> None:
-        """Tell those who wait for a refresh, unless one more was asked for since this comparison began."""
+        """Tell those who wait for a refresh, unless one more was asked for since this round began."""
         name, annotations = app["metadata"]["name"], app["metadata"].get("annotations", {})
         if REFRESH in annotations and self._requests[name] == requests:
             del annotations[REFRESH]

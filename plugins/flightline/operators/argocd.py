@@ -1,6 +1,7 @@
 """Bring an Argo CD application to a commit and wait until it is healthy there."""
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,6 +13,7 @@ from airflow.sdk import BaseOperator
 from flightline.exceptions import (
     ArgoCDError,
     ArgoCDOperationInProgress,
+    ArgoCDRefused,
     ArgoCDSuperseded,
     ArgoCDSyncFailed,
     ArgoCDTimeout,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 TRY = "flightline-try"
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _FAILURES: dict[str, type[ArgoCDError]] = {
     "failed": ArgoCDSyncFailed,
     "superseded": ArgoCDSuperseded,
@@ -96,6 +99,8 @@ class ArgoCDSyncOperator(BaseOperator):
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Ensure the application, take the turn, sync, wait."""
+        if not _COMMIT.fullmatch(self.revision):
+            raise ArgoCDRefused(f"{self.application}: revision {self.revision!r} is no full commit SHA")
         context["ti"].xcom_push(key=ArgoCDLink().xcom_key, value=self.hook.page(self.application))
         if self.application_spec:
             self.hook.ensure(self._manifest(self.application_spec))

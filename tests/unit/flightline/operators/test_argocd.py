@@ -19,16 +19,17 @@ CREATE = "POST /api/v1/applications"
 SYNC = "POST /api/v1/applications/web/sync"
 TERMINATE = "DELETE /api/v1/applications/web/operation"
 KEY = "d/r/sync"
+COMMIT = "c0ffee" + "0" * 34
 BUSY = (400, {"message": "another operation is already in progress"})
 
 
-def app(*, key=KEY, revision="c0ffee", phase="Running", sync="Synced"):
+def app(*, key=KEY, revision=COMMIT, phase="Running", sync="Synced"):
     operation = {"sync": {"revision": revision}, "info": [{"name": "flightline", "value": key}]}
     state = {"operation": operation, "phase": phase}
     if phase == "Running":
         return {"operation": operation, "status": {"operationState": state}}
     state["finishedAt"] = "2026-01-01T00:00:00Z"
-    compared = {"status": sync, "revision": "c0ffee"}
+    compared = {"status": sync, "revision": COMMIT}
     return {"status": {"operationState": state, "sync": compared, "health": {"status": "Healthy"}}}
 
 
@@ -47,7 +48,7 @@ def context(*, try_number=1, map_index=-1):
 
 
 def operator(**arguments):
-    fields = {"task_id": "sync", "application": "web", "revision": "c0ffee", "poll_seconds": 0.01, "timeout": 20}
+    fields = {"task_id": "sync", "application": "web", "revision": COMMIT, "poll_seconds": 0.01, "timeout": 20}
     return ArgoCDSyncOperator(**{**fields, **arguments})
 
 
@@ -63,7 +64,7 @@ def test_starts_a_sync_that_carries_the_tasks_key_and_defers(argo):
     with_context = context(try_number=3)
     deferred = deferral(operator(), with_context)
     ((_, body, _),) = argo.sent(SYNC)
-    assert body["revision"] == "c0ffee"
+    assert body["revision"] == COMMIT
     assert body["prune"] is True
     assert body["infos"] == [{"name": "flightline", "value": KEY}, {"name": "flightline-try", "value": "3"}]
     assert deferred.method_name == "resume"
@@ -139,11 +140,11 @@ def test_lost_answer_is_found_again(argo):
 
 
 def test_result(argo):
-    event = {"status": "healthy", "revision": "c0ffee", "health": "Healthy", "sync": "Synced"}
+    event = {"status": "healthy", "revision": COMMIT, "health": "Healthy", "sync": "Synced"}
     result = operator().resume(context(), event)
     assert result == {
         "application": "web",
-        "revision": "c0ffee",
+        "revision": COMMIT,
         "health": "Healthy",
         "sync": "Synced",
         "url": f"http://127.0.0.1:{argo.port}/applications/argocd/web",
@@ -161,7 +162,7 @@ def test_result(argo):
     ],
 )
 def test_failures_have_names_and_can_be_retried(argo, status, error):
-    with pytest.raises(error, match="web at c0ffee: Pod p is Degraded") as raised:
+    with pytest.raises(error, match=r"web at c0ffee.*: Pod p is Degraded") as raised:
         operator().resume(context(), {"status": status, "message": "Pod p is Degraded"})
     assert not isinstance(raised.value, AirflowFailException)
     assert argo.requests == []
@@ -213,6 +214,13 @@ def test_templates():
     templated = operator(
         application="{{ a }}", revision="{{ r }}", conn_id="{{ c }}", application_spec={"x": ["{{ a }}"]}
     )
-    templated.render_template_fields({"a": "web", "r": "c0ffee", "c": "argocd"})
-    assert (templated.application, templated.revision, templated.conn_id) == ("web", "c0ffee", "argocd")
+    templated.render_template_fields({"a": "web", "r": COMMIT, "c": "argocd"})
+    assert (templated.application, templated.revision, templated.conn_id) == ("web", COMMIT, "argocd")
     assert templated.application_spec == {"x": ["web"]}
+
+
+@pytest.mark.parametrize("revision", ["None", "", "main", "c0ffee"])
+def test_only_a_full_commit_is_deployed(argo, revision):
+    with pytest.raises(ArgoCDRefused, match="is no full commit SHA"):
+        operator(revision=revision).execute(context())
+    assert argo.requests == []
