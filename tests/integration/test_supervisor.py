@@ -18,6 +18,7 @@ import psycopg
 import pyarrow
 import pyarrow.fs
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from pyarrow import parquet
 
@@ -61,6 +62,7 @@ def s3_client(s3, **changed: str):
         region_name=s3.region,
         aws_access_key_id=changed.get("access_key", s3.access_key),
         aws_secret_access_key=changed.get("secret_key", s3.secret_key),
+        config=Config(signature_version="s3v4"),
     )
 
 
@@ -83,6 +85,14 @@ def test_s3_refuses_other_keys(s3, changed) -> None:
 def test_s3_refuses_the_unsigned(s3, method, path) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(urllib.request.Request(s3.endpoint + path, method=method))
+
+
+def test_s3_takes_a_presigned_url(s3) -> None:
+    client = s3_client(s3)
+    client.put_object(Bucket="models", Key="a b/é", Body=b"bytes")
+    url = client.generate_presigned_url("get_object", Params={"Bucket": "models", "Key": "a b/é"})
+    with urllib.request.urlopen(url) as response:
+        assert response.read() == b"bytes"
 
 
 def test_s3_takes_the_signatures_of_pyarrow_and_polars(s3) -> None:

@@ -31,8 +31,36 @@ DOCUMENTED = Request(
 )
 
 
-def test_accepts_the_documented_example() -> None:
+# The example of https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+PRESIGNED = Request(
+    method="GET",
+    path="/test.txt",
+    query="X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2F"
+    "aws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+    "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
+    headers={"host": "examplebucket.s3.amazonaws.com"},
+)
+
+
+def test_accepts_the_documented_examples() -> None:
     assert SIGNER.accepts(DOCUMENTED, at=AT)
+    assert SIGNER.accepts(PRESIGNED, at=AT + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("changed", "late"),
+    [
+        ({}, timedelta(days=1, seconds=1)),
+        ({"method": "PUT"}, timedelta()),
+        ({"path": "/other.txt"}, timedelta()),
+        ({"query": PRESIGNED.query.replace("86400", "86401")}, timedelta()),
+        ({"query": PRESIGNED.query.replace("f604d404", "f604d405")}, timedelta()),
+        ({"query": PRESIGNED.query.partition("&X-Amz-Signature")[0]}, timedelta()),
+        ({"query": PRESIGNED.query.replace("86400", "many")}, timedelta()),
+    ],
+)
+def test_refuses_a_changed_or_expired_url(changed, late) -> None:
+    assert not SIGNER.accepts(replace(PRESIGNED, **changed), at=AT + late)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +71,7 @@ def test_accepts_the_documented_example() -> None:
         {"query": "versionId=1"},
         {"headers": {**DOCUMENTED.headers, "range": "bytes=0-10"}},
         {"headers": {**DOCUMENTED.headers, "authorization": ""}},
+        {"headers": {**DOCUMENTED.headers, "authorization": DOCUMENTED.headers["authorization"] + "é"}},
         {"headers": {**DOCUMENTED.headers, "authorization": "Basic Zm9vOmJhcg=="}},
         {"headers": {**DOCUMENTED.headers, "x-amz-date": "yesterday"}},
         {"headers": {name: value for name, value in DOCUMENTED.headers.items() if name != "x-amz-content-sha256"}},
