@@ -24,6 +24,7 @@ Application = dict[str, Any]
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each further try, plus up to a quarter of jitter
 LONGEST_RETRY_AFTER_SECONDS = 30.0
 TIMEOUT_SECONDS = 30.0
+_PASSING = (429, 500, 502, 503, 504)  # 501 will not pass
 REFRESH_TIMEOUT_SECONDS = 90.0  # a refresh blocks until the controller has compared
 
 
@@ -130,7 +131,7 @@ class ArgoCDHook(BaseHook):
             except httpx.TransportError as error:
                 fault, wait = f"{type(error).__name__}: {error}", pause
             else:
-                if response.status_code != 429 and response.status_code < 500:
+                if response.status_code not in _PASSING:
                     return _read(response, name)
                 fault, wait = f"{response.status_code} {_message(response)}", _retry_after(response, pause)
             if pause is None:
@@ -141,9 +142,14 @@ class ArgoCDHook(BaseHook):
 
 
 def _read(response: httpx.Response, name: str) -> dict[str, Any]:
-    if response.is_success:
-        return dict(response.json())
     message = _message(response)
+    if response.is_success:
+        try:
+            return dict(response.json())
+        except ValueError:
+            raise ArgoCDRefused(
+                f"{name}: {response.url.host} answered without JSON, is it Argo CD? {message}"
+            ) from None
     if "another operation is already in progress" in message:
         raise ArgoCDOperationInProgress(f"{name}: {message}")
     if "sync window" in message:

@@ -82,7 +82,9 @@ class GitOpsHook(GitHook):
                     paths = self._apply(repo, change)
                     repo.git.add("--all", "--force", ".")
                     changed = tuple(
-                        repo.git.diff("--cached", "--name-only", "-z", *([head] if head else [])).split("\0")[:-1]
+                        repo.git.diff("--cached", "--no-renames", "--name-only", "-z", *([head] if head else [])).split(
+                            "\0"
+                        )[:-1]
                     )
                     if not changed:
                         return self._unchanged(repo, head, paths, key)

@@ -108,6 +108,7 @@ def test_nobody_listens(monkeypatch):
         (401, "no session information", ArgoCDRefused),
         (403, "permission denied", ArgoCDRefused),
         (404, 'applications.argoproj.io "web" not found', ArgoCDRefused),
+        (501, "left out", ArgoCDRefused),
     ],
 )
 def test_refusals_have_names_and_are_not_repeated(argo, status, message, error):
@@ -115,6 +116,12 @@ def test_refusals_have_names_and_are_not_repeated(argo, status, message, error):
     with pytest.raises(error, match=f"web: .*{message}"):
         ArgoCDHook().sync("web", revision="x", prune=False, infos={})
     assert len(argo.requests) == 1
+
+
+def test_another_server(argo):
+    argo.on(GET, "<html>please log in</html>")
+    with pytest.raises(ArgoCDRefused, match="without JSON, is it Argo CD"):
+        ArgoCDHook().application("web")
 
 
 def test_plain_text_refusal(argo):

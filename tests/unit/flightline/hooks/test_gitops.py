@@ -51,6 +51,11 @@ def test_commit_writes_deletes_and_tells(gitops_origin):
     ]
 
 
+def test_both_ends_of_a_move_are_changed(gitops_origin):
+    done = GitOpsHook().commit({"README.md": None, "moved.md": "hello\n"}, message="Move", key="k")
+    assert done.changed == ("README.md", "moved.md")
+
+
 def test_author_comes_from_the_connection(gitops_origin, monkeypatch):
     connect(monkeypatch, gitops_origin.as_uri(), extra={"author_name": "Ada", "author_email": "ada@agency.gov"})
     done = GitOpsHook().commit({"x": "1"}, message="m", key="k")
