@@ -188,6 +188,11 @@ def _configmap(item: Object, faults: Faults) -> None:
             faults.add(f"data[{key}]", f"Invalid value: {text!r}: must be a string")
 
 
+def _node(item: Object, _faults: Faults) -> None:
+    item.setdefault("spec", {})
+    item.setdefault("status", {}).setdefault("allocatable", {})
+
+
 def _namespace(item: Object, _faults: Faults) -> None:
     item.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
     item.setdefault("status", {}).setdefault("phase", "Active")
@@ -204,6 +209,7 @@ _PREPARE: dict[str, Callable[[Object, Faults], None]] = {
     "Secret": _secret,
     "ConfigMap": _configmap,
     "Namespace": _namespace,
+    "Node": _node,
 }
 
 

@@ -6,7 +6,7 @@ Requests are compared pod by pod with what a node has; they are not summed, so t
 from collections import Counter
 
 from sandbox.cluster import quantities
-from sandbox.cluster.conditions import with_condition
+from sandbox.cluster.conditions import condition, with_condition
 from sandbox.cluster.controller import Controller
 from sandbox.cluster.events import Recorder
 from sandbox.cluster.registry import TERMINAL, Registry
@@ -14,13 +14,17 @@ from sandbox.cluster.selectors import Requirement, expressions, matches
 from sandbox.cluster.status import Object
 from sandbox.cluster.store import Change
 
+_NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+
 
 def obstacle(pod: Object, node: Object) -> str | None:
     """Why the pod cannot run on the node; None when it can."""
     spec, labels = pod["spec"], node["metadata"].get("labels") or {}
     if node["spec"].get("unschedulable"):
         return "node(s) were unschedulable"
-    for taint in node["spec"].get("taints") or ():
+    ready = condition(node["status"].get("conditions") or [], "Ready")
+    absent = [] if ready and ready["status"] == "True" else [_NOT_READY]
+    for taint in (*absent, *(node["spec"].get("taints") or ())):
         if taint["effect"] != "PreferNoSchedule" and not any(
             _tolerates(item, taint) for item in spec.get("tolerations") or ()
         ):
