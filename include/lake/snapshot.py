@@ -58,18 +58,15 @@ def replace(table: Table, *, days: Collection[date], files: Sequence[DataFile], 
         table._do_commit(
             updates=(
                 AddSnapshotUpdate(snapshot=snapshot),
-                SetSnapshotRefUpdate(
-                    snapshot_id=snapshot_id,
-                    ref_name=MAIN_BRANCH,
-                    type=SnapshotRefType.BRANCH,
-                    max_ref_age_ms=None,
-                    max_snapshot_age_ms=None,
-                    min_snapshots_to_keep=None,
+                SetSnapshotRefUpdate.model_validate(
+                    {"ref-name": MAIN_BRANCH, "type": SnapshotRefType.BRANCH, "snapshot-id": snapshot_id}
                 ),
             ),
             requirements=(
                 AssertTableUUID(uuid=table.metadata.table_uuid),
-                AssertRefSnapshotId(ref=MAIN_BRANCH, snapshot_id=parent.snapshot_id if parent else None),
+                AssertRefSnapshotId.model_validate(
+                    {"ref": MAIN_BRANCH, "snapshot-id": parent.snapshot_id if parent else None}
+                ),
             ),
         )
     except CommitFailedException:
@@ -149,13 +146,15 @@ def _snapshot(table: Table, snapshot_id: int, *, held: list[ManifestFile], summa
         avro_compression="deflate",
     ) as writer:
         writer.add_manifests(held)
-    return Snapshot(
-        snapshot_id=snapshot_id,
-        parent_snapshot_id=parent_id,
-        manifest_list=path,
-        sequence_number=sequence_number,
-        summary=summary,
-        schema_id=table.metadata.current_schema_id,
+    return Snapshot.model_validate(
+        {
+            "snapshot-id": snapshot_id,
+            "parent-snapshot-id": parent_id,
+            "manifest-list": path,
+            "sequence-number": sequence_number,
+            "summary": summary,
+            "schema-id": table.metadata.current_schema_id,
+        }
     )
 
 

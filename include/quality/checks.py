@@ -1,4 +1,4 @@
-"""A contract's checks as one fused narwhals pass: per check, whether a row fails it.
+"""A contract's checks, compiled once to narwhals expressions that are True where a row fails.
 
 Pandera's built-in checks, nullability and uniqueness become expressions that mean exactly what pandera's polars backend
 computes; any other check is run by pandera itself, on the same frame.
@@ -12,101 +12,154 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import polars as pl
-from pandera.api.checks import Check
 from pandera.constants import CHECK_OUTPUT_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandera.polars as pa
+    from pandera.api.checks import Check
+
+FAILS = "__fails__"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Rule:
-    """One thing that a row can fail: of a column, or of the whole row (`column` is None)."""
+    """One thing that a row can fail: of a column, or of the whole row (`column` is None).
+
+    `fails` is where it fails: an expression, or pandera's check. `alone`: a row is judged by itself, so the expression
+    means the same on a part of the frame.
+    """
 
     column: str | None
     text: str
+    fails: nw.Expr | Check
+    alone: bool = True
 
     def __str__(self) -> str:
         """The reason, without the value."""
         return self.text if self.column is None else f"{self.column}: {self.text}"
 
 
-def failures(schema: pa.DataFrameSchema, frame: pl.DataFrame) -> tuple[list[Rule], pl.DataFrame]:
-    """Judge a typed frame.
+def failures(rules: Sequence[Rule], frame: pl.DataFrame) -> list[tuple[Rule, pl.Series]]:
+    """Judge a typed frame that has exactly the schema's columns.
 
-    Args:
-        schema: the pandera schema.
-        frame: exactly the schema's columns.
+    Rows that fail nothing, nearly all, are told by one fused pass; only the others are looked at rule by rule.
 
     Returns:
-        The rules, and a boolean frame [rows, rules], columns named by the rule's number: True where a row fails.
+        Per rule that some row fails, the indices of these rows, ascending.
     """
-    rules: list[Rule] = []
-    fused: list[nw.Expr] = []
-    alone: list[pl.Series] = []
+    alone = [rule.fails for rule in rules if rule.alone and isinstance(rule.fails, nw.Expr)]
+    whole = {rule: _run(rule, frame) for rule in rules if not rule.alone}
+    fused = nw.any_horizontal(*alone, ignore_nulls=False) if alone else nw.lit(value=False)
+    suspects = frame.select(pl.int_range(pl.len(), dtype=pl.UInt32)).to_series().filter(_series(fused, frame))
+    part = frame[suspects]
+    found = [
+        (rule, whole[rule].arg_true() if rule in whole else suspects.filter(_run(rule, part)))
+        for rule in rules
+        if rule in whole or len(suspects)
+    ]
+    return [(rule, indices) for rule, indices in found if len(indices)]
 
-    def add(column: str | None, text: str, fails: nw.Expr | pl.Series) -> None:
-        name = str(len(rules))
-        rules.append(Rule(column=column, text=text))
-        if isinstance(fails, pl.Series):
-            alone.append(fails.alias(name))
-        else:
-            fused.append(fails.alias(name))
 
+def rules(schema: pa.DataFrameSchema) -> list[Rule]:
+    """Everything that rows of the schema can fail, in pandera's order."""
+    found: list[Rule] = []
     for name, column in schema.columns.items():
         if not column.nullable:
-            add(name, "missing", _missing(name, frame.schema[name]))
+            found.append(Rule(column=name, text="missing", fails=_missing(name, column.dtype.type)))
         if column.unique:
-            add(name, "not unique", nw.len().over(name) > 1)
-        for check in column.checks:
-            if not check.raise_warning:
-                fails = _compiled(check, name)
-                add(name, _text(check), _by_pandera(check, frame, name) if fails is None else fails)
+            found.append(Rule(column=name, text="not unique", fails=nw.len().over(name) > 1, alone=False))
+        found += [_rule(check, name, column.dtype.type) for check in column.checks if not check.raise_warning]
     if schema.unique:
-        add(None, f"not unique: {', '.join(schema.unique)}", nw.len().over(*schema.unique) > 1)
-    for check in schema.checks:
-        if not check.raise_warning:
-            add(None, _text(check), _by_pandera(check, frame, None))
-    failed = nw.from_native(frame).select(*fused).to_native() if fused else pl.DataFrame(height=frame.height)
-    return rules, failed.with_columns(alone).select(map(str, range(len(rules))))
+        text = f"not unique: {', '.join(schema.unique)}"
+        found.append(Rule(column=None, text=text, fails=nw.len().over(*schema.unique) > 1, alone=False))
+    return found + [
+        Rule(column=None, text=_text(check), fails=check, alone=False)
+        for check in schema.checks
+        if not check.raise_warning
+    ]
 
 
-def _missing(name: str, kind: pl.DataType) -> nw.Expr:
-    missing = nw.col(name).is_null()
-    return missing | nw.col(name).is_nan().fill_null(False) if kind.is_float() else missing
+def _rule(check: Check, name: str, kind: pl.DataType) -> Rule:
+    compiled = _compiled(check, name, kind)
+    fails = check if compiled is None else compiled
+    return Rule(column=name, text=_text(check), fails=fails, alone=compiled is not None)
 
 
 def _text(check: Check) -> str:
     return str(check.error or check.name or check)
 
 
-def _matches(column: nw.Expr, pattern: str | re.Pattern[str]) -> nw.Expr:
-    text = pattern.pattern if isinstance(pattern, re.Pattern) else pattern
-    return column.str.contains(text if text.startswith("^") else f"^{text}")
+def _run(rule: Rule, frame: pl.DataFrame) -> pl.Series:
+    if isinstance(rule.fails, nw.Expr):
+        return _series(rule.fails, frame)
+    return _by_pandera(rule.fails, frame, rule.column)
 
 
-def _contains(column: nw.Expr, pattern: str | re.Pattern[str]) -> nw.Expr:
-    return column.str.contains(pattern.pattern if isinstance(pattern, re.Pattern) else pattern)
+def _series(fails: nw.Expr, frame: pl.DataFrame) -> pl.Series:
+    return nw.from_native(frame).with_columns(fails.alias(FAILS)).to_native()[FAILS]
+
+
+def _missing(name: str, kind: pl.DataType) -> nw.Expr:
+    missing = nw.col(name).is_null()
+    return missing | nw.col(name).is_nan().fill_null(value=False) if kind.is_float() else missing
+
+
+def _compiled(check: Check, name: str, kind: pl.DataType) -> nw.Expr | None:
+    """The check as an expression that is True where a row fails; None if pandera must run it."""
+    # Pandera, too, goes by the function's name (the check may have another one).
+    build = BUILT_IN.get(getattr(check._check_fn, "__name__", ""))
+    if build is None or check.element_wise:
+        return None
+    passes = build(nw.col(name), **check._check_kwargs)
+    # Pandera: where a check has no answer (the value is null), the row passes unless ignore_na=False.
+    fails = (~passes).fill_null(value=not check.ignore_na)
+    try:
+        _series(fails, pl.DataFrame({name: ["a" if kind == pl.String else None]}, schema={name: kind}))
+    except Exception:  # noqa: BLE001 (such as a pattern that is none; in pandera, too, such a check fails every row)
+        return None
+    return fails
+
+
+def _by_pandera(check: Check, frame: pl.DataFrame, name: str | None) -> pl.Series:
+    """Let pandera run one check. An answer for the whole frame, or an error in the check, counts for every row."""
+    try:
+        passes: pl.Series = check(frame.lazy(), name).check_output.collect()[CHECK_OUTPUT_KEY]
+    except Exception:  # noqa: BLE001 (pandera, too, takes any error in a check for a failure)
+        return pl.repeat(value=True, n=frame.height, eager=True)
+    if passes.len() == frame.height:
+        return ~passes
+    return pl.repeat(value=not passes.all(), n=frame.height, eager=True)
+
+
+def _starts(pattern: str | re.Pattern[str]) -> str:
+    text = _pattern(pattern)
+    return text if text.startswith("^") else f"^{text}"
+
+
+def _pattern(pattern: str | re.Pattern[str]) -> str:
+    return pattern.pattern if isinstance(pattern, re.Pattern) else pattern
 
 
 def _in_range(
-    column: nw.Expr, min_value: Any, max_value: Any, include_min: bool = True, include_max: bool = True
+    column: nw.Expr, *, min_value: Any, max_value: Any, include_min: bool = True, include_max: bool = True
 ) -> nw.Expr:
-    above = column >= min_value if include_min else column > min_value
-    return above & (column <= max_value if include_max else column < max_value)
+    above: nw.Expr = column >= min_value if include_min else column > min_value
+    below: nw.Expr = column <= max_value if include_max else column < max_value
+    return above & below
 
 
 def _length(
-    column: nw.Expr, min_value: int | None = None, max_value: int | None = None, exact_value: int | None = None
+    column: nw.Expr, *, min_value: int | None = None, max_value: int | None = None, exact_value: int | None = None
 ) -> nw.Expr:
     length = column.str.len_chars()
     if exact_value is not None:
         return length == exact_value
     if min_value is None:
         return length <= max_value
-    return length >= min_value if max_value is None else (length >= min_value) & (length <= max_value)
+    above: nw.Expr = length >= min_value
+    return above if max_value is None else above & (length <= max_value)
 
 
 BUILT_IN: dict[str, Callable[..., nw.Expr]] = {
@@ -119,31 +172,9 @@ BUILT_IN: dict[str, Callable[..., nw.Expr]] = {
     "in_range": _in_range,
     "isin": lambda column, allowed_values: column.is_in(list(allowed_values)),
     "notin": lambda column, forbidden_values: ~column.is_in(list(forbidden_values)),
-    "str_matches": _matches,
-    "str_contains": _contains,
+    "str_matches": lambda column, pattern: column.str.contains(_starts(pattern)),
+    "str_contains": lambda column, pattern: column.str.contains(_pattern(pattern)),
     "str_startswith": lambda column, string: column.str.starts_with(string),
     "str_endswith": lambda column, string: column.str.ends_with(string),
     "str_length": _length,
 }
-
-
-def _compiled(check: Check, name: str) -> nw.Expr | None:
-    """The check as an expression that is True where a row fails; None if it is not a built-in one."""
-    # Pandera, too, goes by the function's name (the check may have another one).
-    build = BUILT_IN.get(getattr(check._check_fn, "__name__", ""))
-    if build is None or check.element_wise:
-        return None
-    passes = build(nw.col(name), **check._check_kwargs)
-    # Pandera: where a check has no answer (the value is null), the row passes unless ignore_na=False.
-    return (~passes).fill_null(not check.ignore_na)
-
-
-def _by_pandera(check: Check, frame: pl.DataFrame, name: str | None) -> pl.Series:
-    """Let pandera run one check. An answer for the whole frame, or an error in the check, counts for every row."""
-    try:
-        passes = check(frame.lazy(), name).check_output.collect()[CHECK_OUTPUT_KEY]
-    except Exception:  # noqa: BLE001 (pandera, too, takes any error in a check for a failure)
-        return pl.repeat(True, frame.height, eager=True)
-    if passes.len() == frame.height:
-        return ~passes
-    return pl.repeat(not passes.all(), frame.height, eager=True)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from include.errors import InvalidInput
 from include.quality.casting import parser
+from include.quality.checks import Rule, rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import narwhals as nw
     import pandera.polars as pa
@@ -27,12 +28,14 @@ class Contract:
         schema: the pandera schema: its verdict is the truth.
         parsers: per landed column, in order, how its text becomes a value.
         derived: per column with `derived` in its metadata, the function that returns its narwhals expression.
+        rules: everything that a typed row can fail.
     """
 
     name: str
     schema: pa.DataFrameSchema
     parsers: Mapping[str, Callable[[pl.Expr], pl.Expr]]
     derived: Mapping[str, Callable[[], nw.Expr]]
+    rules: Sequence[Rule]
 
     @classmethod
     def of(cls, model: type[pa.DataFrameModel]) -> Contract:
@@ -66,6 +69,7 @@ class Contract:
                 if derived[key] is None and key != DAY
             },
             derived={key: derive for key, derive in derived.items() if derive is not None},
+            rules=rules(schema),
         )
 
     @property

@@ -10,9 +10,10 @@ import polars as pl
 
 from include.quality.casting import meaning
 from include.quality.checks import Rule, failures
+from include.quality.contract import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from include.quality.contract import Contract
 
@@ -48,52 +49,47 @@ def judge(contract: Contract, rows: pl.DataFrame, *, null_values: Collection[str
         Every row once, in `passed` or in `failed`.
     """
     typed, unread = _typed(contract, rows, null_values)
-    rules, broken = failures(contract.schema, typed)
-    # What a row's unreadable value would have been is unknown, so its other failures say nothing.
-    readable = ~unread.select(no=pl.any_horizontal(pl.all()))["no"] if unread.width else None
-    if readable is not None and not readable.all():
-        broken = broken.select(pl.all() & readable)
-    rules = [Rule(column=name, text=f"not {meaning(typed.schema[name])}") for name in unread.columns] + rules
-    broken = pl.concat([unread, broken], how="horizontal")
-    bad = broken.select(bad=pl.any_horizontal(pl.all()))["bad"] if broken.width else pl.repeat(False, rows.height)
-    broken, failed = broken.filter(bad), rows.filter(bad)
-    found = {str(rule): column for rule, column in zip(rules, broken, strict=True) if column.any()}
+    unreadable = pl.concat([indices for _, indices in unread]) if unread else pl.Series(dtype=pl.UInt32)
+    # What an unreadable value would have been is unknown, so its row's other failures say nothing.
+    broken = [
+        (rule, found.filter(~found.is_in(unreadable.implode()))) for rule, found in failures(contract.rules, typed)
+    ]
+    reasons = [(rule, indices) for rule, indices in unread + broken if len(indices)]
+    bad = pl.concat([indices for _, indices in reasons]).unique().sort() if reasons else unreadable
+    failed = rows[bad]
+    at = [(rule, bad.search_sorted(indices)) for rule, indices in reasons]
     return Verdict(
-        passed=typed.filter(~bad),
-        failed=failed.with_columns(pl.Series(REASONS, _reasons(rules, broken, failed), dtype=pl.List(pl.String))),
-        counts={reason: column.sum() for reason, column in found.items()},
-        examples={reason: column.arg_true()[0] for reason, column in found.items()},
+        passed=typed.filter(~pl.int_range(rows.height, eager=True).is_in(bad.implode())) if reasons else typed,
+        failed=failed.with_columns(pl.Series(REASONS, _texts(failed, at), dtype=pl.List(pl.String))),
+        counts={str(rule): len(indices) for rule, indices in at},
+        examples={str(rule): indices[0] for rule, indices in at},
     )
 
 
-def _typed(contract: Contract, rows: pl.DataFrame, null_values: Collection[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The contract's columns, and per column that does not always read (by name): whether the text had no reading."""
-    text = {name: _text(name, null_values) for name in contract.landed}
-    typed = rows.select(
-        *(parse(text[name]).alias(name) for name, parse in contract.parsers.items()),
-        "event_date",
-    )
-    unread = rows.select(
-        *(pl.lit(value=False).alias(name) for name in ()),
-        *(text[name].is_not_null().alias(name) for name in contract.landed),
-    ).with_columns(**{name: pl.col(name) & typed[name].is_null() for name in contract.landed})
-    unread = unread.select(column for column in unread if column.any())
+def _typed(
+    contract: Contract, rows: pl.DataFrame, null_values: Collection[str]
+) -> tuple[pl.DataFrame, list[tuple[Rule, pl.Series]]]:
+    """The contract's columns; and per column whose text had no reading somewhere, where."""
+    absent = list(null_values)
+    text = {name: pl.when(~pl.col(name).is_in(absent)).then(pl.col(name)) for name in contract.landed}
+    typed = rows.select(*(parse(text[name]).alias(name) for name, parse in contract.parsers.items()), DAY)
+    unread = []
+    for name in contract.landed:
+        if typed[name].null_count():
+            where = (typed[name].is_null() & rows.select(text[name].is_not_null()).to_series()).arg_true()
+            unread.append(
+                (Rule(column=name, text=f"not {meaning(typed.schema[name])}", fails=nw.lit(value=False)), where)
+            )
     derived = {name: derive() for name, derive in contract.derived.items()}
     frame = nw.from_native(typed).with_columns(**derived).to_native() if derived else typed
     return frame.select(contract.columns), unread
 
 
-def _text(name: str, null_values: Collection[str]) -> pl.Expr:
-    column = pl.col(name)
-    return pl.when(column.is_in(list(null_values))).then(None).otherwise(column) if null_values else column
-
-
-def _reasons(rules: list[Rule], broken: pl.DataFrame, failed: pl.DataFrame) -> list[list[str]]:
-    """Per failed row its reasons. Rows are few, so this is plain Python."""
-    reasons: list[list[str]] = [[] for _ in range(failed.height)]
-    for rule, column in zip(rules, broken, strict=True):
+def _texts(failed: pl.DataFrame, at: Sequence[tuple[Rule, pl.Series]]) -> list[list[str]]:
+    """Per failed row its reasons. Failed rows are few, so this is plain Python."""
+    texts: list[list[str]] = [[] for _ in range(failed.height)]
+    for rule, indices in at:
         values = failed[rule.column] if rule.column in failed.columns else None
-        for index in column.arg_true():
-            value = values[index] if values is not None else None
-            reasons[index].append(f"{rule}: {value!r}" if value is not None else str(rule))
-    return reasons
+        for index in indices:
+            texts[index].append(str(rule) if values is None else f"{rule}: {values[index]!r}")
+    return texts
