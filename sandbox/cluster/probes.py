@@ -37,7 +37,7 @@ async def http_get(port: int, handler: Object, timeout: float) -> None:
             finally:
                 writer.close()
     except (OSError, TimeoutError) as error:
-        raise ProbeError(f'Get "{url}": {error or "timeout"}') from error
+        raise ProbeError(f'Get "{url}": {str(error) or "timeout"}') from error
     parts = line.split()
     if len(parts) < 2 or not parts[1].isdigit():
         raise ProbeError(f'Get "{url}": not an HTTP answer')
@@ -56,7 +56,7 @@ async def tcp_connect(port: int, timeout: float) -> None:
             _, writer = await asyncio.open_connection(ports.HOST, port)
             writer.close()
     except (OSError, TimeoutError) as error:
-        raise ProbeError(f"dial tcp {ports.HOST}:{port}: {error or 'timeout'}") from error
+        raise ProbeError(f"dial tcp {ports.HOST}:{port}: {str(error) or 'timeout'}") from error
 
 
 async def execute(command: list[str], env: Mapping[str, str], cwd: str, timeout: float) -> None:
@@ -80,6 +80,7 @@ async def execute(command: list[str], env: Mapping[str, str], cwd: str, timeout:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     if process.returncode:
         raise ProbeError(output.decode(errors="replace").strip() or f"exit code {process.returncode}")
 

@@ -82,7 +82,7 @@ def progressing(world):
 
 
 @given(data=st.data(), replicas=st.integers(1, 6), surge=st.integers(0, 3), unavailable=st.integers(0, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_rollout_keeps_its_bounds_and_ends(settle, data, replicas, surge, unavailable):
     strategy = rolling(surge, unavailable)
     world = World(settle, replicas, strategy)

@@ -1,0 +1,165 @@
+"""The shim as the cluster starts it: a process of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from sandbox.cluster import shim
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ([FP]) (.*)")
+
+
+def order(code, **more):
+    env = {"PATH": os.environ["PATH"]}
+    return {"argv": [sys.executable, "-u", "-c", code], "env": env, "cwd": "/", "memory": None, **more}
+
+
+def start(directory, order):
+    process = subprocess.Popen([sys.executable, "-I", "-S", shim.__file__, str(directory)], stdin=subprocess.PIPE)
+    process.stdin.write(json.dumps(order).encode())
+    process.stdin.close()
+    return process
+
+
+def finish(directory, process, seconds=20):
+    assert process.wait(seconds) == 0
+    return json.loads((directory / "exit").read_text())
+
+
+def run(directory, order):
+    return finish(directory, start(directory, order))
+
+
+def output(directory):
+    return [LINE.fullmatch(line).groups() for line in (directory / "log").read_text().splitlines()]
+
+
+def until(check):
+    deadline = time.monotonic() + 10
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_output_and_exit_code(tmp_path):
+    code = """
+import os, sys
+print("out")
+print("err", file=sys.stderr)
+print(sorted(os.environ))
+print(os.getcwd(), end="")
+sys.exit(9)
+"""
+    record = run(tmp_path, order(code))
+    assert (record["code"], record["signal"]) == (9, 0)
+    assert record["started"] <= record["finished"]
+    lines = output(tmp_path)
+    assert lines[:2] == [("F", "out"), ("F", "err")]
+    assert set(json.loads(lines[2][1].replace("'", '"'))) <= {"PATH", "LC_CTYPE"}
+    assert lines[3] == ("P", "/")  # it ended without a newline
+
+
+def test_long_lines_are_cut_and_marked(tmp_path):
+    run(tmp_path, order("print('x' * 40000)\nprint('y')"))
+    lines = output(tmp_path)
+    tags = [tag for tag, _ in lines]
+    assert len(tags) > 2
+    assert tags == ["P"] * (len(tags) - 2) + ["F", "F"]
+    assert "".join(text for _, text in lines) == "x" * 40000 + "y"
+
+
+@pytest.mark.parametrize("change", [{"argv": ["no-such-program"]}, {"cwd": "/no/such/folder"}])
+def test_what_cannot_start_says_why(tmp_path, change):
+    record = run(tmp_path, order("", **change))
+    assert (record["code"], record["reason"]) == (128, "StartError")
+    assert "No such file or directory" in record["message"]
+
+
+def test_signals_reach_the_container_or_kill_all_of_it(tmp_path):
+    code = """
+import signal, subprocess, sys
+signal.signal(signal.SIGTERM, lambda *_: print("asked"))
+subprocess.Popen(["setsid", "sleep", "303"])
+print("up")
+while True: signal.pause()
+"""
+    process = start(tmp_path, order(code))
+    until(lambda: ("F", "up") in output(tmp_path) if (tmp_path / "log").exists() else False)
+    until(lambda: len(psutil.Process(process.pid).children(recursive=True)) == 2)
+    tree = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    until(lambda: ("F", "asked") in output(tmp_path))
+    process.send_signal(signal.SIGUSR1)
+    record = finish(tmp_path, process)
+    assert (record["code"], record["signal"]) == (137, 9)
+    assert not any(child.is_running() for child in tree)
+
+
+def test_nothing_is_left_when_the_main_process_ends(tmp_path):
+    code = "import subprocess; print(subprocess.Popen(['setsid', '-f', 'sh', '-c', 'sleep 304 & sleep 304']).wait())"
+    before = time.monotonic()
+    assert run(tmp_path, order(code))["code"] == 0
+    assert time.monotonic() - before < 10
+    assert not [item for item in psutil.process_iter(["cmdline"]) if "304" in (item.info["cmdline"] or ())]
+
+
+def test_the_container_dies_with_its_shim(tmp_path):
+    process = start(tmp_path, order("import time; print('up'); time.sleep(305)"))
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    child = psutil.Process(int((tmp_path / "pid").read_text().split()[1]))
+    process.kill()
+    process.wait()
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_memory_is_counted_over_all_processes_and_shared_pages_once(tmp_path):
+    shared = """
+import os, time
+hoard = bytearray(os.urandom(60 << 20))
+for _ in range(3):
+    if os.fork() == 0:
+        time.sleep(1)
+        os._exit(0)
+time.sleep(1.2)
+"""
+    assert run(tmp_path, order(shared, memory=150 << 20))["code"] == 0
+    own = shared.replace("hoard =", "pass #").replace(
+        "time.sleep(1)", "hoard = bytearray(os.urandom(60 << 20)); time.sleep(3)"
+    )
+    (tmp_path / "two").mkdir()
+    record = run(tmp_path / "two", order(own.replace("1.2", "4"), memory=150 << 20))
+    assert (record["code"], record["reason"]) == (137, "OOMKilled")
+
+
+def test_an_attempt_that_was_given_up_does_not_start(tmp_path):
+    (tmp_path / "pid").touch()
+    process = start(tmp_path, order("open('made', 'w')", cwd=str(tmp_path)))
+    assert process.wait(10) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["pid"]
+
+
+def test_a_full_log_is_rotated(tmp_path, monkeypatch):
+    monkeypatch.setattr(shim, "_LARGEST_LOG", 1000)
+    log = shim.Log(tmp_path / "log")
+    for number in range(40):
+        log.feed(f"{number}\n".encode())
+    log.close()
+    kept = [line.split()[-1] for name in ("log.old", "log") for line in (tmp_path / name).read_text().splitlines()]
+    assert kept == [str(number) for number in range(40 - len(kept), 40)]
+    assert all((tmp_path / name).stat().st_size <= 1000 for name in ("log.old", "log"))
+
+
+def test_orphans_are_reaped_while_the_container_runs(tmp_path):
+    code = "import subprocess, time; subprocess.run(['sh', '-c', 'sleep 0.1 &']); time.sleep(7)"
+    process = start(tmp_path, order(code, memory=1 << 30))
+    until(lambda: len(psutil.Process(process.pid).children()) == 2)
+    until(lambda: len(psutil.Process(process.pid).children()) == 1)
+    process.send_signal(signal.SIGUSR1)
+    finish(tmp_path, process)
