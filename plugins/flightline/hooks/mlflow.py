@@ -1,11 +1,11 @@
 """MLflow's tracking server and registry."""
 
 import os
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
+
+from include.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -49,6 +49,22 @@ class MlflowHook(BaseHook):
         return f"{self.url}/#/models/{name}/versions/{version}"
 
     def read_text(self, run_id: str, path: str) -> str:
-        """A text artifact of a run, path relative to the run's artifacts."""
-        with TemporaryDirectory() as folder:
-            return Path(self.get_conn().download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")
+        """A text artifact of a run, path relative to the run's artifacts, as MLflow's own pages fetch it.
+
+        Raises:
+            ServiceUnavailable: the server does not give it.
+        """
+        import requests
+
+        connection = self.get_connection(self.mlflow_conn_id)
+        try:
+            answer = requests.get(
+                f"{self.url}/get-artifact",
+                params={"run_uuid": run_id, "path": path},
+                auth=(connection.login, connection.password or "") if connection.login else None,
+                timeout=30,
+            )
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"MLflow does not give {path} of run {run_id}: {error}") from error
+        return answer.content.decode()
