@@ -11,7 +11,7 @@ from include.spec import names
 ROOT = Path(__file__).parents[2]
 STAGES = {
     "ingest": {"plan", "publish", "reconcile"},
-    "features": {"span", "build"},
+    "features": {"build", "publish"},
     "train": {"due", "freeze", "workers", "trial", "fit", "register", "gate", "verdict"},
     "promote": {
         "choose",

@@ -5,14 +5,38 @@ from typing import Any
 
 from airflow.sdk import task
 
-from flightline import period
+from flightline import assets, period
 from flightline.failing import failing_fast
 from include.spec import load
 
 
 @task
 @failing_fast
-def span(use_case: str, params: Mapping[str, Any], partition_key: str | None = None) -> dict[str, str]:
-    """First and last day of the run: of its form, else its month."""
-    start, end = period.requested(params, load(use_case), month=partition_key)
-    return {"start": start.isoformat(), "end": end.isoformat()}
+def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = None) -> dict[str, Any]:
+    """Gold of the run's days and of those that look back into them.
+
+    Raises:
+        LeakFound: a feature used what was not known when the prediction is asked; nothing was published.
+    """
+    from flightline.hooks.lake import LakeHook
+    from include.features.build import build as compute
+
+    spec = load(use_case)
+    start, end = period.requested(params, spec, month=partition_key)
+    report = compute(LakeHook().lake, spec, start, end)
+    return {"start": start.isoformat(), "end": end.isoformat(), **report.model_dump(mode="json")}
+
+
+@task
+@failing_fast
+def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None) -> dict[str, Any]:
+    """Bring the newest history to the online table, then announce the months."""
+    from flightline.hooks.lake import LakeHook
+    from flightline.hooks.online import OnlineHook
+    from include.features.online import publish_online
+
+    spec = load(use_case)
+    days = period.days(built["start"], built["end"])
+    published = publish_online(LakeHook().lake, spec, days[0], days[-1], dsn=OnlineHook().get_conn())
+    outlet_events[assets.gold(spec)].add_partitions(sorted({day.strftime("%Y-%m") for day in days}))
+    return published.model_dump(mode="json")
