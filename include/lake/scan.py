@@ -43,11 +43,11 @@ def scan(
         return pl.DataFrame(schema=schema)
     files = manifests.files(table, snapshot, start=start, end=end)
     if not _is_plain(table, snapshot, files):
-        names = tuple(schema)
         bounds = ((">=", start), ("<=", end))
-        days = " and ".join(f"event_date {sign} '{bound}'" for sign, bound in bounds if bound is not None)
-        found = table.scan(days or "True", selected_fields=names, snapshot_id=snapshot.snapshot_id).to_arrow()
-        return pl.DataFrame(found).select(names).sort("event_date", maintain_order=True)
+        days = " and ".join(f"event_date {sign} '{bound}'" for sign, bound in bounds if bound is not None) or "True"
+        fields = tuple({*schema, "event_date"})
+        found = table.scan(days, selected_fields=fields, snapshot_id=snapshot.snapshot_id).to_arrow()
+        return pl.DataFrame(found).sort("event_date", maintain_order=True).select(schema.names())
     if not files:
         return pl.DataFrame(schema=schema)
     frame = pl.scan_parquet(
