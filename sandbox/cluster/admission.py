@@ -130,12 +130,13 @@ def _job(item: Object, faults: Faults) -> None:
     if spec.get("podFailurePolicy"):
         faults.add("spec.podFailurePolicy", LEFT_OUT)
     uid, metadata = item["metadata"].get("uid", ""), spec.setdefault("template", {}).setdefault("metadata", {})
-    selector = {"batch.kubernetes.io/controller-uid": uid}
+    selector = {"batch.kubernetes.io/controller-uid": uid}  # the label without a prefix is its older name
     spec.setdefault("selector", {"matchLabels": selector})
     metadata["labels"] = (metadata.get("labels") or {}) | {
         **(spec["selector"].get("matchLabels") or {}),
         "batch.kubernetes.io/job-name": item["metadata"]["name"],
         "job-name": item["metadata"]["name"],
+        "controller-uid": uid,
     }
     _template(spec, faults, "OnFailure", "Never")
 

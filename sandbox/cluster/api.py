@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hmac
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -22,6 +23,7 @@ from sandbox.cluster.store import Change
 from sandbox.cluster.timestamps import parse
 
 _OPEN = ("/version", "/healthz", "/readyz", "/livez")
+_log = logging.getLogger(__name__)
 Handler = Callable[[Request, Target], Awaitable[Response]]
 _FOREVER = 3600.0 * 24
 
@@ -43,7 +45,8 @@ class Api:
             response = await self._route(request)
         except ApiError as error:
             response = JSONResponse(error.body(), error.code)
-        except OSError as error:  # a full disk, above all
+        except Exception as error:  # noqa: BLE001  a full disk, above all
+            _log.exception("%s %s failed", request.method, request.url.path)
             response = JSONResponse(ApiError(500, "InternalError", f"Internal error occurred: {error}").body(), 500)
         await response(scope, receive, send)
 

@@ -2,18 +2,19 @@
 
 import asyncio
 import contextlib
+import shutil
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from sandbox.cluster import environment, ports, probes, quantities, timestamps
 from sandbox.cluster.environment import ConfigError
-from sandbox.cluster.images import Image, Images, UnknownImageError
+from sandbox.cluster.host import Host
+from sandbox.cluster.images import UnknownImageError
+from sandbox.cluster.prober import Prober
 from sandbox.cluster.process import Process
 from sandbox.cluster.status import Object
-from sandbox.cluster.store import Store
 
 # Shorter than the kubelet's 10 s to 300 s: people wait in front of a sandbox.
 _BACKOFF_SECONDS = (1.0, 60.0)
@@ -23,32 +24,24 @@ _RETRY_SECONDS = 2.0
 _DRAIN_SECONDS = 0.1
 
 
-class Host(Protocol):
-    """What a container needs of its pod."""
-
-    store: Store
-    images: Images
-    directory: Path
-    stopping: bool
-
-    @property
-    def pod(self) -> Object:
-        """The present object."""
-
-    def publish(self) -> None:
-        """Write the status of the pod."""
-
-    def record(self, reason: str, message: str, *, container: str = "", warning: bool = False) -> None:
-        """Record an event."""
-
-    async def pause(self, seconds: float) -> bool:
-        """Sleep, or less when the pod stops; returns whether it stops."""
+def new_status(spec: Object, reason: str) -> Object:
+    """The status of a container that waits for a reason."""
+    return {
+        "name": spec["name"],
+        "image": spec["image"],
+        "imageID": "",
+        "ready": False,
+        "started": False,
+        "restartCount": 0,
+        "state": {"waiting": {"reason": reason}},
+        "lastState": {},
+    }
 
 
 class Container:
-    """Drives one container; `status` is its entry in the pod's status."""
+    """Drives one container; `status` is its entry in the pod's status, changed in place."""
 
-    def __init__(self, host: Host, spec: Object, *, init: bool) -> None:
+    def __init__(self, host: Host, spec: Object, status: Object, *, init: bool) -> None:
         self._host = host
         self._init = init
         self._process: Process | None = None
@@ -58,16 +51,8 @@ class Container:
         self.spec = spec
         self.name: str = spec["name"]
         self.volumes: dict[str, str] = {}
-        self.status: Object = {
-            "name": self.name,
-            "image": spec["image"],
-            "imageID": "",
-            "ready": False,
-            "started": False,
-            "restartCount": 0,
-            "state": {"waiting": {"reason": "PodInitializing" if init else "ContainerCreating"}},
-            "lastState": {},
-        }
+        self.status = status
+        self._prober = Prober(host, spec, status, self._order, self._unwell)
 
     @property
     def directory(self) -> Path:
@@ -98,8 +83,15 @@ class Container:
                 order = await self._order_or_wait()
                 if order is None:
                     return None
-                self._process = await Process.start(self.directory / str(attempt), order)
+                try:
+                    self._process = await Process.start(self.directory / str(attempt), order)
+                except OSError as error:  # a full disk
+                    attempt += 1
+                    if await self._retry("CreateContainerError", str(error)):
+                        return None
+                    continue
                 self._host.record("Created", f"Created container {self.name}", container=self.name)
+                await asyncio.to_thread(shutil.rmtree, self.directory / str(attempt - 2), ignore_errors=True)
             record = await self._attend(self._process, attempt)
             self._process = None
             if self._host.stopping or not self._restarts(record["code"]):
@@ -138,22 +130,24 @@ class Container:
         pulls = 0
         while not self._host.stopping:
             try:
-                image = self._host.images.find(self.spec["image"])
-                order = self._order(image)
+                order = self._order()
             except UnknownImageError as error:
                 if await self._image_missing(str(error), pulls):
                     return None
                 pulls += 1
             except ConfigError as error:
-                self._waits("CreateContainerConfigError", str(error))
-                self._host.record("Failed", f"Error: {error}", container=self.name, warning=True)
-                if await self._host.pause(_RETRY_SECONDS):
+                if await self._retry("CreateContainerConfigError", str(error)):
                     return None
             else:
                 text = f'Container image "{self.spec["image"]}" already present on machine'
                 self._host.record("Pulled", text, container=self.name)
                 return order
         return None
+
+    async def _retry(self, reason: str, error: str) -> bool:
+        self._waits(reason, error)
+        self._host.record("Failed", f"Error: {error}", container=self.name, warning=True)
+        return await self._host.pause(_RETRY_SECONDS)
 
     async def _image_missing(self, error: str, pulls: int) -> bool:
         image = self.spec["image"]
@@ -173,7 +167,8 @@ class Container:
             event("Failed", "Error: ImagePullBackOff")
         return await self._host.pause(min(5.0 * 2**pulls, 300.0))
 
-    def _order(self, image: Image) -> dict[str, Any]:
+    def _order(self) -> dict[str, Any]:
+        image = self._host.images.find(self.spec["image"])
         extra = ports.variables(self._host.pod, self.spec) | self.volumes
         env = environment.variables(self._host.store, self._host.pod, self.spec, image, extra)
         limit = (self.spec["resources"].get("limits") or {}).get("memory")
@@ -187,17 +182,20 @@ class Container:
     async def _attend(self, process: Process, attempt: int) -> dict[str, Any]:
         """Watch a running attempt to its end and return its exit record."""
         identifier = f"process://{self._host.pod['metadata']['uid']}/{self.name}/{attempt}"
-        ready = not any(self.spec.get(kind) for kind in ("readinessProbe", "startupProbe"))
-        self.status |= {"imageID": self.spec["image"], "containerID": identifier}
+        adopted = self.status.get("containerID") == identifier and "running" in self.status["state"]
         self._ended.clear()
         self._asked = False
         tasks: list[asyncio.Task[None]] = []
         if process.running:
-            state = {"running": {"startedAt": timestamps.text(process.started)}}
-            self.status |= {"state": state, "ready": ready, "started": not self.spec.get("startupProbe")}
-            self._host.record("Started", f"Started container {self.name}", container=self.name)
+            self.status |= {"imageID": self.spec["image"], "containerID": identifier}
+            if not adopted:  # else what the probes have found holds until they look again
+                started = not self.spec.get("startupProbe")
+                state = {"running": {"startedAt": timestamps.text(process.started)}}
+                self.status |= {"state": state, "started": started}
+                self.status["ready"] = started and not self.spec.get("readinessProbe")
+                self._host.record("Started", f"Started container {self.name}", container=self.name)
             self._host.publish()
-            tasks.append(asyncio.create_task(self._probe_all()))
+            tasks.append(asyncio.create_task(self._prober.run()))
             if self._host.stopping:
                 self.stop(self._host.pod["metadata"].get("deletionGracePeriodSeconds", 0))
         try:
@@ -221,74 +219,14 @@ class Container:
         terminated |= {key: record[key] for key in ("signal", "message") if record.get(key)}
         # An init container that has done its work counts as ready.
         ready = self._init and record["code"] == 0
+        self.status |= {"imageID": self.spec["image"], "containerID": identifier}
         self.status |= {"state": {"terminated": terminated}, "ready": ready, "started": False}
         if reason == "StartError":
             self._host.record("Failed", f"Error: {record['message']}", container=self.name, warning=True)
         self._host.publish()
 
-    async def _probe_all(self) -> None:
-        """Startup probe first, then readiness and liveness side by side."""
-        if probe := self.spec.get("startupProbe"):
-            started = asyncio.Event()
-            watch = probes.watch(probe, partial(self._attempt, probe), partial(self._startup, started))
-            task = asyncio.create_task(watch)
-            try:
-                await started.wait()
-            finally:
-                task.cancel()
-            self.status |= {"started": True, "ready": not self.spec.get("readinessProbe")}
-            self._host.publish()
-        reports: tuple[tuple[str, Callable[[bool, str], None]], ...] = (
-            ("readinessProbe", self._readiness),
-            ("livenessProbe", self._liveness),
-        )
-        async with asyncio.TaskGroup() as group:
-            for kind, report in reports:
-                if probe := self.spec.get(kind):
-                    impatient = kind == "readinessProbe"
-                    group.create_task(probes.watch(probe, partial(self._attempt, probe), report, impatient=impatient))
-
-    async def _attempt(self, probe: Object) -> None:
-        timeout = probe["timeoutSeconds"]
-        if "exec" in probe:
-            await self._execute(probe["exec"]["command"], timeout)
-            return
-        kind = "httpGet" if "httpGet" in probe else "tcpSocket"
-        port = ports.real_port(self._host.pod, probe[kind]["port"])
-        if port is None:
-            raise probes.ProbeError(f"the pod has no port named {probe[kind]['port']}")
-        await (probes.http_get(port, probe[kind], timeout) if kind == "httpGet" else probes.tcp_connect(port, timeout))
-
-    async def _execute(self, command: list[str], timeout: float) -> None:
-        try:
-            order = self._order(self._host.images.find(self.spec["image"]))
-        except (UnknownImageError, ConfigError) as error:
-            raise probes.ProbeError(str(error)) from error
-        await probes.execute(command, order["env"], order["cwd"], timeout)
-
-    def _startup(self, started: asyncio.Event, success: bool, message: str) -> None:
-        if success:
-            started.set()
-        else:
-            self._unhealthy("Startup", message)
-            self._fail("startup")
-
-    def _readiness(self, success: bool, message: str) -> None:
-        if not success:
-            self._unhealthy("Readiness", message)
-        if self.status["ready"] != success:
-            self.status["ready"] = success
-            self._host.publish()
-
-    def _liveness(self, success: bool, message: str) -> None:
-        if not success:
-            self._unhealthy("Liveness", message)
-            self._fail("liveness")
-
-    def _unhealthy(self, kind: str, message: str) -> None:
-        self._host.record("Unhealthy", f"{kind} probe failed: {message}", container=self.name, warning=True)
-
-    def _fail(self, kind: str) -> None:
+    def _unwell(self, kind: str) -> None:
+        """End an attempt whose startup or liveness probe failed."""
         text = f"Container {self.name} failed {kind} probe, will be restarted"
         self._host.record("Killing", text, container=self.name)
         self.stop(self._host.pod["spec"]["terminationGracePeriodSeconds"])
@@ -319,7 +257,7 @@ class Container:
             await asyncio.sleep(hook["sleep"]["seconds"])
         elif "exec" in hook:
             try:
-                await self._execute(hook["exec"]["command"], grace)
+                await self._prober.execute(hook["exec"]["command"], grace)
             except probes.ProbeError as error:
                 self._host.record(
                     "FailedPreStopHook", f"PreStopHook failed: {error}", container=self.name, warning=True

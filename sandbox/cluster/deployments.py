@@ -114,7 +114,7 @@ class Deployments(Controller):
     def _stamp(self, item: Object, current: Object) -> Object:
         def edit(deployment: Object) -> None:
             notes = deployment["metadata"].get("annotations") or {}
-            deployment["metadata"]["annotations"] = notes | {REVISION: current["metadata"]["annotations"][REVISION]}
+            deployment["metadata"]["annotations"] = notes | {REVISION: str(_revision(current))}
 
         return self._registry.store.change("deployments", item["metadata"]["namespace"], item["metadata"]["name"], edit)
 
@@ -186,7 +186,7 @@ class Deployments(Controller):
         namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
         revision = (item["metadata"].get("annotations") or {}).get(REVISION)
         sets = self._sets(item)
-        current = next((entry for entry in sets if entry["metadata"]["annotations"].get(REVISION) == revision), None)
+        current = next((entry for entry in sets if str(_revision(entry)) == revision), None)
         counts = {
             key: sum(_counted(entry, key) for entry in sets)
             for key in ("replicas", "readyReplicas", "availableReplicas")

@@ -1,21 +1,29 @@
 """One pod on the node: volumes, init containers in order, containers side by side, phase, deadline, graceful end."""
 
 import asyncio
+import copy
 import logging
+import sqlite3
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from sandbox.cluster import environment, ports, timestamps
 from sandbox.cluster.conditions import with_condition
-from sandbox.cluster.containers import Container
+from sandbox.cluster.containers import Container, new_status
 from sandbox.cluster.environment import ConfigError
 from sandbox.cluster.events import Recorder
 from sandbox.cluster.images import Images
 from sandbox.cluster.registry import TERMINAL, Registry
-from sandbox.cluster.status import ApiError, Object
+from sandbox.cluster.status import Object
 
 _RETRY_SECONDS = 2.0
+_ADDRESS: Object = {
+    "hostIP": ports.HOST,
+    "hostIPs": [{"ip": ports.HOST}],
+    "podIP": ports.HOST,
+    "podIPs": [{"ip": ports.HOST}],
+}
 _log = logging.getLogger(__name__)
 
 
@@ -40,12 +48,17 @@ class PodRunner:
         self._stop = asyncio.Event()
         self._grace: float | None = None
         self._failure: tuple[str, str] | None = None
-        spec = pod["spec"]
-        self._init = [Container(self, item, init=True) for item in spec.get("initContainers") or ()]
-        self.containers = [Container(self, item, init=False) for item in spec["containers"]]
-        if self._init:
-            for container in self.containers:
-                container.status["state"] = {"waiting": {"reason": "PodInitializing"}}
+        self._init = self._make("initContainers", "PodInitializing")
+        self.containers = self._make("containers", "PodInitializing" if self._init else "ContainerCreating")
+
+    def _make(self, part: str, reason: str) -> list[Container]:
+        """The containers of a part of the spec, with the status that an earlier run of the cluster has left."""
+        key = "initContainerStatuses" if part == "initContainers" else "containerStatuses"
+        known = {status["name"]: copy.deepcopy(status) for status in self._pod["status"].get(key) or ()}
+        return [
+            Container(self, spec, known.get(spec["name"]) or new_status(spec, reason), init=part == "initContainers")
+            for spec in self._pod["spec"].get(part) or ()
+        ]
 
     @property
     def pod(self) -> Object:
@@ -66,17 +79,10 @@ class PodRunner:
             failed = await self._run()
         finally:
             deadline.cancel()
-        self._end(failed)
+        while not self._end(failed):
+            await asyncio.sleep(_RETRY_SECONDS)
 
     def _begin(self) -> None:
-        if "startTime" not in self.pod["status"]:
-            address = {
-                "hostIP": ports.HOST,
-                "hostIPs": [{"ip": ports.HOST}],
-                "podIP": ports.HOST,
-                "podIPs": [{"ip": ports.HOST}],
-            }
-            self._registry.set_status("pods", self.pod, startTime=timestamps.now(), **address)
         self.publish()
         if "deletionTimestamp" in self.pod["metadata"]:
             self.stop(self.pod["metadata"]["deletionGracePeriodSeconds"])
@@ -110,7 +116,8 @@ class PodRunner:
         seconds = self.pod["spec"].get("activeDeadlineSeconds")
         if seconds is None:
             return
-        await asyncio.sleep(timestamps.parse(self.pod["status"]["startTime"]) + seconds - time.time())
+        started = timestamps.parse(self.pod["status"].get("startTime") or timestamps.now())
+        await asyncio.sleep(started + seconds - time.time())
         self._failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
         self.record("DeadlineExceeded", self._failure[1])
         self.stop(self.pod["spec"]["terminationGracePeriodSeconds"])
@@ -136,30 +143,31 @@ class PodRunner:
             return self.stopping
         return True
 
-    def _end(self, failed: bool) -> None:
+    def _end(self, failed: bool) -> bool:
+        """Write how the pod ended, and let it go if it is being deleted; returns whether that is written."""
         failed = failed or self._failure is not None
         reason, message = self._failure or (None, None)
-        try:
-            self._write("Failed" if failed else "Succeeded", reason=reason, message=message)
-            if "deletionTimestamp" in self.pod["metadata"]:
-                self._registry.finish("pods", self.pod["metadata"]["namespace"], self.pod["metadata"]["name"])
-        except ApiError as error:
-            if error.code != 404:  # deleted with grace 0: nobody is left to be told
-                raise
+        return self._write("Failed" if failed else "Succeeded", reason=reason, message=message)
 
     def publish(self) -> None:
         """Write the status of the pod while it runs."""
-        current = phase((item.status for item in self._init), (item.status for item in self.containers))
-        try:
-            self._write(current)
-        except ApiError as error:
-            if error.code != 404:
-                raise
+        self._write(phase((item.status for item in self._init), (item.status for item in self.containers)))
 
-    def _write(self, current: str, **fields: str | None) -> None:
-        present = self.store.find("pods", self._pod["metadata"]["namespace"], self._pod["metadata"]["name"])
-        if present is None or present["metadata"]["uid"] != self._pod["metadata"]["uid"]:
-            return
+    def _write(self, current: str, **fields: str | None) -> bool:
+        """Write the status; returns whether it is written, or need not be because the pod is gone."""
+        metadata = self.pod["metadata"]
+        if self.store.find("pods", metadata["namespace"], metadata["name"]) is not self._pod:
+            return True
+        try:
+            self._registry.set_status("pods", self._pod, phase=current, **self._status(current), **fields)
+            if current in TERMINAL and "deletionTimestamp" in metadata:
+                self._registry.finish("pods", metadata["namespace"], metadata["name"])
+        except sqlite3.Error:  # a full disk must not end the pod
+            _log.exception("the status of pod %s cannot be written", metadata["name"])
+            return False
+        return True
+
+    def _status(self, current: str) -> Object:
         ended = current in TERMINAL
         initialized = all(container.status["ready"] for container in self._init)
         ready = not ended and all(container.status["ready"] for container in self.containers)
@@ -168,19 +176,23 @@ class PodRunner:
             "PodCompleted" if ended else "ContainersNotReady",
             f"containers with unready status: [{' '.join(waiting)}]",
         )
-        conditions = with_condition(present["status"].get("conditions") or [], "PodScheduled", True)
+        conditions = with_condition(self._pod["status"].get("conditions") or [], "PodScheduled", True)
         conditions = with_condition(
             conditions, "Initialized", initialized, *(() if initialized else ("ContainersNotInitialized",))
         )
         for kind in ("ContainersReady", "Ready"):
             conditions = with_condition(conditions, kind, ready, *(() if ready else why))
-        statuses = {"containerStatuses": [dict(container.status) for container in self.containers]}
+        statuses: Object = {"containerStatuses": [dict(container.status) for container in self.containers]}
         if self._init:
             statuses["initContainerStatuses"] = [dict(container.status) for container in self._init]
-        self._registry.set_status("pods", present, phase=current, conditions=conditions, **statuses, **fields)
+        start = self._pod["status"].get("startTime") or timestamps.now()
+        return {"startTime": start, **_ADDRESS, "conditions": conditions, **statuses}
 
     def record(self, reason: str, message: str, *, container: str = "", warning: bool = False) -> None:
         """Record an event on the pod or on one of its containers."""
         part = "initContainers" if container in {item.name for item in self._init} else "containers"
         path = f"spec.{part}{{{container}}}" if container else ""
-        self._recorder.record(self.pod, reason, message, component="kubelet", warning=warning, field_path=path)
+        try:
+            self._recorder.record(self.pod, reason, message, component="kubelet", warning=warning, field_path=path)
+        except sqlite3.Error:
+            _log.exception("event %s of pod %s cannot be written", reason, self._pod["metadata"]["name"])

@@ -36,7 +36,7 @@ async def http_get(port: int, handler: Object, timeout: float) -> None:
                 line = await reader.readline()
             finally:
                 writer.close()
-    except (OSError, TimeoutError) as error:
+    except OSError as error:
         raise ProbeError(f'Get "{url}": {str(error) or "timeout"}') from error
     parts = line.split()
     if len(parts) < 2 or not parts[1].isdigit():
@@ -55,7 +55,7 @@ async def tcp_connect(port: int, timeout: float) -> None:
         async with asyncio.timeout(timeout):
             _, writer = await asyncio.open_connection(ports.HOST, port)
             writer.close()
-    except (OSError, TimeoutError) as error:
+    except OSError as error:
         raise ProbeError(f"dial tcp {ports.HOST}:{port}: {str(error) or 'timeout'}") from error
 
 

@@ -672,6 +672,12 @@ def test_a_service_has_endpoints_a_proxy_and_a_stable_port(api, apps, space):
 # -- the stand-in's own life ------------------------------------------------------------------------------------------
 
 
+def ready_since(api):
+    pods = api.list_namespaced_pod("default", label_selector="app=web").items
+    conditions = [(pod, item) for pod in pods for item in pod.status.conditions if item.type == "Ready"]
+    return {pod.metadata.name: (item.status, item.last_transition_time) for pod, item in conditions}
+
+
 def test_kill_9_loses_neither_pods_nor_exit_codes(own_cluster):
     api, apps = client.CoreV1Api(own_cluster.client()), client.AppsV1Api(own_cluster.client())
     port = api.create_namespaced_service("default", service()).spec.ports[0].node_port
@@ -682,6 +688,7 @@ def test_kill_9_loses_neither_pods_nor_exit_codes(own_cluster):
     api.create_namespaced_pod("default", pod("short", "import time; time.sleep(1); raise SystemExit(5)"))
     has_phase(api, "default", "short", "Running")
     before = {item.metadata.name: item.metadata.uid for item in api.list_namespaced_pod("default").items}
+    ready = ready_since(api)
     shims = {process.pid for process in own_cluster.shims()}
     own_cluster.end(signal.SIGKILL)
     time.sleep(1.5)
@@ -694,6 +701,7 @@ def test_kill_9_loses_neither_pods_nor_exit_codes(own_cluster):
     log = log_of(api, "long", "default", follow=True)
     assert log.split() == [str(i) for i in range(60)]
     assert finished(api, "default", "long").status.container_statuses[0].state.terminated.exit_code == 7
+    assert ready_since(api) == ready  # nobody saw them unready
     after = {item.metadata.name: item.metadata.uid for item in api.list_namespaced_pod("default").items}
     assert after == before
     assert {process.pid for process in own_cluster.shims()} < shims
