@@ -99,25 +99,31 @@ class App:
             self._metrics.in_flight.set(self._in_flight)
 
     async def _read(self, headers: MutableMapping[bytes, bytes], receive: Receive) -> bytes:
-        # Closing the connection spares reading the rest.
         too_large = Refusal(413, f"a body has {self._max_body} bytes at most", headers={"connection": "close"})
-        if int(headers.get(b"content-length", b"0")) > self._max_body:
+        # Who still sends does not read: unless he waits for leave to send, a body is read on for a while, to no use.
+        patience = self._max_body if b"expect" in headers else FULL_BODIES * self._max_body
+        if int(headers.get(b"content-length", b"0")) > patience:
             raise too_large
-        body = bytearray()
+        body, size = bytearray(), 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                while True:
+                more = True
+                while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise Refusal(400, "the caller went away")
-                    body += message.get("body", b"")
-                    if len(body) > self._max_body:
+                    more = message.get("more_body", False)
+                    size += len(message.get("body", b""))
+                    if size > patience:
                         raise too_large
-                    if not message.get("more_body"):
-                        return bytes(body)
+                    if size <= self._max_body:
+                        body += message.get("body", b"")
         except TimeoutError:
             slow = f"the body took more than {BODY_SECONDS} s"
             raise Refusal(408, slow, headers={"connection": "close"}) from None
+        if size > self._max_body:
+            raise too_large
+        return bytes(body)
 
     def _record(self, found: Route | None, method: str, answer: Answer, seconds: float) -> None:
         endpoint = found.endpoint if found else "none"

@@ -57,10 +57,10 @@ class Batcher(Generic[Item, Result]):
             run = loop.run_in_executor(self._threads, self._run, [items for items, _ in batch])
             run.add_done_callback(partial(self._deliver, [answer for _, answer in batch]))
 
-    def _run(self, submissions: list[Sequence[Item]]) -> list[Sequence[Result] | Exception]:
+    def _run(self, submissions: list[Sequence[Item]]) -> list[Sequence[Result] | BaseException]:
         try:
             results = self._work([item for items in submissions for item in items])
-        except Exception as error:  # noqa: BLE001 - it goes to whom it belongs
+        except BaseException as error:  # noqa: BLE001 - it goes to whom it belongs, or he would wait for ever
             if len(submissions) == 1 or isinstance(error, RetryableError):
                 return [error] * len(submissions)
             # One caller's rows must not fail another's: each alone.
@@ -73,13 +73,13 @@ class Batcher(Generic[Item, Result]):
     def _deliver(
         self,
         answers: list["asyncio.Future[Sequence[Result]]"],
-        done: "asyncio.Future[list[Sequence[Result] | Exception]]",
+        done: "asyncio.Future[list[Sequence[Result] | BaseException]]",
     ) -> None:
         self._idle += 1
         for answer, outcome in zip(answers, done.result(), strict=True):
             if answer.done():  # the caller went away
                 continue
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, BaseException):
                 answer.set_exception(outcome)
             else:
                 answer.set_result(outcome)

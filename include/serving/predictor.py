@@ -89,10 +89,12 @@ class Predictor:
         try:
             event_times = [request.event_time.astimezone(UTC) for request in requests]  # type: ignore[attr-defined]
             rows = [{**vars(request), "event_time": at} for request, at in zip(requests, event_times, strict=True)]
-            joined = self._read(pl.DataFrame(rows, schema=self._schema))
+            asked = pl.DataFrame(rows, schema=self._schema)
+            with self._metrics.online_seconds.time():
+                joined = self._read(asked)
             matrix = self._encode(self._features.features(joined), self.metadata.categories)
             known_at = [joined[name].to_list() for name in self._known]
-        except (pl.exceptions.PolarsError, ArithmeticError, ValueError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, ValueError) as error:
             log.exception("features cannot be computed")
             raise Refusal(422, f"features cannot be computed of this record ({type(error).__name__})") from error
         return [

@@ -37,13 +37,8 @@ class Readiness:
         while True:
             try:
                 await asyncio.wait_for(self._check(), self._patience)
-            except TimeoutError:
-                self._set(f"the example record took more than {self._patience} s")
-            except FlightlineError as error:
-                self._set(str(error))
-            except Exception:
-                self._set("the example record cannot be answered; the log says why")
-                log.exception("the example record cannot be answered")
+            except Exception as error:  # noqa: BLE001 - whatever it is, the process cannot answer
+                self._set(error)
             else:
                 self._set(None)
             await asyncio.sleep(self._every)
@@ -53,8 +48,14 @@ class Readiness:
         self.draining = True
         self._metrics.ready.set(0)
 
-    def _set(self, fault: str | None) -> None:
+    def _set(self, error: Exception | None) -> None:
+        # Its kind only: the rest may name hosts and users, and anybody may ask whether the process is ready.
+        fault = f"the example record cannot be answered: {type(error).__name__}" if error else None
         if fault != self._fault:
-            log.log(logging.WARNING if fault else logging.INFO, "not ready: %s" if fault else "ready%s", fault or "")
+            if error:
+                unexpected = not isinstance(error, FlightlineError | TimeoutError)
+                log.warning("not ready: %s", error or fault, exc_info=error if unexpected else None)
+            else:
+                log.info("ready")
         self._fault = fault
         self._metrics.ready.set(self.fault is None)

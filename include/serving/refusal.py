@@ -12,7 +12,7 @@ class Fault:
     message: str
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure
+class Refusal(Exception):
     """The request is answered with an error.
 
     The body is `{"error": <message>, "fields": [{"path", "message"}]}`: the Open Inference Protocol's error object and

@@ -231,7 +231,7 @@ def test_history_that_cannot_be_read_is_not_guessed(serve: Callable[..., None]) 
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         ready = await client.get("/v2/health/ready")
         assert (ready.status_code, ready.json()["ready"]) == (503, False)
-        assert "online table" in ready.json()["reason"]
+        assert ready.json()["reason"].endswith("ServiceUnavailable")
         assert (await client.post(INFER, json={"inputs": [TENSOR]})).status_code == 200
         watch.cancel()
 

@@ -98,3 +98,11 @@ def test_a_caller_who_goes_away_does_not_disturb_the_others() -> None:
         return await staying
 
     assert asyncio.run(run()) == [4]
+
+
+def test_even_a_panic_is_delivered() -> None:
+    def work(items: Sequence[int]) -> list[int]:
+        raise BaseException("panic")
+
+    with pytest.raises(BaseException, match="panic"):
+        asyncio.run(asyncio.wait_for(Batcher(work, workers=1, size=1).submit([1]), 5))

@@ -1,0 +1,264 @@
+"""Serving against `mlflow models serve`: the same model, the same client, one server after the other in the same run.
+
+Both are asked for single rows of encoded features, over kept-alive connections: all that MLflow's server can take. Ours
+is also asked for plain records, for which it reads history and computes features. Run by `make bench`; the caller is
+this file too, in a process of its own. CPU a request is what a busy machine disturbs least.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import uvloop
+
+from include import spec
+from include.artifact import Metadata, store
+from include.artifact.model_file import digest
+from include.artifact.writer import seal
+from include.history import table
+from include.lake import S3, Objects
+from include.serving.records import example
+from sandbox import postgres, s3
+from sandbox.service import REPO, Service, answers, free_ports, python, running
+
+USE_CASE = "flight_delays"
+ROWS, TREES = 20_000, 200
+SECONDS, CONNECTIONS = 6, (1, 8)
+
+
+class Measured(NamedTuple):
+    """One server under one load."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+
+
+class _Caller(asyncio.Protocol):
+    """Sends one request after the other over one connection and notes how long each answer took."""
+
+    def __init__(self, request: bytes, took: list[float], failed: list[bytes], until: float) -> None:
+        self._request, self._took, self._failed, self._until = request, took, failed, until
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        self._answer = b""
+        self._start = time.perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._answer += data
+        head, found, body = self._answer.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        if len(body) < int(length.split(b":")[1]):
+            return
+        now = time.perf_counter()
+        self._took.append(now - self._start)
+        if not head.startswith(b"HTTP/1.1 200"):
+            self._failed.append(self._answer)
+        if now < self._until:
+            self._send()
+        else:
+            self._transport.close()
+            self.done.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(ConnectionError("the server closed the connection"))
+
+
+async def _load(port: int, path: str, body: bytes, connections: int, seconds: float) -> Measured:
+    request = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    took: list[float] = []
+    failed: list[bytes] = []
+    start = time.perf_counter()
+    loop = asyncio.get_running_loop()
+    callers = [
+        (await loop.create_connection(lambda: _Caller(request, took, failed, start + seconds), "127.0.0.1", port))[1]
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(caller.done for caller in callers))
+    if failed:
+        print(failed[0].decode(errors="replace"), file=sys.stderr)
+    elapsed = time.perf_counter() - start
+    p50, p99 = np.percentile(np.array(took) * 1000, [50, 99])
+    return Measured(len(took) / elapsed, float(p50), float(p99), len(failed))
+
+
+def load(port: int, path: str, body: Any, *, connections: int, seconds: float) -> Measured:
+    """Ask a server as fast as it answers, from a process of its own, after a warm-up."""
+    command = [sys.executable, __file__, "--load", str(port), path, str(connections), str(seconds)]
+    done = subprocess.run(command, input=json.dumps(body).encode(), stdout=subprocess.PIPE, check=True)
+    return Measured(*json.loads(done.stdout))
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and its descendants."""
+    total, pids = 0, [pid]
+    for each in pids:
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+        for children in Path(f"/proc/{each}/task").glob("*/children"):
+            pids += map(int, children.read_text().split())
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def train(matrix: np.ndarray) -> Any:
+    """A LightGBM model of the size that the use case trains, of random rows."""
+    import lightgbm
+
+    label = np.nan_to_num(matrix[:, 0]) + np.random.default_rng(1).normal(size=len(matrix)) > 0
+    parameters = {"objective": "binary", "num_leaves": 63, "verbosity": -1, "num_threads": 2}
+    return lightgbm.train(parameters, lightgbm.Dataset(matrix, label), TREES)
+
+
+def ask(name: str, pid: int, port: int, path: str, body: Any) -> dict[int, tuple[Measured, float]]:
+    """Measure one endpoint: connections -> (what the caller saw, CPU milliseconds a request)."""
+    load(port, path, body, connections=4, seconds=1)
+    found = {}
+    for connections in CONNECTIONS:
+        before, start = cpu_seconds(pid), time.perf_counter()
+        measured = load(port, path, body, connections=connections, seconds=SECONDS)
+        elapsed = time.perf_counter() - start
+        cost = (cpu_seconds(pid) - before) / (measured.per_second * min(elapsed, SECONDS)) * 1000
+        found[connections] = measured, cost
+        print(
+            f"{name:28} {connections:2} connections {measured.per_second:8.0f}/s  p50 {measured.p50_ms:7.2f} ms"
+            f"  p99 {measured.p99_ms:7.2f} ms  {cost:6.2f} ms CPU a request  {measured.failed} failed"
+        )
+    return found
+
+
+def mlflow_server(home: Path, booster: Any) -> Service:
+    """`mlflow models serve` with the booster in its own flavour."""
+    import mlflow.lightgbm
+
+    mlflow.lightgbm.save_model(booster, home / "mlflow-model")
+    (port,) = free_ports(1)
+    command = ("-m", "mlflow", "models", "serve", "--model-uri", str(home / "mlflow-model"), "--env-manager", "local")
+    return Service(
+        name="mlflow",
+        command=(str(python("dev")), *command, "--host", "127.0.0.1", "--port", str(port)),
+        env={"PATH": f"{python('dev').parent}:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"},
+        port=port,
+        ready=lambda _: answers(f"http://127.0.0.1:{port}/ping"),
+    )
+
+
+def record_and_history(online: str) -> dict[str, Any]:
+    """The use case's example request, with history of all its keys in the online table."""
+    features = spec.module(USE_CASE, "features")
+    request = example(features.Request)
+    keys = request.model_dump()
+    for name, view in features.VIEWS.items():
+        moments = [request.event_time - timedelta(minutes=step) for step in range(1, 500)]
+        columns = {"known_at": pl.Series(moments, dtype=pl.Datetime("us", "UTC"))}
+        values = {value: pl.lit(None if dtype == pl.String else 1, dtype) for value, dtype in view.values.items()}
+        frame = pl.DataFrame(columns).with_columns(**{key: pl.lit(keys[key]) for key in view.keys}, **values)
+        table.publish(online, use_case=USE_CASE, name=name, view=view, frame=frame)
+    return request.model_dump(mode="json")
+
+
+def our_server(home: Path, booster: Any, stack: ExitStack) -> tuple[Service, dict[str, Any]]:
+    """Our server with the booster, S3 and PostgreSQL beside it; and a record to ask it."""
+    features, model = spec.module(USE_CASE, "features"), spec.module(USE_CASE, "model")
+    names = tuple(features.FEATURES)
+    params = {"n_estimators": TREES}
+    fitted = model.Model(booster=booster, features=names, categories={}, params=params, importance={})
+    metadata = Metadata(use_case=USE_CASE, features=names, categories={}, run_id="bench", created_from={})
+    data = seal(model.export(fitted), metadata)
+
+    (port,) = free_ports(1)
+    keys = {"access_key": "bench", "secret_key": secrets.token_hex(16)}
+    bucket = s3.service(home, port=port, **keys)
+    database = postgres.service(home, databases=("online",), durable=False)
+    for service in (bucket, database):
+        stack.enter_context(running(service, log=home / f"{service.name}.log"))
+    online = postgres.dsn(postgres.socket_directory(home), "online")
+    objects = Objects(S3(endpoint=bucket.url, region=s3.REGION, **keys))
+
+    (port,) = free_ports(1)
+    env = {
+        "PYTHONPATH": str(REPO),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "AWS_ENDPOINT_URL": bucket.url,
+        "AWS_REGION": s3.REGION,
+        "AWS_ACCESS_KEY_ID": keys["access_key"],
+        "AWS_SECRET_ACCESS_KEY": keys["secret_key"],
+        "FLIGHTLINE_USE_CASE": USE_CASE,
+        "FLIGHTLINE_MODEL_URI": store.put(objects, "s3://models", USE_CASE, data),
+        "FLIGHTLINE_MODEL_DIGEST": digest(data),
+        "FLIGHTLINE_ONLINE_DSN": online,
+        "FLIGHTLINE_DRAIN_SECONDS": "0",
+    }
+    record = record_and_history(online)
+    service = Service(
+        name="serving",
+        command=(str(python("serving")), "-m", "include.serving"),
+        env=env,
+        port=port,
+        ready=lambda _: answers(f"http://127.0.0.1:{port}/v2/health/ready"),
+    )
+    return service, record
+
+
+def main() -> None:
+    """Measure and print."""
+    width = len(spec.module(USE_CASE, "features").FEATURES)
+    matrix = np.random.default_rng(0).normal(size=(ROWS, width)).astype(np.float32)
+    row = matrix[0].tolist()
+    tensor = {"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, width], "data": row}]}
+    booster = train(matrix)
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary, ExitStack() as stack:
+        home = Path(temporary)
+        mlflow = mlflow_server(home, booster)
+        with running(mlflow, log=home / "mlflow.log", timeout_seconds=120) as process:
+            theirs = ask("mlflow, features", process.pid, mlflow.port, "/invocations", {"inputs": [row]})
+        ours, record = our_server(home, booster, stack)
+        process = stack.enter_context(running(ours, log=home / "serving.log"))
+        rows = {
+            "flightline, features": ask(
+                "flightline, features", process.pid, ours.port, f"/v2/models/{USE_CASE}/infer", tensor
+            ),
+            "flightline, records": ask(
+                "flightline, records", process.pid, ours.port, f"/v1/models/{USE_CASE}/predict", record
+            ),
+        }
+    for name, found in rows.items():
+        for connections, (measured, cost) in found.items():
+            base, base_cost = theirs[connections]
+            print(
+                f"{name} / mlflow, {connections} connections: requests/s {measured.per_second / base.per_second:.1f}x, "
+                f"p99 {measured.p99_ms / base.p99_ms:.2f}x, CPU a request {cost / base_cost:.2f}x"
+            )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--load"]:
+        port, path, connections, seconds = sys.argv[2:]
+        load_ = _load(int(port), path, sys.stdin.buffer.read(), int(connections), float(seconds))
+        print(json.dumps(uvloop.run(load_)))
+    else:
+        main()
