@@ -102,7 +102,7 @@ class AirflowApi:
         """A task's log as text."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         content = self.get(path, map_index=map_index)["content"]
-        return "\n".join(line if isinstance(line, str) else str(line.get("event", line)) for line in content)
+        return "\n".join(line if isinstance(line, str) else _line(line) for line in content)
 
     def approve(self, dag_id: str, run_id: str, task_id: str, *, option: str = "Approve") -> bool:
         """Answer a waiting approval; False while the task does not ask yet."""
@@ -125,3 +125,8 @@ class AirflowApi:
             "max_active_runs": 2,
         }
         return int(self.request("POST", "/backfills", json=body)["id"])
+
+
+def _line(event: dict[str, Any]) -> str:
+    errors = "".join(f"\n{each['exc_type']}: {each['exc_value']}" for each in event.get("error_detail") or ())
+    return f"{event.get('event', '')}{errors}"

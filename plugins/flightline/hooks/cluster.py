@@ -36,7 +36,8 @@ class ClusterHook(BaseHook):
         core = self.get_conn().core_v1_client
         service = core.read_namespaced_service(name, namespace)
         port = service.spec.ports[0]
-        for ingress in (service.status.load_balancer.ingress if service.status.load_balancer else None) or []:
+        balancer = service.status and service.status.load_balancer
+        for ingress in (balancer and balancer.ingress) or []:
             return f"http://{ingress.hostname or ingress.ip}:{port.port}"
         if port.node_port:
             return f"http://{_address(core.list_node().items)}:{port.node_port}"
