@@ -98,7 +98,7 @@ class Training(Part):
 
 
 class Slice(Part):
-    """Per value of column `by` with at least `min_rows` rows, the metric may fall at most `margin` below the reference."""
+    """Per value of `by` with at least `min_rows` rows, the metric may fall at most `margin` below the reference."""
 
     by: Name
     margin: Fraction
