@@ -44,17 +44,18 @@ class App:
         self._service, self._metrics, self._access_log = service, metrics, access_log
         self._max_body, self._max_in_flight = max_body, max_in_flight
         self._in_flight = self._held = 0
+        metrics.in_flight.set_function(lambda: self._in_flight)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         start = time.monotonic()
         found = route(scope["path"])
         answer = await self._answer(found, scope, receive)
-        headers = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}
+        headers = [(b"content-type", answer.content_type.encode()), (b"content-length", b"%d" % len(answer.body))]
+        headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         if self._service.readiness.draining:
-            headers["connection"] = "close"  # the caller's next request goes to another replica
-        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+            headers.append((b"connection", b"close"))  # the caller's next request goes to another replica
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
         self._record(found, scope["method"], answer, time.monotonic() - start)
 
@@ -84,7 +85,6 @@ class App:
         if self._in_flight >= self._max_in_flight:
             raise Refusal.busy("too many requests at once")
         self._in_flight += 1
-        self._metrics.in_flight.set(self._in_flight)
         held = 0
         try:
             body = await self._read(headers, receive)
@@ -96,7 +96,6 @@ class App:
         finally:
             self._held -= held
             self._in_flight -= 1
-            self._metrics.in_flight.set(self._in_flight)
 
     async def _read(self, headers: MutableMapping[bytes, bytes], receive: Receive) -> bytes:
         too_large = Refusal(413, f"a body has {self._max_body} bytes at most", headers={"connection": "close"})
