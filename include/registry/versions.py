@@ -74,7 +74,7 @@ def register(client: "MlflowClient", name: str, *, run_id: str, tags: Mapping[st
     for found in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
         if found.tags.get(DIGEST) == tags[DIGEST]:
             return _version(found)
-    return _version(client.create_model_version(name, tags[URI], run_id, tags=tags))
+    return _version(client.create_model_version(name, tags[URI], run_id, tags=tags, await_creation_for=0))
 
 
 def get(client: "MlflowClient", name: str, version: str) -> ModelVersion:

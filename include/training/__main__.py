@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -44,7 +45,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit code 1 and one line on stderr for an error that has a name."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "1")
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("include").setLevel(logging.INFO)
+    logging.getLogger("include.tuning").setLevel(logging.WARNING)  # `trial` tells the same and more
     try:
         answer = run(options)
     except FlightlineError as error:

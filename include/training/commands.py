@@ -158,10 +158,13 @@ def trial(training: Training, worker: str | None = None) -> int:
     frozen, metric = training.frozen, training.spec.training.metric
     experiment_id = training.tag(runs.TUNING, "prepare the run first")
     worker = worker or training.settings.worker
+    code.running(allow_dirty=training.settings.allow_dirty)  # else the fit would refuse, after all trials
     data, part = training.data, training.part  # before the first suggestion: a failure here costs no trial
     measured: dict[str, float] = {}
 
-    def evaluated(assignments: dict[str, Any], _progress: Progress) -> float:
+    def evaluated(assignments: dict[str, Any], progress: Progress) -> float:
+        shown = {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in assignments.items()}
+        log.info("trial %d/%d starts: %s", progress.trial, progress.budget, shown)
         measured.clear()
         params = {**frozen.fixed, **assignments}
         measured.update(evaluate(part, data, params=params, machine=training.settings.machine, seed=frozen.seed))

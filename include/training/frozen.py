@@ -98,15 +98,15 @@ def freeze(
         raise MissingInput(f"{spec.gold} has no rows yet: run {spec.name}.features first")
     end = end or days[-1]
     start = start or max(days[0], end - timedelta(days=spec.training.window_days - 1))
-    files = tables.files(tables.load(lake, spec.gold), start=start, end=end, snapshot_id=snapshot_id)
-    if not files:
+    rows = tables.read(lake, spec.gold, start=start, end=end, snapshot_id=snapshot_id, columns=["event_date"]).height
+    if not rows:
         raise MissingInput(f"{spec.gold} has no rows from {start} to {end}; it has {days[0]} to {days[-1]}")
     return Frozen(
         use_case=spec.name,
         spec_digest=spec.digest,
         snapshot_id=snapshot_id,
         window=split_days(start, end, spec.training),
-        rows=sum(task.file.record_count for task in files),
+        rows=rows,
         trials=trials or spec.training.trials,
         seed=spec.training.seed if seed is None else seed,
         fixed=dict(spec.training.fixed),

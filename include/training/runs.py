@@ -36,11 +36,18 @@ def read_frozen(client: "MlflowClient", run_id: str) -> Frozen:
     """What the parent run works on.
 
     Raises:
-        InvalidInput: the run was not opened by `open_run`.
+        InvalidInput: there is no such run, or it was not opened by `open_run`.
     """
-    text = client.get_run(run_id).data.tags.get(FROZEN)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        text = client.get_run(run_id).data.tags.get(FROZEN)
+    except MlflowException as error:
+        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise
+        text = None
     if text is None:
-        raise InvalidInput(f"MLflow run {run_id} has no tag {FROZEN}: it is not a training run of this platform")
+        raise InvalidInput(f"there is no MLflow run {run_id} with a tag {FROZEN}: open one with `prepare`")
     return Frozen.model_validate_json(text)
 
 

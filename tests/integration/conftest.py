@@ -20,13 +20,7 @@ def mlflow_url(service_home: Path, s3) -> Iterator[str]:
     )
     service = Service(
         name="mlflow",
-        command=(
-            str(python("dev")),
-            "-m",
-            "mlflow",
-            "server",
-            *(word for option in options.items() for word in option),
-        ),
+        command=(str(python("dev")), "-m", "mlflow", "server", *options),
         env={
             **s3.env(),
             "MLFLOW_S3_ENDPOINT_URL": s3.endpoint,
@@ -35,5 +29,5 @@ def mlflow_url(service_home: Path, s3) -> Iterator[str]:
         },
         ready=partial(answers, f"{url}/health"),
     )
-    with running(service, log=service_home / "mlflow.log"):
+    with running(service, log=service_home / "mlflow.log", timeout_seconds=180):
         yield url

@@ -1,0 +1,234 @@
+"""A training run for real: workers, fit and gate as processes of the trainer's environment, against real services."""
+
+import json
+import secrets
+import signal
+import subprocess
+import tempfile
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import sigopt
+from mlflow import MlflowClient
+
+from include.artifact import store
+from include.artifact.model_file import digest, open_model
+from include.evidence.manifest import RunManifest
+from include.lake.commit import replace_days
+from include.lake.connection import PREFIX
+from include.registry import champion, get, set_champion
+from include.spec import load, module
+from include.training import commands
+from include.training.commands import Training
+from include.training.settings import Settings
+from sandbox.service import REPO, Service, answers, free_ports, python, running
+
+pytestmark = pytest.mark.integration
+USE_CASE, TRIALS, DAYS, A_DAY = "flight_delays", 4, 20, 400
+
+
+@pytest.fixture(scope="module")
+def tuning_env(postgres_database, service_home):
+    """The tuning service, as its clients find it."""
+    (port,) = free_ports(1)
+    url, token, file = f"http://127.0.0.1:{port}", secrets.token_hex(16), service_home / "tuning.token"
+    file.write_text(token)
+    options = ("--host", "127.0.0.1", "--port", str(port), "--dsn", postgres_database(), "--token-file", str(file))
+    service = Service(
+        name="tuning",
+        command=(str(python("tuning")), "-m", "include.tuning.service", *options),
+        env={"PYTHONPATH": str(REPO)},
+        ready=partial(answers, f"{url}/healthz"),
+    )
+    with running(service, log=service_home / "tuning.log", timeout_seconds=120):
+        yield {"SIGOPT_API_URL": url, "SIGOPT_API_TOKEN": token}
+
+
+@pytest.fixture(scope="module")
+def env(lake, s3, mlflow_url, tuning_env, gold):
+    """What the pod template and the Secret `flightline-trainer` give to a pod."""
+    catalog = {
+        PREFIX + key.upper().replace(".", "__").replace("-", "_"): value
+        for key, value in lake.catalog_properties.items()
+    }
+    return {
+        **s3.env(),
+        **catalog,
+        **tuning_env,
+        "MLFLOW_TRACKING_URI": mlflow_url,
+        "FLIGHTLINE_IMAGE": "flightline/trainer:test",
+        "FLIGHTLINE_ALLOW_DIRTY": "1",
+        "PYTHONPATH": str(REPO),
+        "PATH": "/usr/bin:/bin",
+    }
+
+
+@pytest.fixture(scope="module")
+def gold(lake):
+    """Twenty days of flights with random features; the label depends on carrier and one number."""
+    spec, features = load(USE_CASE), module(USE_CASE, "features").FEATURES
+    rng, rows = np.random.default_rng(1), DAYS * A_DAY
+    columns = {}
+    for name, dtype in features.items():
+        if dtype == pl.String:
+            columns[name] = pl.Series(rng.choice(["AA", "B6", "UA"], rows))
+        else:
+            columns[name] = pl.Series(rng.integers(0, 24, rows)).cast(dtype)
+    for part in spec.gates.slices:
+        columns.setdefault(part.by, pl.Series(rng.choice(["AA", "B6", "UA"], rows)))
+    number = next(name for name, dtype in features.items() if dtype != pl.String)
+    risk = (
+        columns["carrier"].is_in(["AA"]).cast(pl.Float64).to_numpy() + columns[number].cast(pl.Float64).to_numpy() / 8
+    )
+    asked = [
+        datetime(2013, 1, 1, 6, tzinfo=UTC) + timedelta(days=n // A_DAY, minutes=2 * (n % A_DAY)) for n in range(rows)
+    ]
+    frame = pl.DataFrame(columns).with_columns(
+        id=pl.Series([f"{n:06}" for n in range(rows)]),
+        event_time=pl.Series(asked),
+        event_date=pl.Series([at.date() for at in asked]),
+        label=pl.Series(rng.random(rows) < 1 / (1 + np.exp(2 - risk))).cast(pl.Int8),
+        label_known_at=pl.Series([at + timedelta(hours=3) for at in asked]),
+    )
+    replace_days(lake, spec.gold, frame, frame["event_date"].unique(), {})
+
+
+@pytest.fixture(scope="module")
+def client(mlflow_url):
+    return MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url)
+
+
+@pytest.fixture
+def start(env):
+    """Start a pod's process; none outlives the test."""
+    started = []
+
+    def start(*arguments):
+        command = [python("trainer"), "-m", "include.training", *arguments]
+        started.append(
+            subprocess.Popen(command, cwd=REPO, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, output
+    return output
+
+
+def last_line(process):
+    return finish(process).strip().splitlines()[-1]
+
+
+def kill_in_its_first_trial(process):
+    for line in process.stdout:
+        if line.startswith("trial 1/4 starts"):
+            process.send_signal(signal.SIGKILL)
+            break
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def found(client, lake, env):
+    """A training run, in this process: what an Airflow task does between the pods."""
+    connection = sigopt.Connection(client_token=env["SIGOPT_API_TOKEN"])
+    connection.set_api_url(env["SIGOPT_API_URL"])
+    settings = Settings.from_env(env)
+    return lambda run_id: Training(run_id=run_id, client=client, connection=connection, lake=lake, settings=settings)
+
+
+def prepared(training, **choices):
+    services = {name: getattr(training, name) for name in ("client", "connection", "lake")}
+    return commands.prepare(USE_CASE, image=training.settings.image, **services, **choices)
+
+
+def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
+    opened = json.loads(last_line(start("prepare", USE_CASE, "--trials", str(TRIALS))))
+    run_id = opened["run_id"]
+    training = found(run_id)
+    assert prepared(training, trials=TRIALS) == opened, "a retry rejoins"
+    assert opened["frozen"]["rows"] == DAYS * A_DAY
+
+    # two workers; one dies in its first trial and comes back
+    kill_in_its_first_trial(start("trial", "--run-id", run_id, "--worker", "0"))
+    workers = [start("trial", "--run-id", run_id, "--worker", name) for name in ("0", "1")]
+    assert "best 0." in "".join(finish(worker) for worker in workers)
+    experiment = training.connection.experiments(opened["experiment_id"])
+    observations = list(experiment.observations().fetch().iterate_pages())
+    assert len(observations) == TRIALS
+    assert sum(bool(each.failed) for each in observations) == 1, "only the trial that was running is lost"
+    trials = client.search_runs([client.get_run(run_id).info.experiment_id], f"tags.mlflow.parentRunId = '{run_id}'")
+    values = sorted(each.values[0].value for each in observations if not each.failed)
+    assert sorted(each.data.metrics["auc"] for each in trials) == pytest.approx(values)
+    assert all("num_leaves" in each.data.params for each in trials)
+
+    fitted = json.loads(last_line(start("fit", "--run-id", run_id)))
+    assert json.loads(last_line(start("fit", "--run-id", run_id))) == fitted, "the same file, bit for bit"
+    assert fitted["deviation"] < 1e-5
+    assert commands.registered(training) == commands.registered(training)
+    report = finish(start("gate", "--run-id", run_id, "--version", "1"))
+    assert "gates passed" in report
+    assert "no champion yet" in report
+
+    version = get(client, USE_CASE, "1")
+    assert (version.digest, version.gate, version.run_id) == (fitted["digest"], "passed", run_id)
+    scorer = open_model(store.fetch(lake.objects(), version.uri, version.digest), version.digest)
+    assert scorer.metadata.run_id == run_id
+    manifest = version.manifest()
+    assert manifest.snapshots == {"gold.flight_delays": opened["frozen"]["snapshot_id"]}
+    assert manifest.artifacts == {"model.onnx": version.digest}
+    assert manifest.parent_version is None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(client.download_artifacts(run_id, "", folder))
+        assert RunManifest.parse((path / "model/manifest.json").read_text()) == manifest
+        assert digest((path / "model/model.onnx").read_bytes()) == version.digest
+        assert json.loads((path / "gates/report.json").read_text())["passed"] is True
+        assert {"features.json", "importance.json", "curves.json", "curves.html"} <= {
+            file.name for file in (path / "model").iterdir()
+        }
+
+
+def test_no_better_than_the_champion_is_a_verdict_and_no_error(found, client):
+    opened = prepared(found(""), trials=1)
+    training = found(opened["run_id"])
+    assert commands.trial(training, "0") == 1
+    commands.fit(training)
+    version = commands.registered(training).version
+    set_champion(client, USE_CASE, version)
+
+    again = found(prepared(training, trials=1, clears=1)["run_id"])
+    assert again.run_id != training.run_id
+    assert commands.trial(again, "0") == 1
+    commands.fit(again)
+    second = commands.registered(again).version
+    report = commands.gate(again, second)
+    assert not report.passed
+    assert f"champion version {version}" in report.reference
+    assert [gate.name for gate in report.gates if not gate.passed] == ["champion"]
+    assert get(client, USE_CASE, second).gate == "failed"
+    assert get(client, USE_CASE, second).manifest().parent_version == version
+    assert champion(client, USE_CASE).version == version
+
+
+def test_workers_that_come_late_find_nothing_to_do(found):
+    opened = prepared(found(""), trials=1, seed=5)
+    assert [commands.trial(found(opened["run_id"]), name) for name in ("0", "1")] == [1, 0]
+
+
+def test_named_errors_are_one_line(start):
+    process = start("trial", "--run-id", "0" * 32)
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert output.startswith("InvalidInput: there is no MLflow run"), output
+    assert len(output.strip().splitlines()) == 1, output

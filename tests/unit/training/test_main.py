@@ -1,0 +1,28 @@
+import argparse
+
+import pytest
+
+from include.training.__main__ import main, parser
+
+
+def test_every_argument_of_every_command_has_help():
+    (steps,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    assert set(steps.choices) == {"prepare", "trial", "fit", "register", "gate"}
+    for name, step in steps.choices.items():
+        for action in step._actions:
+            assert action.help, f"{name} {action.option_strings or action.dest}"
+
+
+def test_a_named_error_is_exit_code_1(monkeypatch, capsys):
+    monkeypatch.setenv("FLIGHTLINE_DEVICE", "tpu")
+    monkeypatch.setenv("SIGOPT_API_TOKEN", "t")
+    monkeypatch.setenv("FLIGHTLINE_LANDING", "s3://landing")
+    monkeypatch.setenv("FLIGHTLINE_MODELS", "s3://models")
+    assert main(["trial", "--run-id", "r"]) == 1
+    assert capsys.readouterr().err.startswith("InvalidInput: FLIGHTLINE_DEVICE is 'tpu'")
+
+
+def test_a_wrong_date_is_told_at_once(capsys):
+    with pytest.raises(SystemExit):
+        main(["prepare", "flight_delays", "--start", "2013-13-01"])
+    assert "--start" in capsys.readouterr().err
