@@ -6,15 +6,15 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeVar
 
-from sigopt.exception import ApiException, ConnectionException  # type: ignore[import-untyped]
+from sigopt.exception import ApiException, ConnectionException
 
 from include.errors import PermanentError, ServiceUnavailable
 
 T = TypeVar("T")
-_PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 300.0
 
 
-class Refused(PermanentError):
+class RefusedError(PermanentError):
     """The tuning service refused a call.
 
     Attributes:
@@ -26,7 +26,7 @@ class Refused(PermanentError):
         self.status: int = error.status_code
 
 
-def patiently(call: Callable[[], T], *, seconds: float = _PATIENCE_SECONDS) -> T:
+def patiently(call: Callable[[], T], *, seconds: float = PATIENCE_SECONDS) -> T:
     """Make a call, again and again while the service does not answer. The call must be safe to repeat.
 
     The client itself repeats only on 429, and sleeps on its own from the fifth failure in a row on.
@@ -37,7 +37,7 @@ def patiently(call: Callable[[], T], *, seconds: float = _PATIENCE_SECONDS) -> T
 
     Raises:
         ServiceUnavailable: no answer in that time, or a fault of the service.
-        Refused: the service answered with 4xx.
+        RefusedError: the service answered with 4xx.
     """
     deadline, pause = time.monotonic() + seconds, 0.25
     while True:
@@ -47,7 +47,7 @@ def patiently(call: Callable[[], T], *, seconds: float = _PATIENCE_SECONDS) -> T
             fault = error
         except ApiException as error:
             if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise Refused(error) from error
+                raise RefusedError(error) from error
             if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise ServiceUnavailable(f"the tuning service has a fault: {error}") from error
             fault = error

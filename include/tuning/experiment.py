@@ -8,7 +8,7 @@ from include.spec.use_case import Parameter, Training
 from include.tuning.calls import patiently
 
 if TYPE_CHECKING:
-    from sigopt import Connection  # type: ignore[import-untyped]
+    from sigopt import Connection
 
 KEY = "flightline_key"
 _SMALLER_IS_BETTER = frozenset({"brier", "log_loss"})
@@ -30,7 +30,7 @@ def create_or_rejoin(connection: "Connection", *, name: str, spec: Training, met
 
     Raises:
         InvalidInput: there is no key.
-        Refused: the service does not take the spec.
+        RefusedError: the service does not take the spec.
         ServiceUnavailable: the service does not answer.
     """
     key = metadata.get(KEY)
@@ -61,7 +61,7 @@ def best(connection: "Connection", experiment_id: str) -> tuple[dict[str, Any], 
 
     Raises:
         MissingInput: no trial has succeeded yet.
-        Refused: there is no such experiment.
+        RefusedError: there is no such experiment.
         ServiceUnavailable: the service does not answer.
     """
     found = patiently(lambda: list(connection.experiments(experiment_id).best_assignments().fetch().iterate_pages()))

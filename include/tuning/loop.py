@@ -19,11 +19,13 @@ from http import HTTPStatus
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from sigopt.exception import ApiException
+
 from include.errors import InvalidInput, PermanentError
-from include.tuning.calls import Refused, patiently
+from include.tuning.calls import PATIENCE_SECONDS, RefusedError, patiently
 
 if TYPE_CHECKING:
-    from sigopt import Connection  # type: ignore[import-untyped]
+    from sigopt import Connection
 
 log = logging.getLogger(__name__)
 _FAILURES_IN_A_ROW = 3
@@ -91,7 +93,7 @@ def run_worker(
     Raises:
         InvalidInput: the experiment has no budget.
         PermanentError: someone else closed this worker's trial.
-        Refused: the service refused a call.
+        RefusedError: the service refused a call.
         ServiceUnavailable: the service does not answer.
         Exception: what `evaluate` raised the third time in a row.
     """
@@ -108,8 +110,10 @@ def run_worker(
                 values = own.finite(evaluate(dict(assignments), progress))
             except BaseException as caught:  # noqa: BLE001 (exits, too, are reported first; raised again below)
                 error = caught
-            failure = f"{type(error).__name__}: {error}" if error else None
-            own.report(suggestion.id, values, failure=failure, leaving=error is not None and not _goes_on(error))
+            seconds, failure = time.monotonic() - clock, f"{type(error).__name__}: {error}" if error else None
+            leaving = error is not None and not isinstance(error, Exception)
+            patience = _GRACE_SECONDS if leaving else PATIENCE_SECONDS
+            own.report(suggestion.id, values, failure=failure, patience=patience)
             done, failures = done + 1, failures + 1 if error else 0
             log.info("trial %d of %d: %s", progress.trial, progress.budget, failure or values)
             on_trial(
@@ -119,11 +123,11 @@ def run_worker(
                     values=values,
                     failure=failure,
                     started=started,
-                    seconds=time.monotonic() - clock,
+                    seconds=seconds,
                     progress=progress,
                 )
             )
-            if error and (failures >= _FAILURES_IN_A_ROW or not _goes_on(error)):
+            if error and (leaving or failures >= _FAILURES_IN_A_ROW):
                 raise error
     return done
 
@@ -157,21 +161,22 @@ class _Worker:
     def _take(self) -> tuple[Any, Progress] | None:
         fetched, held = self._experiment.fetch(), self._open()
         taken, budget = fetched.progress.observation_count + len(held), fetched.observation_budget
-        mine = [each for each in held if each.metadata == self._mark]
-        if mine:  # the reply to an earlier try was lost
-            return mine[0], Progress(trial=taken, budget=budget)
-        if taken >= budget:
+        mine = [
+            each for each in held if dict(each.metadata or {}) == self._mark
+        ]  # the reply to an earlier try was lost
+        if not mine and taken >= budget:
             return None
-        progress = Progress(trial=taken + 1, budget=budget)
         try:
-            return self._experiment.suggestions().create(metadata=self._mark), progress
-        except Exception as error:
-            if getattr(error, "status_code", None) == HTTPStatus.CONFLICT:  # another worker was faster
+            found = mine[0] if mine else self._experiment.suggestions().create(metadata=self._mark)
+        except ApiException as error:
+            if error.status_code == HTTPStatus.CONFLICT:  # another worker was faster
                 return None
             raise
+        # our service numbers suggestions; SigOpt's does not, and workers that ask at once see the same count there
+        return found, Progress(trial=found.to_json().get("number", taken + (not mine)), budget=budget)
 
     def report(
-        self, suggestion: str, values: Mapping[str, float], *, failure: str | None, leaving: bool = False
+        self, suggestion: str, values: Mapping[str, float], *, failure: str | None, patience: float = PATIENCE_SECONDS
     ) -> None:
         """Make the observation. A repeated report of the same is answered as the first one was.
 
@@ -185,9 +190,9 @@ class _Worker:
         try:
             patiently(
                 lambda: self._experiment.observations().create(suggestion=suggestion, metadata=metadata, **outcome),
-                **({"seconds": _GRACE_SECONDS} if leaving else {}),
+                seconds=patience,
             )
-        except Refused as error:
+        except RefusedError as error:
             if error.status == HTTPStatus.CONFLICT:
                 raise PermanentError(f"trial {suggestion} was closed by another process: {error}") from error
             raise
@@ -202,10 +207,6 @@ class _Worker:
 
     def _open(self) -> list[Any]:
         return list(self._experiment.suggestions().fetch(state="open").iterate_pages())
-
-
-def _goes_on(error: BaseException) -> bool:
-    return isinstance(error, Exception)
 
 
 @contextmanager

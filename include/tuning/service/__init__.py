@@ -14,10 +14,11 @@ Offered, under `/v1`, with the token as user of HTTP Basic authentication:
 
 Different from SigOpt, and why:
 
-- A budget is kept. SigOpt served suggestions beyond it; here a suggestion is refused with 400 when the budget is
-  observed, and with 409 when open suggestions hold the rest of it, so that workers cannot overshoot together.
+- A budget is kept. SigOpt served suggestions beyond it; here a suggestion is refused with 409 when observations and
+  open suggestions have spent it, so that workers cannot overshoot together. Delete open suggestions that are lost.
 - Reporting the same outcome of a suggestion again returns the first observation; another outcome is refused with 409.
-- Suggestions are repeatable: the seed is the experiment's `metadata.seed`, else its id.
+- Suggestions are repeatable: the seed is the experiment's `metadata.seed`, else its id. They are numbered from 1 within
+  the experiment (`number`).
 
 Left out: AI experiments, training runs, checkpoints, files, tags, queued suggestions, importances, projects, clients,
 users and rights; experiments of type `grid` or with several solutions; `runs_only`; unnamed metrics; update of

@@ -124,11 +124,10 @@ def create_suggestion(call: Call) -> Document:
         held = transaction.open_suggestions(experiment.id)
         taken = sum(each.task["cost"] if each.task else 1 for each in held)
         if experiment.budget is not None and experiment.consumed + taken >= experiment.budget:
-            spent = experiment.consumed >= experiment.budget
             raise Refusal(
-                f"The observation_budget of {experiment.budget} of experiment {experiment.id} is spent"
-                + ("" if spent else f" once its {len(held)} open suggestions are observed; delete those that are lost"),
-                status=400 if spent else 409,
+                f"The observation_budget of {experiment.budget} of experiment {experiment.id} is spent by"
+                f" {experiment.observations} observations and {len(held)} open suggestions",
+                status=409,
             )
         number = transaction.next_number(experiment.id)
         if "assignments" in body:

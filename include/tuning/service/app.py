@@ -25,6 +25,7 @@ from include.tuning.service.store import Store
 
 log = logging.getLogger(__name__)
 _THREADS = 16
+_LARGEST_BODY = 8 * 2**20  # 2500 observations with metadata take 2 MB
 
 
 def application(store: Store, tokens: Iterable[str]) -> Starlette:
@@ -47,7 +48,7 @@ def application(store: Store, tokens: Iterable[str]) -> Starlette:
                 store=store,
                 path=_ids(request),
                 query=request.query_params,
-                body=_parsed(await request.body()),
+                body=_parsed(await _body(request)),
                 token=token,
             )
             document = await anyio.to_thread.run_sync(partial(handler, call), limiter=limiter)
@@ -97,6 +98,15 @@ def _ids(request: Request) -> dict[str, int]:
             raise Refusal(f"No {name} {text}", status=404)
         ids[name] = int(text)
     return ids
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise Refusal(f"The body is larger than {_LARGEST_BODY} bytes", status=413)
+    return bytes(body)
 
 
 def _parsed(body: bytes) -> Any:

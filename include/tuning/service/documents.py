@@ -47,6 +47,7 @@ def suggestion_document(suggestion: Suggestion) -> Document:
         "object": "suggestion",
         "id": str(suggestion.id),
         "experiment": str(suggestion.experiment),
+        "number": suggestion.number,
         "assignments": suggestion.assignments,
         "task": suggestion.task,
         "state": "open" if suggestion.open else "closed",

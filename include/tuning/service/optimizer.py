@@ -18,14 +18,14 @@ from libsigopt.aux.constant import (  # type: ignore[import-not-found]
     DEFAULT_USE_SPE_AFTER_THIS_MANY_OBSERVATIONS,
     DEFAULT_USE_SPE_BEYOND_THIS_MANY_DIMENSIONS,
 )
-from libsigopt.aux.errors import SigoptComputeError, SigoptValidationError  # type: ignore[import-not-found]
+from libsigopt.aux.errors import SigoptValidationError  # type: ignore[import-not-found]
 from libsigopt.compute.misc.constant import (  # type: ignore[import-not-found]
     DEFAULT_CONSTANT_LIAR_LIE_NOISE_VARIANCE,
 )
 from libsigopt.views.rest.gp_next_points_categorical import (  # type: ignore[import-not-found]
     GpNextPointsCategorical,
 )
-from scipy.stats import qmc  # type: ignore[import-untyped]
+from scipy.stats import qmc
 from sigoptlite.best_assignments import BestAssignmentsLogger  # type: ignore[import-not-found]
 from sigoptlite.builders import LocalExperimentBuilder  # type: ignore[import-not-found]
 from sigoptlite.models import (  # type: ignore[import-not-found]
@@ -78,18 +78,18 @@ def suggest(
     seed = str((experiment.metadata or {}).get("seed", experiment.id))
     source = _source(local, observed, pending, number=number, seed=_seed(seed))
     with _numpy_seed:
-        np.random.seed(_seed(f"{seed}/{number}"))
+        np.random.seed(_seed(f"{seed}/{number}"))  # the generator that sigoptlite uses
+        try:
+            found = source.get_suggestion(observed)
+        except Exception:  # a model that cannot be computed must not stop the tuning
+            log.exception("experiment %d, suggestion %d: no model, so it is random", experiment.id, number)
+            found = RandomSearchSource(local).get_suggestion(observed)
         for _ in range(_TRIES):
-            try:
-                found = source.get_suggestion(observed)
-            except SigoptComputeError as error:
-                log.warning("experiment %d, suggestion %d is random: %s", experiment.id, number, error)
-            else:
-                assignments = _tidy(local, found.assignments)
-                if assignments not in taken:
-                    break
-            source = RandomSearchSource(local)
-    return assignments, {"name": found.task.name, "cost": found.task.cost} if found.task else None
+            if _tidy(local, found.assignments) not in taken:
+                break
+            found = RandomSearchSource(local).get_suggestion(observed)
+    task = {"name": found.task.name, "cost": found.task.cost} if found.task else None
+    return _tidy(local, found.assignments), task
 
 
 def best(experiment: Experiment, observations: Sequence[Observation]) -> list[Observation]:

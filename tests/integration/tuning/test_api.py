@@ -150,6 +150,7 @@ def test_what_the_optimiser_cannot_do_is_refused(http, changes, fault):
         ("POST", "/experiments", b"{", 400, "The body is not JSON"),
         ("POST", "/experiments", b"\xff", 400, "The body is not JSON"),
         ("POST", "/experiments", b"[" * 100_000, 400, "The body is not JSON"),
+        ("POST", "/experiments", b" " * (2**23 + 1), 413, "larger than 8388608 bytes"),
         ("POST", "/experiments", b"[1]", 400, "not a JSON object"),
         ("POST", "/experiments", b'{"name": NaN}', 400, "NaN is not a finite number"),
         ("POST", "/experiments", b'{"name": 1e999}', 400, "1e999 is not a finite number"),
@@ -189,7 +190,7 @@ def test_the_same_report_again_is_the_same_observation(tuning, client):
 def test_budget_is_kept(tuning, client):
     made = tuning.make(budget=3)
     one, two, three = (tuning.ask(made) for _ in range(3))
-    with pytest.raises(sigopt.exception.ApiException, match="once its 3 open suggestions are observed") as caught:
+    with pytest.raises(sigopt.exception.ApiException, match="spent by 0 observations and 3 open suggestions") as caught:
         tuning.ask(made)
     assert caught.value.status_code == 409
     client.experiments(made.id).suggestions(three.id).delete()
@@ -198,9 +199,9 @@ def test_budget_is_kept(tuning, client):
     for suggestion, value in ((one, 1), (two, None), (four, 2)):
         assert not client.experiments(made.id).stopping_criteria().fetch().should_stop
         tuning.tell(made, suggestion, value)
-    with pytest.raises(sigopt.exception.ApiException, match=r"observation_budget of 3 .* is spent") as caught:
+    with pytest.raises(sigopt.exception.ApiException, match="spent by 3 observations and 0 open suggestions") as caught:
         tuning.ask(made)
-    assert caught.value.status_code == 400
+    assert caught.value.status_code == 409
     stopping = client.experiments(made.id).stopping_criteria().fetch()
     assert (stopping.should_stop, stopping.reasons) == (True, ["observation_budget_reached"])
     client.experiments(made.id).update(observation_budget=4)

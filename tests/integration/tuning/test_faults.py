@@ -15,19 +15,23 @@ from sandbox.service import REPO, python
 pytestmark = pytest.mark.integration
 
 
-def test_killed_service(own_tuning):
-    """Killed again and again while two workers work: what was acknowledged is there, nothing is there twice."""
+@pytest.mark.parametrize(
+    ("budget", "kills"), [(8, 1), pytest.param(30, 12, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+def test_killed_service(own_tuning, budget, kills):
+    """Killed while two workers work: what was acknowledged is there, nothing is there twice."""
     tuning, told = own_tuning(), []
     with tuning.run():
-        made = tuning.make(budget=16)
+        made = tuning.make(budget=budget)
     finished = threading.Event()
 
     def kill_and_restart():
-        while not finished.is_set():
+        for _ in range(kills):
             with tuning.run() as process:
-                finished.wait(2)
-                if not finished.is_set():
-                    process.kill()
+                finished.wait(1)
+                process.kill()
+        with tuning.run():
+            finished.wait()
 
     killer = threading.Thread(target=kill_and_restart)
     killer.start()
@@ -39,10 +43,10 @@ def test_killed_service(own_tuning):
         killer.join()
     with tuning.run():
         observed = tuning.history(made)
-    assert sum(done) == len(told) == len(observed) == 16
+    assert sum(done) == len(told) == len(observed) == budget
     acknowledged = {each.suggestion: each.values["loss"] for each in told}
     assert {each.suggestion: each.value for each in observed} == acknowledged
-    assert Counter(each.failed for each in observed) == {False: 16}
+    assert Counter(each.failed for each in observed) == {False: budget}
 
 
 def test_sigterm_answers_first(own_tuning):

@@ -8,9 +8,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sigopt
+from sigopt.exception import ConnectionException
 
 from include.errors import InvalidInput
 from include.tuning.experiment import best
+from include.tuning.loop import run_worker
 from sandbox.service import REPO
 
 pytestmark = pytest.mark.integration
@@ -53,7 +56,7 @@ def pod(tuning):
 
 
 def test_one_worker(tuning, client):
-    made, trials, seen = tuning.make(budget=6), [], []
+    made, trials, seen = tuning.make(budget=6, type="random"), [], []
 
     def evaluate(point, progress):
         seen.append((progress.trial, progress.budget))
@@ -69,7 +72,7 @@ def test_one_worker(tuning, client):
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_workers_share_the_budget(tuning, client, count):
-    made, trials = tuning.make(budget=11), []
+    made, trials = tuning.make(budget=11, type="random"), []
 
     def evaluate(point, progress):
         time.sleep(0.05)
@@ -80,14 +83,41 @@ def test_workers_share_the_budget(tuning, client, count):
         done = list(pool.map(lambda name: tuning.work(made, name, evaluate, trials.append), names))
     assert sum(done) == len(trials) == 11
     assert all(done), done
+    assert sorted(trial.progress.trial for trial in trials) == [*range(1, 12)]
     observed = tuning.history(made)
     assert len(observed) == 11
     assert len({tuple(each.assignments.values()) for each in observed}) == 11
     assert not list(client.experiments(made.id).suggestions().fetch(state="open").iterate_pages())
 
 
+def test_lost_replies_double_nothing(tuning, client):
+    """The service does what it is asked, but the first answer to every kind of call never arrives."""
+
+    lost = set()
+
+    class Lossy(sigopt.request_driver.RequestDriver):
+        def request(self, method, path, data, headers):
+            answer = super().request(method, path, data, headers)
+            if (method, path[-1]) not in lost:
+                lost.add((method, path[-1]))
+                raise ConnectionException("the answer is lost")
+            return answer
+
+    lossy = sigopt.Connection(client_token=tuning.token, api_url=tuning.url, driver=Lossy)
+    made, trials = tuning.make(budget=4, type="random"), []
+
+    def evaluate(point, _progress):
+        return tuning.branin(point)
+
+    assert run_worker(lossy, made.id, worker="w", evaluate=evaluate, on_trial=trials.append) == 4
+    assert {("POST", "suggestions"), ("POST", "observations")} < lost
+    assert [trial.progress.trial for trial in trials] == [1, 2, 3, 4]
+    assert [each.value for each in tuning.history(made)] == [trial.values["loss"] for trial in trials]
+    assert client.experiments(made.id).suggestions().fetch().count == 4
+
+
 def test_failed_trials_are_reported_and_end_it_when_they_repeat(tuning):
-    made, trials = tuning.make(budget=9), []
+    made, trials = tuning.make(budget=9, type="random"), []
     faults = iter([1.0, ValueError("no"), math.nan, 2.0, ValueError("a"), ValueError("b"), ValueError("c" * 999)])
 
     def evaluate(_point, _progress):
