@@ -3,17 +3,15 @@
 import asyncio
 import contextlib
 import shutil
-import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sandbox.cluster import environment, ports, probes, quantities, timestamps
 from sandbox.cluster.environment import ConfigError
 from sandbox.cluster.host import Host
 from sandbox.cluster.images import UnknownImageError
 from sandbox.cluster.prober import Prober
-from sandbox.cluster.process import Process
+from sandbox.cluster.process import Order, Process, Record
 from sandbox.cluster.status import Object
 
 # Shorter than the kubelet's 10 s to 300 s: people wait in front of a sandbox.
@@ -94,13 +92,13 @@ class Container:
                 await asyncio.to_thread(shutil.rmtree, self.directory / str(attempt - 2), ignore_errors=True)
             record = await self._attend(self._process, attempt)
             self._process = None
-            if self._host.stopping or not self._restarts(record["code"]):
-                return int(record["code"])
-            if record["finished"] - record["started"] > _STEADY_SECONDS:
+            if self._host.stopping or not self._restarts(record.code):
+                return record.code
+            if record.finished - record.started > _STEADY_SECONDS:
                 failures = min(failures, 0)
             failures += 1
             if failures and await self._back_off(failures):
-                return int(record["code"])
+                return record.code
             attempt += 1
 
     def _restarts(self, code: int) -> bool:
@@ -125,7 +123,7 @@ class Container:
         self.status |= {"state": {"waiting": waiting}, "ready": False, "started": False}
         self._host.publish()
 
-    async def _order_or_wait(self) -> dict[str, Any] | None:
+    async def _order_or_wait(self) -> Order | None:
         """What the shim is to run, as soon as image and configuration are there; None when the pod stops first."""
         pulls = 0
         while not self._host.stopping:
@@ -167,19 +165,19 @@ class Container:
             event("Failed", "Error: ImagePullBackOff")
         return await self._host.pause(min(5.0 * 2**pulls, 300.0))
 
-    def _order(self) -> dict[str, Any]:
+    def _order(self) -> Order:
         image = self._host.images.find(self.spec["image"])
         extra = ports.variables(self._host.pod, self.spec) | self.volumes
         env = environment.variables(self._host.store, self._host.pod, self.spec, image, extra)
         limit = (self.spec["resources"].get("limits") or {}).get("memory")
-        return {
-            "argv": environment.command(self.spec, image, env),
-            "env": env,
-            "cwd": self.spec.get("workingDir") or image.workdir,
-            "memory": None if limit is None else int(quantities.parse(limit)),
-        }
+        return Order(
+            command=environment.command(self.spec, image, env),
+            env=env,
+            workdir=self.spec.get("workingDir") or image.workdir,
+            memory=0 if limit is None else int(quantities.parse(limit)),
+        )
 
-    async def _attend(self, process: Process, attempt: int) -> dict[str, Any]:
+    async def _attend(self, process: Process, attempt: int) -> Record:
         """Watch a running attempt to its end and return its exit record."""
         identifier = f"process://{self._host.pod['metadata']['uid']}/{self.name}/{attempt}"
         adopted = self.status.get("containerID") == identifier and "running" in self.status["state"]
@@ -205,24 +203,24 @@ class Container:
                 task.cancel()
         self._ended.set()
         self._terminated(record, identifier)
-        return record | {"started": record["started"], "finished": record.get("finished", time.time())}
+        return record
 
-    def _terminated(self, record: dict[str, Any], identifier: str) -> None:
-        reason = record.get("reason") or ("Completed" if record["code"] == 0 else "Error")
+    def _terminated(self, record: Record, identifier: str) -> None:
         terminated = {
-            "exitCode": record["code"],
-            "reason": reason,
-            "startedAt": timestamps.text(record["started"]),
-            "finishedAt": timestamps.text(record.get("finished", time.time())),
+            "exitCode": record.code,
+            "reason": record.reason or ("Completed" if record.code == 0 else "Error"),
+            "startedAt": timestamps.text(record.started),
+            "finishedAt": timestamps.text(record.finished),
             "containerID": identifier,
         }
-        terminated |= {key: record[key] for key in ("signal", "message") if record.get(key)}
+        extra = (("signal", record.signal), ("message", record.message))
+        terminated |= {key: value for key, value in extra if value}
         # An init container that has done its work counts as ready.
-        ready = self._init and record["code"] == 0
+        ready = self._init and record.code == 0
         self.status |= {"imageID": self.spec["image"], "containerID": identifier}
         self.status |= {"state": {"terminated": terminated}, "ready": ready, "started": False}
-        if reason == "StartError":
-            self._host.record("Failed", f"Error: {record['message']}", container=self.name, warning=True)
+        if record.reason == "StartError":
+            self._host.record("Failed", f"Error: {record.message}", container=self.name, warning=True)
         self._host.publish()
 
     def _unwell(self, kind: str) -> None:

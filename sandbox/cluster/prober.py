@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from sandbox.cluster import ports, probes
 from sandbox.cluster.environment import ConfigError
 from sandbox.cluster.host import Host
 from sandbox.cluster.images import UnknownImageError
+from sandbox.cluster.process import Order
 from sandbox.cluster.status import Object
 
 
@@ -20,7 +20,7 @@ class Prober:
         host: Host,
         spec: Object,
         status: Object,
-        order: Callable[[], dict[str, Any]],
+        order: Callable[[], Order],
         unwell: Callable[[str], None],
     ) -> None:
         self._host = host
@@ -73,7 +73,7 @@ class Prober:
             order = self._order()
         except (UnknownImageError, ConfigError) as error:
             raise probes.ProbeError(str(error)) from error
-        await probes.execute(command, order["env"], order["cwd"], timeout)
+        await probes.execute(command, order.env, order.workdir, timeout)
 
     def _startup(self, started: asyncio.Event, success: bool, message: str) -> None:
         if success:

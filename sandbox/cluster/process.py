@@ -1,22 +1,40 @@
 """The cluster's end of a container: start a shim, find a running one again, wait for it, signal it."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 _SHIM = Path(__file__).with_name("shim.py")
 _START_SECONDS = 10.0
 _POLL_SECONDS = 0.005
-LOST = {
-    "code": 137,
-    "reason": "ContainerStatusUnknown",
-    "message": "The container could not be located when the pod was terminated",
-}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a shim is to run; `memory` is the limit in bytes, 0 for none."""
+
+    command: list[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    workdir: str = "/"
+    memory: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """How an attempt ended; times in seconds since the epoch, `reason` and `message` empty where nothing is special."""
+
+    code: int
+    signal: int = 0
+    started: float
+    finished: float
+    reason: str = ""
+    message: str = ""
 
 
 class Process:
@@ -28,18 +46,20 @@ class Process:
         self._shim = shim
 
     @classmethod
-    async def start(cls, directory: Path, order: dict[str, Any]) -> "Process":
+    async def start(cls, directory: Path, order: Order) -> "Process":
         """Start a shim in the directory (created here) and return when the container runs or could not."""
         directory.mkdir(parents=True, mode=0o700)
         with tempfile.TemporaryFile() as stdin:
-            stdin.write(json.dumps(order).encode())
+            for name, value in order.env.items():
+                stdin.write(os.fsencode(f"{name}={value}\0"))
             stdin.seek(0)
             actions = [
                 (os.POSIX_SPAWN_DUP2, stdin.fileno(), 0),
                 (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 2, str(directory / "shim.err"), os.O_CREAT | os.O_WRONLY, 0o600),
             ]
-            argv = [sys.executable, "-I", "-S", str(_SHIM), str(directory)]
+            words = (str(_SHIM), str(directory), str(order.memory), order.workdir, *order.command)
+            argv = [sys.executable, "-I", "-S", *words]
             shim = os.posix_spawn(sys.executable, argv, {}, file_actions=actions, setsid=True)
         return await cls.adopt(directory) or cls(directory, shim, 0.0)
 
@@ -73,7 +93,7 @@ class Process:
             return False
         return str(self.directory).encode() in command
 
-    async def wait(self) -> dict[str, Any]:
+    async def wait(self) -> Record:
         """The exit record, as soon as there is one."""
         if self.running and self._shim is not None:
             try:
@@ -89,12 +109,26 @@ class Process:
                 os.close(descriptor)
         return self._record()
 
-    def _record(self) -> dict[str, Any]:
+    def _record(self) -> Record:
         try:
-            record: dict[str, Any] = json.loads((self.directory / "exit").read_text())
+            head, _, message = (self.directory / "exit").read_text().partition("\n")
         except FileNotFoundError:
-            return LOST | {"started": self.started}
-        return record
+            return Record(
+                code=137,
+                started=self.started,
+                finished=time.time(),
+                reason="ContainerStatusUnknown",
+                message="The container could not be located when the pod was terminated",
+            )
+        code, number, started, finished, reason = head.split(" ")
+        return Record(
+            code=int(code),
+            signal=int(number),
+            started=float(started),
+            finished=float(finished),
+            reason=reason,
+            message=message,
+        )
 
     def terminate(self) -> None:
         """Ask the main process to end (SIGTERM)."""

@@ -1,28 +1,29 @@
 """The parent of one container: starts it, writes its log, enforces its memory limit, leaves its exit status in a file.
 
 It runs apart from the cluster in its own session, so neither the container nor its exit status is lost when the cluster
-is killed. It imports nothing of this package, so that it starts in a few milliseconds. Its argument is the directory
-for `pid`, `log` and `exit`; the order comes as JSON on stdin: `argv`, `env`, `cwd`, `memory` (bytes or null).
+is killed. `shim.py DIRECTORY MEMORY WORKDIR COMMAND…` writes `pid`, `log` and `exit` into the directory; MEMORY is in
+bytes, 0 for no limit; the container's environment comes on stdin as NAME=value, each ended by a zero byte.
 
 Signals: SIGTERM is passed on to the container's main process, SIGUSR1 kills all of its processes at once.
 When the main process ends, what is left of its descendants is killed, as with a PID namespace.
 """
 
+# Every container starts one of these: json, pathlib and typing would cost it 30 ms more.
+# ruff: noqa: PTH105, PTH123, PTH208
+
 import ctypes
-import json
 import os
 import select
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MEMORY_POLL_SECONDS, _REAP_SECONDS = 0.25, 5.0
+_CHUNK = 64 * 1024
 _LONGEST_LINE = 16 * 1024
 _LARGEST_LOG = 10 * 1024 * 1024
 
@@ -30,8 +31,8 @@ _LARGEST_LOG = 10 * 1024 * 1024
 def descendants(pid: int) -> Iterator[int]:
     """Pids below `pid`, parents before their children. None escapes: the shim is the subreaper of its subtree."""
     try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
+        for task in os.listdir(f"/proc/{pid}/task"):
+            for child in _read(f"/proc/{pid}/task/{task}/children").split():
                 yield int(child)
                 yield from descendants(int(child))
     except (FileNotFoundError, ProcessLookupError):
@@ -49,9 +50,14 @@ def kill_all() -> None:
         time.sleep(0.002)
 
 
+def _read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
 def _state(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+        return _read(f"/proc/{pid}/stat").rpartition(") ")[2][0]
     except (FileNotFoundError, ProcessLookupError):
         return "X"
 
@@ -61,7 +67,7 @@ def memory(pids: list[int]) -> int:
     total = 0
     for pid in pids:
         try:
-            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            rollup = _read(f"/proc/{pid}/smaps_rollup")
         except OSError:
             continue
         for line in rollup.splitlines():
@@ -75,7 +81,7 @@ def resident(pids: list[int]) -> int:
     total = 0
     for pid in pids:
         try:
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+            total += int(_read(f"/proc/{pid}/statm").split()[1]) * _PAGE
         except OSError:
             continue
     return total
@@ -84,9 +90,9 @@ def resident(pids: list[int]) -> int:
 class Log:
     """The container's output, a line each as `<time> <F or P> <text>`; P marks a line that goes on in the next one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
-        self._file = path.open("ab", buffering=0)
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
@@ -120,14 +126,14 @@ class Log:
         try:
             if self._file.tell() + len(data) > _LARGEST_LOG:
                 self._file.close()
-                self._path.replace(self._path.with_suffix(".old"))
-                self._file = self._path.open("ab", buffering=0)
+                os.replace(self._path, self._path + ".old")
+                self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115
             self._file.write(data)
         except OSError:
             return  # a full disk loses log lines, not the container
 
 
-def _start(order: dict[str, Any], output: int, failure: int) -> NoReturn:
+def _start(workdir: str, command: list[str], env: dict[bytes, bytes], output: int, failure: int) -> None:
     """Become the container (in the forked child)."""
     try:
         os.setsid()
@@ -137,74 +143,79 @@ def _start(order: dict[str, Any], output: int, failure: int) -> NoReturn:
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (output, 1), (output, 2)):
             os.dup2(source, target)
-        os.chdir(order["cwd"])
-        os.execvpe(order["argv"][0], order["argv"], order["env"])  # noqa: S606  what a pod runs is its owner's choice
+        os.chdir(workdir)
+        os.execvpe(command[0], command, env)  # noqa: S606  what a pod runs is its owner's choice
     except OSError as error:
-        os.write(failure, f"{order['argv'][0]}: {error}".encode())
+        os.write(failure, f"{command[0]}: {error}".encode())
     os._exit(127)
 
 
-def run(directory: Path, order: dict[str, Any]) -> dict[str, Any]:
-    """Run the container to its end and return the exit record."""
-    log, limit = Log(directory / "log"), order["memory"]
-    output, output_end = os.pipe()
-    failure, failure_end = os.pipe()
-    started = time.time()
-    child = os.fork()
-    if child == 0:
-        _start(order, output_end, failure_end)
-    os.close(output_end)
-    os.close(failure_end)
+class Container:
+    """The container's main process, while it runs."""
 
-    def forward(_number: int, _frame: FrameType | None) -> None:
-        os.kill(child, signal.SIGTERM)  # not yet reaped, so the pid is still ours
+    def __init__(self, log: Log, workdir: str, command: list[str], env: dict[bytes, bytes]) -> None:
+        """Fork it, and return when it has become its command or has failed to."""
+        self._log = log
+        self._output, output = os.pipe()
+        failure, failure_end = os.pipe()
+        self.started = time.time()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _start(workdir, command, env, output, failure_end)
+        os.close(output)
+        os.close(failure_end)
+        signal.signal(signal.SIGTERM, self._forward)
+        signal.signal(signal.SIGUSR1, lambda _number, _frame: kill_all())
+        self._failure = os.read(failure, 4096).decode()  # ends when exec closes the other end
 
-    signal.signal(signal.SIGTERM, forward)
-    signal.signal(signal.SIGUSR1, lambda _number, _frame: kill_all())
-    message = os.read(failure, 4096).decode()  # ends when exec closes the other end
-    (directory / "pid").write_text(f"{os.getpid()} {child} {started}\n")
-    oom, ended = False, os.pidfd_open(child)
-    poll = select.poll()
-    poll.register(output, select.POLLIN)
-    poll.register(ended, select.POLLIN)
-    while True:
-        ready = [number for number, _ in poll.poll(1000 * (_MEMORY_POLL_SECONDS if limit else _REAP_SECONDS))]
-        if output in ready:
-            data = os.read(output, 1 << 16)
-            if data:
-                log.feed(data)
-            else:
-                poll.unregister(output)
-        if ended in ready:
-            break
-        if limit and not oom:
-            pids = list(descendants(os.getpid()))
-            if resident(pids) > limit and memory(pids) > limit:
-                oom = True
-                kill_all()
-        _reap(child)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    kill_all()
-    os.set_blocking(output, False)
-    try:
-        while data := os.read(output, 1 << 16):
-            log.feed(data)
-    except BlockingIOError:
-        pass
-    log.close()
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    _reap(0)
-    record = {
-        "code": code if code >= 0 else 128 - code,
-        "signal": max(0, -code),
-        "started": started,
-        "finished": time.time(),
-    }
-    if message:
-        return record | {"code": 128, "reason": "StartError", "message": f"failed to create containerd task: {message}"}
-    if oom:
-        return record | {"code": 137, "reason": "OOMKilled"}
-    return record
+    def _forward(self, _number: int, _frame: FrameType | None) -> None:
+        os.kill(self.pid, signal.SIGTERM)  # reaped only once this is ignored, so the pid is still its own
+
+    def run(self, limit: int) -> str:
+        """Write its log until it ends; returns its exit record: code, signal, start, end, reason; then a message."""
+        oom = self._watch(limit)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        kill_all()
+        os.set_blocking(self._output, False)
+        try:
+            while data := os.read(self._output, _CHUNK):
+                self._log.feed(data)
+        except BlockingIOError:
+            pass
+        self._log.close()
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        _reap(0)
+        number, reason = max(0, -code), ""
+        if self._failure:
+            code, reason = 128, "StartError"
+        elif oom:
+            code, reason = 137, "OOMKilled"
+        elif number:
+            code = 128 + number
+        return f"{code} {number} {self.started} {time.time()} {reason}\n{self._failure}"
+
+    def _watch(self, limit: int) -> bool:
+        """Return when the main process has ended, and whether that was for its memory."""
+        ended, oom = os.pidfd_open(self.pid), False
+        poll = select.poll()
+        poll.register(self._output, select.POLLIN)
+        poll.register(ended, select.POLLIN)
+        while True:
+            ready = [number for number, _ in poll.poll(1000 * (_MEMORY_POLL_SECONDS if limit else _REAP_SECONDS))]
+            if self._output in ready:
+                data = os.read(self._output, _CHUNK)
+                if data:
+                    self._log.feed(data)
+                else:
+                    poll.unregister(self._output)
+            if ended in ready:
+                return oom
+            if limit and not oom:
+                pids = list(descendants(os.getpid()))
+                if resident(pids) > limit and memory(pids) > limit:
+                    oom = True
+                    kill_all()
+            _reap(self.pid)
 
 
 def _reap(child: int) -> None:
@@ -220,18 +231,22 @@ def _reap(child: int) -> None:
 
 
 def main() -> None:
-    """Read the order, claim the attempt, run it, leave the record."""
-    directory, order = Path(sys.argv[1]), json.load(sys.stdin)
+    """Claim the attempt, run it, leave its record."""
+    directory, limit, workdir, *command = sys.argv[1:]
+    env = dict(entry.split(b"=", 1) for entry in sys.stdin.buffer.read().split(b"\0") if entry)
     try:
         # Whoever creates this file decides: the cluster does so to give up an attempt that never began.
-        os.close(os.open(directory / "pid", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(f"{directory}/pid", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         return
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    record = run(directory, order)
-    part = directory / "exit.part"
-    part.write_text(json.dumps(record))
-    part.replace(directory / "exit")
+    container = Container(Log(f"{directory}/log"), workdir, command, env)
+    with open(f"{directory}/pid", "w") as file:
+        file.write(f"{os.getpid()} {container.pid} {container.started}\n")
+    record = container.run(int(limit))
+    with open(f"{directory}/exit.part", "w") as file:
+        file.write(record)
+    os.replace(f"{directory}/exit.part", f"{directory}/exit")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ import signal
 import sys
 
 from sandbox.cluster import process as module
-from sandbox.cluster.process import LOST, Process
+from sandbox.cluster.process import Order, Process
 
 
 def order(code):
-    return {"argv": [sys.executable, "-c", code], "env": {"PATH": "/usr/bin:/bin"}, "cwd": "/", "memory": None}
+    return Order(command=[sys.executable, "-c", code], env={"PATH": "/usr/bin:/bin"})
 
 
 def test_a_process_is_found_again_while_it_runs_and_after(tmp_path):
@@ -21,7 +21,7 @@ def test_a_process_is_found_again_while_it_runs_and_after(tmp_path):
         records = await asyncio.gather(started.wait(), found.wait())
         late = await Process.adopt(directory)
         assert not late.running
-        assert [record["code"] for record in (*records, await late.wait())] == [4, 4, 4]
+        assert [record.code for record in (*records, await late.wait())] == [4, 4, 4]
 
     asyncio.run(run())
 
@@ -37,7 +37,7 @@ def test_terminate_and_kill(tmp_path):
         await asyncio.sleep(0.2)
         assert not waiting.done()
         process.kill()
-        assert (await waiting)["code"] == 137
+        assert (await waiting).code == 137
         process.kill()  # harmless
 
     asyncio.run(run())
@@ -49,7 +49,8 @@ def test_a_lost_shim_is_told(tmp_path):
         shim = int((tmp_path / "0" / "pid").read_text().split()[0])
         os.kill(shim, signal.SIGKILL)
         record = await process.wait()
-        assert {key: record[key] for key in LOST} == LOST
+        assert (record.code, record.reason) == (137, "ContainerStatusUnknown")
+        assert record.started == process.started
 
     asyncio.run(run())
 

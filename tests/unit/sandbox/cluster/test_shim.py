@@ -1,5 +1,6 @@
 """The shim as the cluster starts it: a process of its own."""
 
+import asyncio
 import json
 import os
 import re
@@ -12,25 +13,30 @@ import psutil
 import pytest
 
 from sandbox.cluster import shim
+from sandbox.cluster.process import Order, Process
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ([FP]) (.*)")
 
 
 def order(code, **more):
-    env = {"PATH": os.environ["PATH"]}
-    return {"argv": [sys.executable, "-u", "-c", code], "env": env, "cwd": "/", "memory": None, **more}
+    return Order(**{"command": [sys.executable, "-u", "-c", code], "env": {"PATH": os.environ["PATH"]}, **more})
 
 
 def start(directory, order):
-    process = subprocess.Popen([sys.executable, "-I", "-S", shim.__file__, str(directory)], stdin=subprocess.PIPE)
-    process.stdin.write(json.dumps(order).encode())
+    words = [str(directory), str(order.memory), order.workdir, *order.command]
+    process = subprocess.Popen([sys.executable, "-I", "-S", shim.__file__, *words], stdin=subprocess.PIPE)
+    process.stdin.write(b"".join(f"{name}={value}\0".encode() for name, value in order.env.items()))
     process.stdin.close()
     return process
 
 
 def finish(directory, process, seconds=20):
     assert process.wait(seconds) == 0
-    return json.loads((directory / "exit").read_text())
+    return asyncio.run(read(directory))
+
+
+async def read(directory):
+    return await (await Process.adopt(directory)).wait()
 
 
 def run(directory, order):
@@ -58,8 +64,8 @@ print(os.getcwd(), end="")
 sys.exit(9)
 """
     record = run(tmp_path, order(code))
-    assert (record["code"], record["signal"]) == (9, 0)
-    assert record["started"] <= record["finished"]
+    assert (record.code, record.signal) == (9, 0)
+    assert record.started <= record.finished
     lines = output(tmp_path)
     assert lines[:2] == [("F", "out"), ("F", "err")]
     assert set(json.loads(lines[2][1].replace("'", '"'))) <= {"PATH", "LC_CTYPE"}
@@ -75,11 +81,11 @@ def test_long_lines_are_cut_and_marked(tmp_path):
     assert "".join(text for _, text in lines) == "x" * 40000 + "y"
 
 
-@pytest.mark.parametrize("change", [{"argv": ["no-such-program"]}, {"cwd": "/no/such/folder"}])
+@pytest.mark.parametrize("change", [{"command": ["no-such-program"]}, {"workdir": "/no/such/folder"}])
 def test_what_cannot_start_says_why(tmp_path, change):
     record = run(tmp_path, order("", **change))
-    assert (record["code"], record["reason"]) == (128, "StartError")
-    assert "No such file or directory" in record["message"]
+    assert (record.code, record.reason) == (128, "StartError")
+    assert "No such file or directory" in record.message
 
 
 def test_signals_reach_the_container_or_kill_all_of_it(tmp_path):
@@ -98,14 +104,14 @@ while True: signal.pause()
     until(lambda: ("F", "asked") in output(tmp_path))
     process.send_signal(signal.SIGUSR1)
     record = finish(tmp_path, process)
-    assert (record["code"], record["signal"]) == (137, 9)
+    assert (record.code, record.signal) == (137, 9)
     assert not any(child.is_running() for child in tree)
 
 
 def test_nothing_is_left_when_the_main_process_ends(tmp_path):
     code = "import subprocess; print(subprocess.Popen(['setsid', '-f', 'sh', '-c', 'sleep 304 & sleep 304']).wait())"
     before = time.monotonic()
-    assert run(tmp_path, order(code))["code"] == 0
+    assert run(tmp_path, order(code)).code == 0
     assert time.monotonic() - before < 10
     assert not [item for item in psutil.process_iter(["cmdline"]) if "304" in (item.info["cmdline"] or ())]
 
@@ -119,35 +125,34 @@ def test_the_container_dies_with_its_shim(tmp_path):
     until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
-def test_memory_is_counted_over_all_processes_and_shared_pages_once(tmp_path):
-    shared = """
-import os, time
+@pytest.mark.parametrize(("own", "reason"), [(False, ""), (True, "OOMKilled")])
+def test_memory_is_counted_over_all_processes_and_shared_pages_once(tmp_path, own, reason):
+    code = """
+import os, sys, time
 hoard = bytearray(os.urandom(60 << 20))
 for _ in range(3):
     if os.fork() == 0:
+        if OWN:
+            hoard = bytearray(os.urandom(60 << 20))
+            time.sleep(300)
         time.sleep(1)
         os._exit(0)
-time.sleep(1.2)
+for _ in range(3):
+    os.wait()
 """
-    assert run(tmp_path, order(shared, memory=150 << 20))["code"] == 0
-    own = shared.replace("hoard =", "pass #").replace(
-        "time.sleep(1)", "hoard = bytearray(os.urandom(60 << 20)); time.sleep(3)"
-    )
-    (tmp_path / "two").mkdir()
-    record = run(tmp_path / "two", order(own.replace("1.2", "4"), memory=150 << 20))
-    assert (record["code"], record["reason"]) == (137, "OOMKilled")
+    assert run(tmp_path, order(code.replace("OWN", str(own)), memory=150 << 20)).reason == reason
 
 
 def test_an_attempt_that_was_given_up_does_not_start(tmp_path):
     (tmp_path / "pid").touch()
-    process = start(tmp_path, order("open('made', 'w')", cwd=str(tmp_path)))
+    process = start(tmp_path, order("open('made', 'w')", workdir=str(tmp_path)))
     assert process.wait(10) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["pid"]
 
 
 def test_a_full_log_is_rotated(tmp_path, monkeypatch):
     monkeypatch.setattr(shim, "_LARGEST_LOG", 1000)
-    log = shim.Log(tmp_path / "log")
+    log = shim.Log(str(tmp_path / "log"))
     for number in range(40):
         log.feed(f"{number}\n".encode())
     log.close()
