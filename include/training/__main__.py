@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import date
 
 from include.errors import FlightlineError
-from include.lake import Lake
 from include.training import commands
 from include.training.settings import Settings
 
@@ -61,14 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> str:
     """Run the parsed command and return what to print."""
     if options.command == "prepare":
-        from mlflow import MlflowClient
-        from sigopt import Connection  # type: ignore[import-untyped]
-
         prepared = commands.prepare(
             options.use_case,
-            client=MlflowClient(),
-            connection=Connection(),
-            lake=Lake.from_env(),
+            **commands.services(),
             image=Settings.from_env().image,
             start=options.start,
             end=options.end,

@@ -5,8 +5,10 @@ All that a step needs is found from the parent MLflow run: what was frozen, whic
 
 import json
 import logging
+import os
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -37,10 +39,14 @@ from include.tuning.loop import Progress, Trial, run_worker
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from sigopt import Connection  # type: ignore[import-untyped]
+    from sigopt import Connection
 
 log = logging.getLogger(__name__)
 ANSWERS = 500
+ENDPOINTS = (
+    *("MLFLOW_TRACKING_URI", "SIGOPT_API_URL", "SIGOPT_API_TOKEN"),
+    *("PYICEBERG_CATALOG__LAKE__URI", "FLIGHTLINE_LANDING", "FLIGHTLINE_MODELS"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +62,7 @@ class Training:
     @classmethod
     def from_env(cls, run_id: str) -> "Training":
         """The run, with every endpoint as the environment names it (docs/ARCHITECTURE.md)."""
-        from mlflow import MlflowClient
-        from sigopt import Connection
-
-        return cls(
-            run_id=run_id,
-            client=MlflowClient(),
-            connection=Connection(),
-            lake=Lake.from_env(),
-            settings=Settings.from_env(),
-        )
+        return cls(run_id=run_id, settings=Settings.from_env(), **services())
 
     @cached_property
     def frozen(self) -> Frozen:
@@ -97,6 +94,23 @@ class Training:
         if not value:
             raise InvalidInput(f"MLflow run {self.run_id} has no tag {name}: {remedy}")
         return value
+
+
+def services(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """MLflow's `client`, the tuning service's `connection` and the `lake`, as the environment names them.
+
+    Raises:
+        InvalidInput: a variable is not set. MLflow would make a database in the working directory instead.
+    """
+    if missing := [name for name in ENDPOINTS if not environ.get(name)]:
+        raise InvalidInput(f"set {', '.join(missing)}: where the services are (docs/ARCHITECTURE.md)")
+    from mlflow import MlflowClient
+    from sigopt import Connection
+
+    lake = Lake.from_env(environ)
+    connection = Connection(client_token=environ["SIGOPT_API_TOKEN"])
+    connection.set_api_url(environ["SIGOPT_API_URL"])
+    return {"client": MlflowClient(environ["MLFLOW_TRACKING_URI"]), "connection": connection, "lake": lake}
 
 
 def prepare(

@@ -4,8 +4,7 @@ import pytest
 
 from include.artifact import digest, store
 from include.errors import DigestMismatch, MissingInput
-from include.lake.objects import S3 as Settings
-from include.lake.objects import Objects
+from include.lake.objects import S3, Objects
 
 pytestmark = pytest.mark.integration
 DATA = b"bytes of a model"
@@ -13,7 +12,7 @@ DATA = b"bytes of a model"
 
 @pytest.fixture(scope="module")
 def objects(s3):
-    return Objects(Settings.from_env(s3.env()))
+    return Objects(S3.from_env(s3.env()))
 
 
 def test_what_is_put_is_fetched_by_its_digest(objects):

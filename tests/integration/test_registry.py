@@ -4,7 +4,7 @@ import pytest
 from mlflow import MlflowClient
 
 from include.errors import InvalidInput
-from include.registry import champion, get, register, set_champion, tag
+from include.registry import champion, get, newest, register, set_champion, tag
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +32,14 @@ def test_registering_again_returns_the_same_version(client, run_id):
     assert register(client, "again", run_id=run_id) == first
     assert register(client, "again", run_id=run_id, tags=tags("bb")).version == "2"
     assert get(client, "again", "1") == first
+
+
+def test_newest_is_the_last_registered_by_number(client, run_id):
+    assert newest(client, "numbers") is None
+    for number in range(11):
+        register(client, "numbers", run_id=run_id, tags=tags(f"a{number}"))
+    assert newest(client, "numbers").version == "11"
+    assert newest(client, "numbers").digest == "a10"
 
 
 def test_unfinished_fit_is_not_registered(client):

@@ -15,11 +15,19 @@ def test_every_argument_of_every_command_has_help():
 
 def test_a_named_error_is_exit_code_1(monkeypatch, capsys):
     monkeypatch.setenv("FLIGHTLINE_DEVICE", "tpu")
-    monkeypatch.setenv("SIGOPT_API_TOKEN", "t")
-    monkeypatch.setenv("FLIGHTLINE_LANDING", "s3://landing")
-    monkeypatch.setenv("FLIGHTLINE_MODELS", "s3://models")
     assert main(["trial", "--run-id", "r"]) == 1
     assert capsys.readouterr().err.startswith("InvalidInput: FLIGHTLINE_DEVICE is 'tpu'")
+
+
+def test_endpoints_that_are_not_set_are_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.delenv("SIGOPT_API_URL", raising=False)
+    assert main(["prepare", "flight_delays"]) == 1
+    told = capsys.readouterr().err
+    assert "SIGOPT_API_URL" in told
+    assert "MLFLOW" not in told
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_wrong_date_is_told_at_once(capsys):
