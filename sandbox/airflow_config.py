@@ -4,6 +4,7 @@ import json
 import urllib.request
 from datetime import datetime
 from functools import partial
+from http.client import HTTPException
 
 from sandbox.endpoints import HOST, Endpoints
 from sandbox.home import write
@@ -88,6 +89,7 @@ def services(at: Endpoints) -> tuple[Service, ...]:
         url=at.url("airflow"),
         port=at.port_of("airflow"),
         ready=partial(answers, f"{at.url('airflow')}/api/v2/version"),
+        bootstrap=partial(_warm, f"{at.url('airflow')}/execution/health"),
         grace_seconds=5,
     )
     # Logs lie in one folder that the api-server reads itself; Airflow's log servers would listen on every interface.
@@ -114,6 +116,11 @@ def services(at: Endpoints) -> tuple[Service, ...]:
     )
 
 
+def _warm(url: str) -> None:
+    """Have the api-server build its execution API now (five seconds of work) and not when the first task calls."""
+    urllib.request.urlopen(url, timeout=120).close()  # noqa: S310 (our own http URL)
+
+
 def _configure(at: Endpoints) -> None:
     lines = []
     for section, options in settings(at).items():
@@ -127,7 +134,7 @@ def _heartbeat(url: str, component: str, since: float) -> bool:
     """Whether the api-server has seen a heartbeat of the component after `since`."""
     try:
         with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 (our own http URL)
-            beat = json.load(response)[component][f"latest_{component}_heartbeat"]
-    except OSError:
+            beat = json.load(response).get(component, {}).get(f"latest_{component}_heartbeat")
+    except (OSError, HTTPException, ValueError):  # not there, gone in the middle of its answer, no JSON
         return False
     return beat is not None and datetime.fromisoformat(beat).timestamp() >= since

@@ -107,14 +107,14 @@ def status() -> list[Report]:
     home = Home.from_env()
     states = _states(home)
     services = catalogue(Endpoints.from_env()) if states else {}
-    recently = time.time() - _RECENT_SECONDS
+    recently, supervised = time.time() - _RECENT_SECONDS, _supervisor(home) is not None
 
     def probe(state: dict[str, Any]) -> Report:
         alive = bool(state["pid"]) and processes.alive(state["pid"], state["started"])
         done = state["phase"] == "done"
         healthy = done or (alive and state["phase"] == "ready" and services[state["name"]].ready(recently))
         kept = ("name", "url", "restarts", "seconds", "log", "message")
-        phase = state["phase"] if alive or done or state["phase"] in {"failed", "waiting"} else "stopped"
+        phase = state["phase"] if supervised or alive or done else "stopped"
         return Report(healthy=healthy, pid=state["pid"] if alive else None, phase=phase, **{k: state[k] for k in kept})
 
     with ThreadPoolExecutor(max_workers=16) as pool:

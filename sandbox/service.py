@@ -5,11 +5,11 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 
 _LONGEST_LOG = 50 << 20
@@ -67,7 +67,7 @@ def answers(url: str, _since: float = 0) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 (our own http URLs)
             return bool(200 <= response.status < 300)
-    except (OSError, urllib.error.HTTPError):
+    except (OSError, HTTPException):  # not there, or gone in the middle of its answer
         return False
 
 

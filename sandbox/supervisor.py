@@ -26,8 +26,8 @@ _READY_SECONDS = 300.0
 class State:
     """What the supervisor knows about a service.
 
-    `phase` is waiting (for others), starting, ready, done (ran once), restarting, failed or stopped. `started` are
-    clock ticks since boot (see `processes.Process`), `seconds` from start to ready.
+    `phase` is waiting (for others), starting, ready, ending, done (ran once), restarting, failed or stopped.
+    `started` are clock ticks since boot (see `processes.Process`), `seconds` from start to ready.
     """
 
     name: str
@@ -119,8 +119,8 @@ class Keeper(threading.Thread):
             since = time.monotonic()
             try:
                 self._live()
-            except (SandboxError, OSError, subprocess.SubprocessError) as error:
-                self._set(message=f"{error}{self._disk()}")
+            except Exception as error:  # noqa: BLE001 (whatever a step raises, the service must be kept)
+                self._set(message=f"{str(error) or repr(error)}{self._disk()}")
             if self.halt.is_set() or self.state.phase == "done":
                 break
             deaths = deaths + 1 if time.monotonic() - since < _QUICK_SECONDS else 1
@@ -170,6 +170,8 @@ class Keeper(threading.Thread):
             self._end(process)
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
+        if self.state.phase != "done":
+            self._set(phase="ending")
         if process.poll() is None:
             process.send_signal(self.service.stop_signal)
             with suppress(subprocess.TimeoutExpired):

@@ -19,6 +19,8 @@ import pytest
 
 from sandbox import postgres as postgres_service
 from sandbox import s3 as s3_service
+from sandbox.airflow_api import AirflowApi
+from sandbox.airflow_config import USER
 from sandbox.endpoints import Endpoints
 from sandbox.service import REPO, free_ports, running
 
@@ -133,12 +135,20 @@ class Sandbox:
 
     def services(self) -> dict[str, dict[str, Any]]:
         """`status --json`, by name."""
-        return {one["name"]: one for one in json.loads(self.run("status", "--json").stdout)}
+        done = self.run("status", "--json")
+        assert done.stdout, done.stderr
+        return {one["name"]: one for one in json.loads(done.stdout)}
 
     @property
     def endpoints(self) -> Endpoints:
         """Its URLs, environments, Connections and secrets."""
         return Endpoints.from_env(self.env)
+
+    @property
+    def api(self) -> AirflowApi:
+        """A client of its Airflow."""
+        at = self.endpoints
+        return AirflowApi(url=at.url("airflow"), username=USER, password=at.secrets.airflow_password)
 
 
 def _free_base() -> int:

@@ -23,7 +23,6 @@ from botocore.exceptions import ClientError
 from pyarrow import parquet
 
 from sandbox import postgres, processes
-from sandbox.airflow_api import AirflowApi
 from sandbox.control import remains
 from sandbox.endpoints import OFFSETS, Endpoints
 from sandbox.service import running
@@ -252,7 +251,7 @@ def test_the_whole_sandbox(new_sandbox) -> None:
     assert all(one["healthy"] for one in services.values())
     assert_only_loopback_listens(new_sandbox)
     at = new_sandbox.endpoints
-    api = AirflowApi(url=at.url("airflow"), username="admin", password=at.secrets.airflow_password)
+    api = new_sandbox.api
     known = {one["connection_id"] for one in api.get("/connections")["connections"]}
     assert known == set(at.connections)
     api.request("PATCH", "/connections/mlflow", json={"connection_id": "mlflow", "conn_type": "http", "host": "mine"})
@@ -269,7 +268,7 @@ def test_the_whole_sandbox(new_sandbox) -> None:
     new_sandbox.up()
     assert not any(map(runs, before))
     at = new_sandbox.endpoints
-    api = AirflowApi(url=at.url("airflow"), username="admin", password=at.secrets.airflow_password)
+    api = new_sandbox.api
     assert api.get("/connections/mlflow")["host"] == "mine"
     assert api.get("/connections/sigopt")["port"] == at.port_of("sigopt")
 
