@@ -94,4 +94,5 @@ def _is_value(dtype: pl.DataType) -> bool:
 
 
 def _is_key(dtype: pl.DataType) -> bool:
-    return _is_value(dtype) and not dtype.is_float()
+    """Whether Python and polars write the type as the same text."""
+    return dtype.is_integer() or dtype == pl.String

@@ -12,7 +12,7 @@ window and `MAX_AGE` before it, 39 hours (`number`: 42): within `lookback_days`.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import polars as pl
@@ -85,7 +85,14 @@ class Request(BaseModel):
     tailnum: Annotated[str | None, Field(pattern=r"^N[0-9A-Z]{2,5}$", description="mark of the aircraft")] = None
     origin: Literal["EWR", "JFK", "LGA"]
     dest: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="IATA code of the airport")]
-    sched_dep: Annotated[AwareDatetime, Field(description="scheduled departure, with its offset from UTC")]
+    sched_dep: Annotated[
+        AwareDatetime,
+        Field(
+            ge=datetime(1987, 1, 1, tzinfo=UTC),
+            lt=datetime(2101, 1, 1, tzinfo=UTC),
+            description="scheduled departure, with its offset from UTC",
+        ),
+    ]
     sched_arr: Annotated[
         int, Field(ge=0, lt=1440, description="scheduled arrival, minutes after midnight on the destination's clock")
     ]
@@ -298,8 +305,8 @@ _COLUMNS: dict[str, pl.Expr] = {
     "minute_of_day": _clock(_LOCAL),
     "weekday": _LOCAL.dt.weekday().cast(pl.Int64),
     "distance": pl.col("distance"),
-    "planned": _planned(),
-    "pace": pl.col("distance") / pl.when(_planned() > 0).then(_planned()),
+    # As two clocks show it: where the other clock stands is dear to look up for one row, and distance tells as much.
+    "clock_minutes": (pl.col("sched_arr") - _clock(_LOCAL)) % 1440,
     **{f"weather_{name}": pl.col(f"weather__{name}") for name in _WEATHER},
     "aircraft_age": _LOCAL.dt.year().cast(pl.Int64) - pl.col("register__year"),
     "aircraft_seats": pl.col("register__seats"),

@@ -1,0 +1,85 @@
+"""What a features run reads: its use case's silver tables, each frozen at the snapshot that the run found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import polars as pl
+
+from include.errors import MissingInput
+from include.lake import Lake, tables
+from include.spec import UseCase
+
+
+@dataclass(frozen=True)
+class Silver:
+    """The silver tables of a use case.
+
+    Attributes:
+        lake: the lake.
+        spec: the use case.
+        snapshots: source -> the snapshot that is read.
+    """
+
+    lake: Lake
+    spec: UseCase
+    snapshots: Mapping[str, int]
+
+    @classmethod
+    def current(cls, lake: Lake, spec: UseCase) -> "Silver":
+        """Silver as it is now.
+
+        Raises:
+            MissingInput: a table does not exist or is empty.
+        """
+        snapshots = {}
+        for source in spec.sources:
+            identifier = spec.table("silver", source.name)
+            if (snapshot := tables.current_snapshot_id(lake, identifier)) is None:
+                raise MissingInput(f"{identifier} has no rows: run {spec.name}.ingest first")
+            snapshots[source.name] = snapshot
+        return cls(lake, spec, snapshots)
+
+    @cached_property
+    def days(self) -> list[date]:
+        """Days that a daily source has, sorted."""
+        return sorted(self._days("day"))
+
+    def affected(self, start: date, end: date) -> tuple[date, date]:
+        """First and last day whose features depend on silver of `start` to `end`.
+
+        A later day looks back `lookback_days`. A snapshot holds until the next one, and for what the next one lacks
+        longer: with one in the range every later day depends on it.
+        """
+        last = end + timedelta(days=self.spec.features.lookback_days)
+        newest = max(self.days, default=last)
+        snapshot = any(start <= day <= end for day in self._days("snapshot"))
+        return start, max(last, newest) if snapshot else last
+
+    def read(self, first: date, last: date) -> dict[str, pl.DataFrame]:
+        """What features of `first` to `last` are computed from.
+
+        These days and the `lookback_days` before them; of sources that land as snapshots, everything up to `last`.
+        """
+        begin = first - timedelta(days=self.spec.features.lookback_days)
+        return {
+            source.name: tables.read(
+                self.lake,
+                self.spec.table("silver", source.name),
+                start=begin if source.every == "day" else None,
+                end=last,
+                snapshot_id=self.snapshots[source.name],
+            )
+            for source in self.spec.sources
+        }
+
+    def _days(self, every: str) -> set[date]:
+        return {
+            day
+            for source in self.spec.sources
+            if source.every == every
+            for day in tables.days(
+                self.lake, self.spec.table("silver", source.name), snapshot_id=self.snapshots[source.name]
+            )
+        }

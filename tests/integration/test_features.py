@@ -1,0 +1,185 @@
+"""Gold and the online table from real flights: any order of runs gives the same rows, and online gives batch's bits."""
+
+import secrets
+import subprocess
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from include.errors import LeakFound, MissingInput
+from include.features.build import build
+from include.features.online import publish_online
+from include.history.table import Reader
+from include.ingest.run import run as ingest
+from include.lake import tables
+from include.lake.commit import replace_days
+from include.lake.connection import PREFIX, Lake
+from include.spec import load
+from include.use_cases.flight_delays import features as flight_delays
+from sandbox.service import REPO, python
+
+pytestmark = pytest.mark.integration
+SPEC = load("flight_delays")
+DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(13)]
+FLIGHTS = 10_000
+
+
+@pytest.fixture(scope="module")
+def landed(s3) -> None:
+    """Thirteen days of real files in the landing bucket."""
+    command = (str(python("sandbox")), "-m", "sandbox.landing", "--from", str(DAYS[0]), "--to", str(DAYS[-1]))
+    subprocess.run(command, cwd=REPO, env={**s3.env(), "PYTHONPATH": str(REPO)}, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def new_lake(s3, landed, postgres_database: Callable[[], str]) -> Callable[[], Lake]:
+    """Call it for a lake without tables; the files to ingest are there."""
+
+    def make() -> Lake:
+        catalog = s3.catalog(postgres_database()) | {"warehouse": f"s3://lake/{secrets.token_hex(4)}"}
+        names = {PREFIX + key.upper().replace(".", "__").replace("-", "_"): value for key, value in catalog.items()}
+        return Lake.from_env({**s3.env(), **names})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def full(new_lake) -> Lake:
+    """A lake with silver of all days and gold built in one run."""
+    lake = new_lake()
+    ingest(lake, SPEC, DAYS, run_id="all")
+    report = build(lake, SPEC, DAYS[0], DAYS[-1])
+    assert report.days == tuple(DAYS)
+    assert report.rows > FLIGHTS
+    return lake
+
+
+def _gold(lake, **limits):
+    return tables.read(lake, SPEC.gold, **limits)
+
+
+def _online(dsn, requests):
+    reader = Reader(dsn, SPEC.name, flight_delays.VIEWS)
+    joined = reader.join(requests.select("event_time", *flight_delays.Request.model_fields))
+    reader.close()
+    return flight_delays.features(joined)
+
+
+def test_gold_is_what_the_architecture_says(full):
+    gold = _gold(full)
+    asked = [name for name in flight_delays.Request.model_fields if name not in flight_delays.FEATURES]
+    assert gold.columns == [
+        *("id", "event_date", "event_time", "known_at"),
+        *asked,
+        *flight_delays.FEATURES,
+        *("label", "label_known_at"),
+    ]
+    assert {name: gold.schema[name] for name in flight_delays.FEATURES} == flight_delays.FEATURES
+    assert (gold["known_at"] <= gold["event_time"]).all()
+    assert (gold["label_known_at"] > gold["event_time"]).all()
+    assert gold["label"].null_count() == gold["label_known_at"].null_count() > 0
+    assert gold.null_count().select(pl.max_horizontal(pl.all().exclude("known_at"))).item() < gold.height
+    made_from = tables.snapshot_summary(full, SPEC.gold, tables.current_snapshot_id(full, SPEC.gold))["made_from"]
+    assert str(tables.current_snapshot_id(full, "silver.flight_delays__flights")) in made_from
+
+
+def test_days_one_by_one_in_any_order_while_they_land_give_the_same_gold_and_the_same_answers(
+    full, new_lake, postgres_database
+):
+    days = DAYS[:5]
+    for order in (days[::-1], [days[0], days[3], days[1], days[4], days[2]]):
+        lake, dsn = new_lake(), postgres_database()
+        for n, day in enumerate(order):
+            ingest(lake, SPEC, [day], run_id=str(n))
+            if days[0] in order[: n + 1]:  # the register lands on the first day, and without it nothing can be built
+                build(lake, SPEC, day, day)
+                publish_online(lake, SPEC, day, day, dsn=dsn)
+        expected = _gold(full, end=days[-1])
+        assert_frame_equal(_gold(lake), expected, check_exact=True)
+        assert_frame_equal(_online(dsn, expected), expected.select(*flight_delays.FEATURES), check_exact=True)
+
+
+def test_online_equals_batch_bit_for_bit_on_ten_thousand_flights(full, postgres_database):
+    dsn = postgres_database()
+    published = publish_online(full, SPEC, DAYS[0], DAYS[-1], dsn=dsn)
+    gold = _gold(full)
+    assert gold.height >= FLIGHTS
+
+    online = _online(dsn, gold)
+
+    assert_frame_equal(online, gold.select(*flight_delays.FEATURES), check_exact=True)
+    for name in online.select(pl.col(pl.Float64)).columns:
+        bits = pl.col(name).reinterpret(signed=True)
+        assert online.select(bits).equals(gold.select(bits)), name
+    assert published.rows["airport"] > FLIGHTS
+    assert publish_online(full, SPEC, DAYS[0], DAYS[-1], dsn=dsn) == published
+
+
+def test_one_request_is_answered_as_many_are(full, postgres_database):
+    dsn = postgres_database()
+    publish_online(full, SPEC, DAYS[-3], DAYS[-1], dsn=dsn)
+    rows = _gold(full, start=DAYS[-1]).gather_every(40)
+    alone = pl.concat([_online(dsn, rows[n]) for n in range(rows.height)])
+    assert_frame_equal(alone, rows.select(*flight_delays.FEATURES), check_exact=True)
+
+
+def test_the_online_table_keeps_what_the_newest_days_see(full, postgres_database):
+    dsn = postgres_database()
+    online = SPEC.features.online.model_copy(update={"retention_days": 2})
+    spec = SPEC.model_copy(update={"features": SPEC.features.model_copy(update={"online": online})})
+    everything = publish_online(full, SPEC, DAYS[0], DAYS[-1], dsn=dsn)
+    kept = publish_online(full, spec, DAYS[0], DAYS[-1], dsn=dsn)
+    old = publish_online(full, spec, DAYS[4], DAYS[5], dsn=dsn)
+
+    assert kept.expired > sum(everything.rows.values()) / 2
+    assert old.rows == {}
+    recent = _gold(full, start=DAYS[-2])
+    asked = recent.filter(pl.col("event_time") >= kept.since)
+    assert_frame_equal(_online(dsn, asked), asked.select(*flight_delays.FEATURES), check_exact=True)
+    assert _online(dsn, _gold(full, end=DAYS[3]))["airport_left_3h"].null_count() > FLIGHTS / 13
+
+
+def test_a_lost_online_table_is_made_again_by_any_run_that_covers_its_days(full, postgres_database):
+    dsn = postgres_database()
+    publish_online(full, SPEC, DAYS[-2], DAYS[-1], dsn=dsn)
+    recent = _gold(full, start=DAYS[-2])
+    assert_frame_equal(_online(dsn, recent), recent.select(*flight_delays.FEATURES), check_exact=True)
+
+
+def test_a_day_that_silver_lost_leaves_gold(new_lake):
+    lake = new_lake()
+    ingest(lake, SPEC, DAYS[:3], run_id="three")
+    build(lake, SPEC, DAYS[0], DAYS[2])
+    for source in SPEC.sources:
+        identifier = SPEC.table("silver", source.name)
+        if source.every == "day":
+            replace_days(lake, identifier, tables.read(lake, identifier).clear(), [DAYS[2]], {})
+    report = build(lake, SPEC, DAYS[2], DAYS[2])
+    assert (report.rows, report.days) == (0, ())
+    assert tables.days(lake, SPEC.gold) == DAYS[:2]
+
+
+@pytest.mark.parametrize("view", ["departure", "arrival", "weather", "airport"])
+def test_a_planted_leak_is_caught_and_nothing_is_published(full, monkeypatch, view):
+    sound = flight_delays.history
+
+    def history(silver):
+        frames = sound(silver)
+        early = pl.col("known_at") - timedelta(hours=1)
+        return frames | {view: frames[view].with_columns(early)}
+
+    monkeypatch.setattr(flight_delays, "history", history)
+    before = tables.current_snapshot_id(full, SPEC.gold)
+    with pytest.raises(LeakFound, match=view):
+        build(full, SPEC, DAYS[5], DAYS[6])
+    assert tables.current_snapshot_id(full, SPEC.gold) == before
+
+
+def test_days_that_never_landed_are_missing(full, new_lake):
+    with pytest.raises(MissingInput, match="no rows from 2014-01-01"):
+        build(full, SPEC, date(2014, 1, 1), date(2014, 1, 2))
+    with pytest.raises(MissingInput, match=r"silver\.flight_delays__flights"):
+        build(new_lake(), SPEC, DAYS[0], DAYS[0])
