@@ -16,20 +16,20 @@ FROZEN, KEY, TUNING, WORKER = "flightline.frozen", "flightline.key", "flightline
 def open_run(client: "MlflowClient", frozen: Frozen, tags: Mapping[str, str] | None = None) -> str:
     """The parent run of a frozen input: the one that exists, else a new one. Returns its id.
 
-    Of several callers that create it at the same moment all return the oldest.
+    Callers come one at a time: MLflow has nothing to make one run of two calls (the train Dag has one active run).
     """
     experiment_id = _experiment(client, frozen.use_case)
-    if found := _oldest(client, experiment_id, frozen.key):
-        return found
+    found = client.search_runs(
+        [experiment_id], f"tags.`{KEY}` = '{frozen.key}'", order_by=["attributes.start_time ASC"]
+    )
+    if found:
+        return str(found[0].info.run_id)
     created = client.create_run(
         experiment_id,
         run_name=f"train-{frozen.window.end}-{frozen.key[:8]}",
         tags={**(tags or {}), KEY: frozen.key, FROZEN: frozen.model_dump_json()},
-    ).info.run_id
-    found = _oldest(client, experiment_id, frozen.key) or created
-    if found != created:
-        client.delete_run(created)
-    return found
+    )
+    return str(created.info.run_id)
 
 
 def read_frozen(client: "MlflowClient", run_id: str) -> Frozen:
@@ -109,10 +109,3 @@ def _experiment(client: "MlflowClient", name: str) -> str:
         if experiment := client.get_experiment_by_name(name):
             return str(experiment.experiment_id)
         raise
-
-
-def _oldest(client: "MlflowClient", experiment_id: str, key: str) -> str | None:
-    runs = client.search_runs(
-        [experiment_id], f"tags.`{KEY}` = '{key}'", order_by=["attributes.start_time ASC", "attributes.run_id ASC"]
-    )
-    return str(runs[0].info.run_id) if runs else None

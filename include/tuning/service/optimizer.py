@@ -14,28 +14,28 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from libsigopt.aux.constant import (  # type: ignore[import-not-found]
+from libsigopt.aux.constant import (
     DEFAULT_USE_SPE_AFTER_THIS_MANY_OBSERVATIONS,
     DEFAULT_USE_SPE_BEYOND_THIS_MANY_DIMENSIONS,
 )
-from libsigopt.aux.errors import SigoptValidationError  # type: ignore[import-not-found]
-from libsigopt.compute.misc.constant import (  # type: ignore[import-not-found]
+from libsigopt.aux.errors import SigoptValidationError
+from libsigopt.compute.misc.constant import (
     DEFAULT_CONSTANT_LIAR_LIE_NOISE_VARIANCE,
 )
-from libsigopt.views.rest.gp_next_points_categorical import (  # type: ignore[import-not-found]
+from libsigopt.views.rest.gp_next_points_categorical import (
     GpNextPointsCategorical,
 )
 from scipy.stats import qmc
-from sigoptlite.best_assignments import BestAssignmentsLogger  # type: ignore[import-not-found]
-from sigoptlite.builders import LocalExperimentBuilder  # type: ignore[import-not-found]
-from sigoptlite.models import (  # type: ignore[import-not-found]
+from sigoptlite.best_assignments import BestAssignmentsLogger
+from sigoptlite.builders import LocalExperimentBuilder
+from sigoptlite.models import (
     LocalAssignments,
     LocalExperiment,
     LocalObservation,
     LocalTask,
     MetricEvaluation,
 )
-from sigoptlite.sources import (  # type: ignore[import-not-found]
+from sigoptlite.sources import (
     BaseOptimizationSource,
     GPSource,
     RandomSearchSource,

@@ -78,7 +78,7 @@ def render(use_case: str, stage: str, chosen: Mapping[str, Any], approval: Mappi
             image=cluster.extra_dejson.get("serving_image", SERVING_IMAGE),
             manifest_digest=chosen["manifest"],
         ),
-        "application": manifests.application(spec, place, gitops.extra_dejson.get("argocd_repo_url", gitops.host)),
+        "application": manifests.application(spec, place, str(gitops.extra_dejson.get("argocd_repo_url", gitops.host))),
         "message": f"Deploy {use_case} version {chosen['version']} to {stage}\n\n"
         f"Model-Digest: sha256:{chosen['digest']}\nRun-Manifest: sha256:{chosen['manifest']}\n"
         f"Approved-By: {approval['approved_by']} at {approval['approved_at']}\n",
