@@ -69,7 +69,7 @@ class Cluster:
             ready=partial(answers, f"http://127.0.0.1:{self.port}/readyz"),
         )
         self.process = start(service, log=self.home / "log")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not service.ready(0):
             assert self.process.poll() is None, (self.home / "log").read_text()
             assert time.monotonic() < deadline
@@ -77,7 +77,7 @@ class Cluster:
 
     def end(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
-        self.process.wait(40)
+        self.process.wait(60)
 
     @property
     def state(self) -> Path:
@@ -149,11 +149,11 @@ def space(api):
     api.create_namespace({"metadata": {"name": name}})
     yield name
     api.delete_namespace(name)
-    until(lambda: name not in [item.metadata.name for item in api.list_namespace().items], 20)
+    until(lambda: name not in [item.metadata.name for item in api.list_namespace().items])
     assert api.list_namespaced_pod(name).items == []
 
 
-def until(check, seconds=15.0):
+def until(check, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not (result := check()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -167,7 +167,7 @@ def pod(name, code, *, policy="Never", grace=5, labels=None, spec=None, **contai
     return {"metadata": {"name": name, "labels": labels or {}}, "spec": body}
 
 
-def finished(api, space, name, seconds=15.0):
+def finished(api, space, name, seconds=60.0):
     """The pod once it has ended."""
 
     def check():
@@ -334,20 +334,23 @@ def test_exit_code_and_reason_are_told(api, space):
     assert "nope" in state.message
 
 
-def test_logs_are_followed_and_cut(api, space):
-    api.create_namespaced_pod(space, pod("log", "import time\nfor i in range(4): print('line', i); time.sleep(.4)"))
+def test_logs_are_followed_and_cut(cluster, api, space):
+    go = cluster.home / space
+    code = (
+        f"import os, time\nprint('line 0')\nwhile not os.path.exists('{go}'): time.sleep(.05)\nprint('line 1\\nline 2')"
+    )
+    api.create_namespaced_pod(space, pod("log", code))
     has_phase(api, space, "log", "Running")
-    begin = time.monotonic()
-    stream = api.read_namespaced_pod_log("log", space, follow=True, _preload_content=False)
-    seen = [(line.decode(), time.monotonic() - begin) for line in stream]
-    assert "".join(line for line, _ in seen) == "line 0\nline 1\nline 2\nline 3\n"
-    assert seen[-1][1] - seen[0][1] > 0.3  # it came while the pod ran
+    lines = iter(api.read_namespaced_pod_log("log", space, follow=True, _preload_content=False))
+    assert next(lines) == b"line 0\n"  # it comes while the pod runs
+    go.touch()
+    assert list(lines) == [b"line 1\n", b"line 2\n"]
     finished(api, space, "log")
-    assert log_of(api, "log", space, tail_lines=1) == "line 3\n"
+    assert log_of(api, "log", space, tail_lines=1) == "line 2\n"
     assert log_of(api, "log", space, limit_bytes=4) == "line"
     stamped = log_of(api, "log", space, timestamps=True, tail_lines=1)
-    assert stamped.endswith("Z line 3\n")
-    assert log_of(api, "log", space, since_seconds=3600).count("\n") == 4
+    assert stamped.endswith("Z line 2\n")
+    assert log_of(api, "log", space, since_seconds=3600).count("\n") == 3
     time.sleep(1.1)
     assert log_of(api, "log", space, since_seconds=1) == ""
     status = refused(400, "BadRequest", api.read_namespaced_pod_log, "log", space, container="other")
@@ -358,7 +361,7 @@ def test_a_burst_of_output_is_complete(api, space):
     api.create_namespaced_pod(
         space, pod("burst", "for i in range(50000): print(i, 'x' * 50)\nprint('y' * 100000, end='')")
     )
-    finished(api, space, "burst", 30)
+    finished(api, space, "burst")
     lines = log_of(api, "burst", space).split("\n")
     assert [int(line.split()[0]) for line in lines[:-1]] == list(range(50000))
     assert lines[-1] == "y" * 100000
@@ -431,7 +434,7 @@ signal.pause()
     begin = time.monotonic()
     assert api.delete_namespaced_pod("polite", space).metadata.deletion_grace_period_seconds == 5
     until(lambda: gone("polite"))
-    assert 0.9 < time.monotonic() - begin < 4
+    assert time.monotonic() - begin > 0.9
     assert log.read() == b"up\nterm\n"
     begin = time.monotonic()
     api.delete_namespaced_pod("deaf", space, grace_period_seconds=1)
@@ -570,7 +573,7 @@ def service(**spec):
     }
 
 
-def rolled_out(apps, space, seconds=30):
+def rolled_out(apps, space, seconds=90):
     def check():
         item = apps.read_namespaced_deployment("web", space)
         status, wanted = item.status, item.spec.replicas
@@ -682,32 +685,32 @@ def test_kill_9_loses_neither_pods_nor_exit_codes(own_cluster):
     api, apps = client.CoreV1Api(own_cluster.client()), client.AppsV1Api(own_cluster.client())
     port = api.create_namespaced_service("default", service()).spec.ports[0].node_port
     apps.create_namespaced_deployment("default", deployment("1"))
-    code = "import time, os\nfor i in range(60): print(i); time.sleep(.1)\nraise SystemExit(7)"
-    api.create_namespaced_pod("default", pod("long", code))
+    wait = "import os, time\nprint('before')\nwhile not os.path.exists('{}'): time.sleep(.05)\nprint('after')\nexit({})"
+    long, short = own_cluster.home / "long", own_cluster.home / "short"
+    api.create_namespaced_pod("default", pod("long", wait.format(long, 7)))
+    api.create_namespaced_pod("default", pod("short", wait.format(short, 5)))
     rolled_out(apps, "default")
-    api.create_namespaced_pod("default", pod("short", "import time; time.sleep(1); raise SystemExit(5)"))
-    has_phase(api, "default", "short", "Running")
+    for name in ("long", "short"):
+        has_phase(api, "default", name, "Running")
     before = {item.metadata.name: item.metadata.uid for item in api.list_namespaced_pod("default").items}
     ready = ready_since(api)
     shims = {process.pid for process in own_cluster.shims()}
     own_cluster.end(signal.SIGKILL)
-    time.sleep(1.5)
-    assert {process.pid for process in own_cluster.shims()} < shims  # `short` has ended, nothing else
+    short.touch()
+    until(lambda: len(own_cluster.shims()) == 3)  # `short` has ended, nothing else
     own_cluster.start()
     api, apps = client.CoreV1Api(own_cluster.client()), client.AppsV1Api(own_cluster.client())
     ended = finished(api, "default", "short").status.container_statuses[0]
     assert (ended.state.terminated.exit_code, ended.restart_count) == (5, 0)
     assert until(lambda: answers(f"http://127.0.0.1:{port}/"))
-    log = log_of(api, "long", "default", follow=True)
-    assert log.split() == [str(i) for i in range(60)]
+    long.touch()
+    assert log_of(api, "long", "default", follow=True) == "before\nafter\n"
     assert finished(api, "default", "long").status.container_statuses[0].state.terminated.exit_code == 7
     assert ready_since(api) == ready  # nobody saw them unready
-    after = {item.metadata.name: item.metadata.uid for item in api.list_namespaced_pod("default").items}
-    assert after == before
+    after = api.list_namespaced_pod("default").items
+    assert {item.metadata.name: item.metadata.uid for item in after} == before
+    assert all(item.status.container_statuses[0].restart_count == 0 for item in after)
     assert {process.pid for process in own_cluster.shims()} < shims
-    assert all(
-        item.status.container_statuses[0].restart_count == 0 for item in api.list_namespaced_pod("default").items
-    )
     rolled_out(apps, "default")
 
 
@@ -758,7 +761,7 @@ def test_kubectl_gets_applies_logs_and_deletes(cluster, space, tmp_path):
     def kubectl(*words, **more):
         command = ("kubectl", "--kubeconfig", cluster.kubeconfig, "--context", "kubectl", "-n", space, *words)
         env = {**os.environ, "HOME": str(tmp_path)}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=60, **more)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=120, **more)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -768,10 +771,10 @@ def test_kubectl_gets_applies_logs_and_deletes(cluster, space, tmp_path):
         return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
 
     assert kubectl("apply", "-f", "-", input=manifest("1")).split("\n")[0] == "deployment.apps/web created"
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     assert "unchanged" in kubectl("apply", "-f", "-", input=manifest("1"))
     assert "configured" in kubectl("apply", "-f", "-", input=manifest("2"))
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     table = kubectl("get", "deployments,pods,services")
     assert "2/2" in table
     assert "Running" in table
@@ -779,7 +782,7 @@ def test_kubectl_gets_applies_logs_and_deletes(cluster, space, tmp_path):
     assert one["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "VERSION", "value": "2"}]
     body = pod("hello", "print('hi')") | {"apiVersion": "v1", "kind": "Pod"}
     kubectl("create", "-f", "-", input=json.dumps(body))
-    kubectl("wait", "pod/hello", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=20s")
+    kubectl("wait", "pod/hello", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s")
     assert kubectl("logs", "-f", "hello") == "hi\n"
     kubectl("delete", "deployment/web", "service/web", "pod/hello")
     assert kubectl("get", "deployments", "-o", "name") == ""
