@@ -96,13 +96,25 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def reap_orphans(own: Iterable[int]) -> None:
-    """Collect zombies that were adopted; those in `own` belong to somebody who waits for them."""
-    known = set(own)
-    for process in everyone():
-        if process.parent == os.getpid() and process.zombie and process.pid not in known:
-            with suppress(ChildProcessError):
-                os.waitpid(process.pid, os.WNOHANG)
+def dead_orphans(own: Iterable[int]) -> set[Process]:
+    """Zombies that were adopted and nobody waits for.
+
+    Not those in `own`, nor any in our own session: those are helpers whose exit code somebody is about to read.
+    """
+    known, me = set(own), os.getpid()
+    session = os.getsid(me)
+    return {
+        process
+        for process in everyone()
+        if process.zombie and process.parent == me and process.session != session and process.pid not in known
+    }
+
+
+def reap(zombies: Iterable[Process]) -> None:
+    """Let go of them."""
+    for zombie in zombies:
+        with suppress(ChildProcessError):
+            os.waitpid(zombie.pid, os.WNOHANG)
 
 
 def listeners() -> dict[int, tuple[str, int]]:

@@ -17,7 +17,7 @@ from sandbox.service import SandboxError, Service, start
 
 MARK = "FLIGHTLINE_SANDBOX"
 LOW_DISK_BYTES = 200 << 20
-_QUICK_SECONDS = 30.0  # a life shorter than this counts as a failure to start
+_QUICK_SECONDS = 30.0  # a service that was ready for less than this has failed to start
 _BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 4.0)
 _READY_SECONDS = 300.0
 
@@ -60,8 +60,11 @@ class Supervisor:
         self.publish()
         for keeper in self._keepers.values():
             keeper.start()
+        before: set[processes.Process] = set()
         while not self._halt.wait(1):
-            processes.reap_orphans(keeper.state.pid for keeper in self._keepers.values() if keeper.state.pid)
+            found = processes.dead_orphans(keeper.state.pid for keeper in self._keepers.values() if keeper.state.pid)
+            processes.reap(found & before)  # one that has just been started may not be in its keeper's state yet
+            before = found - before
         self._stop()
 
     def phase(self, name: str) -> str:
@@ -95,7 +98,7 @@ class Supervisor:
                 keeper.join()
                 del left[keeper.service.name]
         processes.end(processes.descendants(os.getpid()), grace_seconds=5)
-        processes.reap_orphans(())
+        processes.reap(processes.dead_orphans(()))
 
 
 class Keeper(threading.Thread):
@@ -109,6 +112,7 @@ class Keeper(threading.Thread):
         self.state = State(
             name=service.name, url=service.url, log=str(home.log(service.name)), stop_signal=service.stop_signal
         )
+        self._ready_since: float | None = None
         self._supervisor = supervisor
         self._home = home
 
@@ -116,14 +120,15 @@ class Keeper(threading.Thread):
         """Start, watch, restart with growing pauses, give up after several quick deaths in a row."""
         deaths = 0
         while self._needs_are_ready():
-            since = time.monotonic()
+            self._ready_since = None
             try:
                 self._live()
             except Exception as error:  # noqa: BLE001 (whatever a step raises, the service must be kept)
                 self._set(message=f"{str(error) or repr(error)}{self._disk()}")
             if self.halt.is_set() or self.state.phase == "done":
                 break
-            deaths = deaths + 1 if time.monotonic() - since < _QUICK_SECONDS else 1
+            lasted = self._ready_since is not None and time.monotonic() - self._ready_since > _QUICK_SECONDS
+            deaths = 1 if lasted else deaths + 1
             if deaths <= len(_BACK_OFF_SECONDS):
                 self._set(phase="restarting", restarts=self.state.restarts + 1)
                 self.halt.wait(_BACK_OFF_SECONDS[deaths - 1])
@@ -156,7 +161,8 @@ class Keeper(threading.Thread):
             while process.poll() is None and not self.halt.is_set():
                 if self.state.phase == "starting" and self.service.ready(since):
                     self.service.bootstrap()
-                    self._set(phase="ready", seconds=time.monotonic() - clock)
+                    self._ready_since = time.monotonic()
+                    self._set(phase="ready", seconds=self._ready_since - clock)
                 elif self.state.phase == "starting" and time.monotonic() - clock > _READY_SECONDS:
                     raise SandboxError(f"it did not become ready in {_READY_SECONDS:.0f} s")
                 self.halt.wait(0.05 if self.state.phase == "starting" else 0.2)

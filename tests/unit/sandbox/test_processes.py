@@ -64,7 +64,9 @@ def test_a_zombie_is_not_alive() -> None:
     assert processes.look(process.pid) is None
 
 
-@pytest.mark.parametrize(("code", "expected"), [("print(1, flush=True); input()", -15), (IGNORES_TERM, -9)])
+@pytest.mark.parametrize(
+    ("code", "expected"), [("import time; print(1, flush=True); time.sleep(60)", -15), (IGNORES_TERM, -9)]
+)
 def test_end_asks_first_and_kills_then(code, expected) -> None:
     with python(code) as process:
         process.stdout.readline()
@@ -77,3 +79,25 @@ def test_the_listener_of_a_port_is_named() -> None:
         port = server.getsockname()[1]
         assert ("0100007F", port) in processes.listeners().values()
         assert f"pid {os.getpid()} " in processes.listener(port)
+
+
+ADOPTING = """
+import os, subprocess, sys, time
+from sandbox import processes
+processes.adopt_orphans()
+helper = subprocess.Popen(["true"])
+service = subprocess.Popen(["true"], start_new_session=True)
+orphan = "import os; print(os.posix_spawnp('true', ['true'], os.environ, setsid=True))"
+pid = int(subprocess.run([sys.executable, "-c", orphan], capture_output=True, check=True).stdout)
+while not all(processes.look(one).zombie for one in (helper.pid, service.pid, pid)):
+    time.sleep(0.01)
+dead = processes.dead_orphans([service.pid])
+print([one.pid == pid for one in dead])
+processes.reap(dead)
+print(processes.look(pid), helper.wait(), service.wait())
+"""
+
+
+def test_only_adopted_zombies_are_reaped() -> None:
+    done = subprocess.run((sys.executable, "-c", ADOPTING), capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "[True]\nNone 0 0\n"
