@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +51,12 @@ def judge(gates: Gates, holdout: Holdout, *, metric: str, subject: str, champion
         seed: of the bootstrap.
     """
     judged = [
-        _gate("rows", lambda: _rows(holdout)),
-        _gate("floor", lambda: _floor(gates, holdout, metric)),
-        _gate("champion", lambda: _champion(gates, holdout, metric, seed)),
-        _gate("baseline", lambda: _baseline(gates, holdout, metric, seed)),
-        *(_gate(f"slice:{part.by}", lambda part=part: _slice(part, holdout, metric)) for part in gates.slices),  # type: ignore[misc]
-        _gate("latency", lambda: _latency(gates, holdout)),
+        _gate("rows", partial(_rows, holdout)),
+        _gate("floor", partial(_floor, gates, holdout, metric)),
+        _gate("champion", partial(_champion, gates, holdout, metric, seed)),
+        _gate("baseline", partial(_baseline, gates, holdout, metric, seed)),
+        *(_gate(f"slice:{part.by}", partial(_slice, part, holdout, metric)) for part in gates.slices),
+        _gate("latency", partial(_latency, gates, holdout)),
     ]
     return Report(
         subject=subject,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from include.artifact import Scorer, open_model, store
-from include.errors import InvalidInput, MissingInput
+from include.errors import InvalidInput
 from include.evidence import code
 from include.evidence.manifest import RunManifest
 from include.gates import Report, judge
@@ -43,10 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ANSWERS = 500
-ENDPOINTS = (
-    *("MLFLOW_TRACKING_URI", "SIGOPT_API_URL", "SIGOPT_API_TOKEN"),
-    *("PYICEBERG_CATALOG__LAKE__URI", "FLIGHTLINE_LANDING", "FLIGHTLINE_MODELS"),
-)
+ENDPOINTS = ("MLFLOW_TRACKING_URI", "SIGOPT_API_URL", "SIGOPT_API_TOKEN", "FLIGHTLINE_LANDING", "FLIGHTLINE_MODELS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,12 +193,12 @@ def trial(training: Training, worker: str | None = None) -> int:
             worker=worker,
             failure=trial.failure,
         )
-        try:
-            ahead = f"{best(training.connection, experiment_id)[1]:.4f}"
-        except MissingInput:
-            ahead = "-"
-        value = trial.failure or f"{metric} {trial.values[metric]:.4f}"
-        log.info("trial %s %s best %s %.1f s", name, value, ahead, trial.seconds)
+        if trial.failure:
+            log.warning("trial %s failed after %.1f s: %s", name, trial.seconds, trial.failure)
+            return
+        value, ahead = trial.values[metric], best(training.connection, experiment_id)[1]
+        training.client.log_metric(training.run_id, f"trial_{metric}", value, step=trial.progress.trial)
+        log.info("trial %s %s %.4f best %.4f %.1f s", name, metric, value, ahead, trial.seconds)
 
     return run_worker(training.connection, experiment_id, worker=worker, evaluate=evaluated, on_trial=told)
 

@@ -82,6 +82,7 @@ def fit_final(
 
     Raises:
         ExportDiffersError: the model file answers differently from the model on the holdout.
+        InvalidInput: a metric is not defined on the holdout (it has one class only).
     """
     settled = part.fit(dataset.train, {**params, **machine}, frozen.seed, dataset.validation).params
     model = part.fit(dataset.fit, settled, frozen.seed)
@@ -103,6 +104,9 @@ def fit_final(
     deviation = float(np.abs(scores - part.predict(model, dataset.holdout)).max())
     if not deviation <= TOLERANCE:
         raise ExportDiffersError(f"export and fitted model differ by {deviation:.2e}, allowed {TOLERANCE}")
+    metrics = measure(dataset.holdout["label"].to_numpy(), scores)
+    if undefined := [name for name, value in metrics.items() if not np.isfinite(value)]:
+        raise InvalidInput(f"{', '.join(undefined)} of the holdout's {len(scores)} rows is not defined: all one class?")
     return Fitted(
         data=data,
         digest=scorer.digest,
@@ -110,7 +114,7 @@ def fit_final(
         params={key: value for key, value in model.params.items() if key not in machine},
         importance=dict(model.importance),
         scores=scores,
-        metrics=measure(dataset.holdout["label"].to_numpy(), scores),
+        metrics=metrics,
         deviation=deviation,
     )
 

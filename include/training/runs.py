@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FROZEN, KEY, TUNING, WORKER = "flightline.frozen", "flightline.key", "flightline.tuning", "flightline.worker"
 
 
-def open_run(client: "MlflowClient", frozen: Frozen, tags: Mapping[str, str] | None = None) -> str:
+def open_run(client: "MlflowClient", frozen: Frozen) -> str:
     """The parent run of a frozen input: the one that exists, else a new one. Returns its id.
 
     Callers come one at a time: MLflow has nothing to make one run of two calls (the train Dag has one active run).
@@ -27,7 +27,7 @@ def open_run(client: "MlflowClient", frozen: Frozen, tags: Mapping[str, str] | N
     created = client.create_run(
         experiment_id,
         run_name=f"train-{frozen.window.end}-{frozen.key[:8]}",
-        tags={**(tags or {}), KEY: frozen.key, FROZEN: frozen.model_dump_json()},
+        tags={KEY: frozen.key, FROZEN: frozen.model_dump_json()},
     )
     return str(created.info.run_id)
 

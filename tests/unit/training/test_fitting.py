@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from include.artifact import digest, open_model
@@ -85,6 +86,12 @@ def test_an_export_that_differs_is_refused(toy, gold, window, frozen):
     ):
         with pytest.raises(ExportDiffersError, match="allowed 1e-05"):
             fit_final(broken, data, frozen, params={"rate": 1.0}, machine={}, run_id="r")
+
+
+def test_a_holdout_of_one_class_is_refused(toy, gold, window, frozen):
+    calm = gold.with_columns(label=pl.col("label") & (pl.col("event_date") < window.holdout_start))
+    with pytest.raises(InvalidInput, match="auc of the holdout's 400 rows"):
+        fit_final(toy, split(calm, window), frozen, params={"rate": 1.0}, machine={}, run_id="r")
 
 
 def test_a_file_of_other_features_answers_if_they_are_still_there(toy, gold, window, frozen):
