@@ -74,7 +74,7 @@ def suggest(
     local = _local_experiment(experiment.spec, experiment.budget)
     observed = [_local_observation(each) for each in observations]
     pending = [_local_observation(each) for each in held]
-    taken = [each.assignments for each in (*pending, *observed)]
+    taken = [(each.assignments, each.task) for each in (*pending, *observed)]
     seed = str((experiment.metadata or {}).get("seed", experiment.id))
     source = _source(local, observed, pending, number=number, seed=_seed(seed))
     with _numpy_seed:
@@ -85,7 +85,7 @@ def suggest(
             log.exception("experiment %d, suggestion %d: no model, so it is random", experiment.id, number)
             found = RandomSearchSource(local).get_suggestion(observed)
         for _ in range(_TRIES):
-            if _tidy(local, found.assignments) not in taken:
+            if (_tidy(local, found.assignments), found.task) not in taken:
                 break
             found = RandomSearchSource(local).get_suggestion(observed)
     task = {"name": found.task.name, "cost": found.task.cost} if found.task else None
