@@ -1,10 +1,10 @@
-"""A Kubernetes cluster whose pods are processes of this machine; what it leaves out is named here.
+"""Kubernetes with processes for pods; leaves out isolation, DNS, exec, RBAC, server-side apply, custom resources and more.
 
-Left out: containers (no isolation: file systems, users, securityContext and CPU limits are not enforced; a volume is a
+All of what is left out: containers (file systems, users, securityContext and CPU limits are not enforced; a volume is a
 directory that the container finds in VOLUME_<NAME>, `mountPath` is not honoured; terminationMessagePath is not read),
 cluster DNS and service variables, exec, attach, port-forward and so XCom side cars, server-side apply, RBAC, quotas,
 custom resources, persistent volumes, stateful, daemon and cron workloads, Indexed Jobs, sidecar init containers, pod
-affinity, priority and preemption, gRPC probes, postStart hooks, paging of lists (`limit`), bookmarks,
+affinity, sums of requests, priority and preemption, gRPC probes, postStart hooks, hostPort, paging of lists, bookmarks,
 protobuf (so kubectl's generators such as `create job`; `apply` and `create -f` send JSON).
 
 A container that declares ports must listen on $HOST:$PORT (127.0.0.1 and a free port); probes and Services map the

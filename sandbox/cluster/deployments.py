@@ -10,7 +10,7 @@ from sandbox.cluster import quantities, timestamps
 from sandbox.cluster.conditions import condition, with_condition
 from sandbox.cluster.controller import Controller
 from sandbox.cluster.events import Recorder
-from sandbox.cluster.registry import Registry, owner_reference
+from sandbox.cluster.registry import Registry, controller_uid, owner_reference
 from sandbox.cluster.replicasets import wake_owner
 from sandbox.cluster.status import Object
 from sandbox.cluster.store import Change
@@ -89,8 +89,11 @@ class Deployments(Controller):
                 return entry
         if item["spec"].get("paused"):
             return None
-        body = copy.deepcopy(template)
-        digest = template_hash(template)
+        body, digest = copy.deepcopy(template), template_hash(template)
+        name = f"{metadata['name']}-{digest}"
+        orphan = self._registry.store.find("replicasets", metadata["namespace"], name)
+        if orphan is not None and controller_uid(orphan) is None:
+            return self._adopt(item, name)
         body.setdefault("metadata", {}).setdefault("labels", {})[_HASH] = digest
         spec = {
             "replicas": 0,
@@ -102,7 +105,7 @@ class Deployments(Controller):
             spec["selector"]["matchExpressions"] = expressions
         created = {
             "metadata": {
-                "name": f"{metadata['name']}-{digest}",
+                "name": name,
                 "labels": body["metadata"]["labels"],
                 "annotations": {REVISION: str(latest + 1)},
                 "ownerReferences": [owner_reference(item, "Deployment")],
@@ -110,6 +113,14 @@ class Deployments(Controller):
             "spec": spec,
         }
         return self._registry.create("replicasets", metadata["namespace"], created)
+
+    def _adopt(self, item: Object, name: str) -> Object:
+        """Take over the ReplicaSet that a Deployment of the same name, deleted as its orphan, has left."""
+
+        def edit(orphan: Object) -> None:
+            orphan["metadata"]["ownerReferences"] = [owner_reference(item, "Deployment")]
+
+        return self._registry.store.change("replicasets", item["metadata"]["namespace"], name, edit)
 
     def _stamp(self, item: Object, current: Object) -> Object:
         def edit(deployment: Object) -> None:

@@ -188,5 +188,16 @@ def test_scaling_and_pausing(settle):
     assert (world.versions(), len(world.pods())) == ({"2"}, 2)
 
 
+def test_what_an_orphaning_deletion_leaves_is_taken_over(settle):
+    world = World(settle, 2, rolling(1, 0))
+    world.complete()
+    pods = {pod["metadata"]["uid"] for pod in world.pods()}
+    world.registry.delete("deployments", "n", "d", {"propagationPolicy": "Orphan"})
+    world.registry.create("deployments", "n", world.body(1, 2, rolling(1, 0)))
+    world.settle()
+    assert {pod["metadata"]["uid"] for pod in world.pods()} == pods
+    assert progressing(world) == "NewReplicaSetAvailable"
+
+
 def test_the_hash_depends_on_the_template_alone():
     assert template_hash({"a": 1, "b": 2}) == template_hash({"b": 2, "a": 1}) != template_hash({"a": 1})
