@@ -68,7 +68,7 @@ status:  ## what runs, where, how it feels
 
 SERVICE ?=
 logs:  ## follow a service's log: make logs SERVICE=scheduler
-	@"$(PYTHON)" -m sandbox logs $(SERVICE)
+	@"$(PYTHON)" -m sandbox logs -f $(SERVICE)
 
 # --- quality ---------------------------------------------------------------------------------------------------------
 

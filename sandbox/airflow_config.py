@@ -34,7 +34,12 @@ def settings(at: Endpoints) -> dict[str, dict[str, object]]:
             "sql_alchemy_conn": at.dsn("airflow", driver="psycopg2"),
             "sql_alchemy_conn_async": at.dsn("airflow", driver="asyncpg"),
         },
-        "logging": {"base_log_folder": at.home.airflow / "logs", "colored_console_log": False},
+        "logging": {
+            "base_log_folder": at.home.airflow / "logs",
+            "colored_console_log": False,
+            # They speak at every call: pyiceberg of its file layer, MLflow of a plugin that another package registers.
+            "namespace_levels": "pyiceberg=WARNING mlflow.tracking.request_header.registry=ERROR",
+        },
         "api": {
             "host": HOST,
             "port": at.port_of("airflow"),
