@@ -1,7 +1,7 @@
 """`python -m include.serving`: serve the model that the environment names (include/serving/settings.py).
 
-Exit codes: 0 after SIGTERM; 65 the model file is not the pinned one; 75 a service is needed and does not answer; 78 the
-environment or the model is of no use, a restart cannot help.
+Exit codes: 0 after SIGTERM; 3 the port cannot be bound; 65 the model file is not the pinned one; 75 a service is needed
+and does not answer; 78 the environment or the model is of no use, a restart cannot help.
 """
 
 import os

@@ -1,6 +1,7 @@
 """From records to probabilities, by the use case's own code and the pinned model."""
 
 import logging
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -95,7 +96,9 @@ class Predictor:
             matrix = self._encode(self._features.features(joined), self.metadata.categories)
             known_at = [joined[name].to_list() for name in self._known]
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, ValueError) as error:
-            log.exception("features cannot be computed")
+            # Where, but not the error's own words: they may repeat the record.
+            where = traceback.format_tb(error.__traceback__)
+            log.warning("features cannot be computed: %s", type(error).__name__, extra={"fields": {"traceback": where}})
             raise Refusal(422, f"features cannot be computed of this record ({type(error).__name__})") from error
         return [
             Prediction(

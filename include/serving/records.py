@@ -50,17 +50,17 @@ class RecordReader:
         payload = parse(body)
         if not isinstance(payload, dict):
             raise Refusal(400, 'the body must be a JSON object: a record, or {"records": [...]}')
-        # PostgreSQL has no such text, so no key of history can hold it.
-        if b"\\u0000" in body and (path := next(_nul(payload), None)):
-            raise Refusal.at(422, json_path(path), "must not hold the character NUL")
         single = "records" not in payload
         try:
             # In JSON mode a date is a string also where the model is strict, hence from the bytes.
-            if single:
-                return Records([self._one.model_validate_json(body)], single)
-            return Records(self._many.model_validate_json(body).records, single)
+            one = self._one.model_validate_json
+            checked = [one(body)] if single else self._many.model_validate_json(body).records
         except ValidationError as error:
             raise _refusal(error) from None
+        # PostgreSQL has no such text, so no key of history can hold it.
+        if b"\\u0000" in body and (path := next(_nul(payload), None)):
+            raise Refusal.at(422, json_path(path), "must not hold the character NUL")
+        return Records(checked, single)
 
 
 def _refusal(error: ValidationError) -> Refusal:

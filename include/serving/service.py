@@ -18,7 +18,6 @@ from include.serving.predictor import Prediction, Predictor
 from include.serving.readiness import Readiness
 from include.serving.refusal import Refusal
 
-JSON = "application/json"
 INLINE = 1 << 14  # bytes of a body that is read on the event loop; larger ones must not hold up the others
 
 
@@ -28,7 +27,7 @@ class Answer:
 
     status: int = 200
     body: bytes = b""
-    content_type: str = JSON
+    content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
 
@@ -51,6 +50,7 @@ _FIXED = {
     "/v2/health/ready": "ready",
 }
 _MODEL = re.compile(r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?(?:/(?P<verb>ready|infer))?")
+_VERBS = {None: ("model", "GET"), "ready": ("model_ready", "GET"), "infer": ("infer", "POST")}
 _PREDICT = re.compile(r"/v1/models/(?P<model>[^/]+)/predict")
 
 
@@ -61,12 +61,8 @@ def route(path: str) -> Route | None:
     if match := _PREDICT.fullmatch(path):
         return Route("predict", "POST", match.groupdict())
     if match := _MODEL.fullmatch(path):
-        verb = match["verb"]
-        return (
-            Route("infer", "POST", match.groupdict())
-            if verb == "infer"
-            else Route("model_ready" if verb else "model", "GET", match.groupdict())
-        )
+        endpoint, method = _VERBS[match["verb"]]
+        return Route(endpoint, method, match.groupdict())
     return None
 
 

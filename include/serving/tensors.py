@@ -49,10 +49,10 @@ def read(payload: Any, *, features: Sequence[str], categories: Mapping[str, Sequ
     name = payload.get("id")
     if name is not None and not isinstance(name, str):
         raise Refusal.at(400, "id", "must be a string")
-    parameters = payload.get("parameters", {})
+    parameters = payload.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise Refusal.at(400, "parameters", "must be an object")
-    _check_outputs(payload.get("outputs", []))
+    _check_outputs(payload.get("outputs") or [])
     inputs = payload.get("inputs")
     if not isinstance(inputs, list) or not inputs or not all(isinstance(item, dict) for item in inputs):
         raise Refusal.at(400, "inputs", "must be a list of at least one tensor object")

@@ -81,6 +81,17 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
         reader.read(b'{"name": "\\\\u0000"}')
 
 
+def test_deep_nesting_is_refused_not_followed() -> None:
+    class Lenient(BaseModel):
+        pass
+
+    for depth, says in ((150, "NUL"), (900, "recursion limit")):
+        body = b'{"a":' * depth + b'"\\u0000"' + b"}" * depth
+        with pytest.raises(Refusal, match=says) as caught:
+            RecordReader(Lenient).read(body)
+        assert caught.value.status == 422
+
+
 def test_no_answer_repeats_what_was_sent() -> None:
     refusal = _refused({"records": [{"at": "secret-1", "place": {"name": "secret-2"}}]})
     assert "secret" not in repr((refusal.message, refusal.fields))

@@ -59,7 +59,7 @@ def test_the_answer_repeats_id_and_parameters() -> None:
         ({"inputs": []}, "inputs", "at least one tensor"),
         ({"inputs": [3]}, "inputs", "at least one tensor"),
         (_matrix() | {"id": 7}, "id", "string"),
-        (_matrix() | {"parameters": []}, "parameters", "object"),
+        (_matrix() | {"parameters": [1]}, "parameters", "object"),
         (_matrix() | {"outputs": [{"name": "label"}]}, "outputs[0].name", "'probability'"),
         (_matrix() | {"outputs": {"name": "probability"}}, "outputs", "list"),
         (_matrix(datatype="BYTES"), "inputs[0].datatype", "FP32"),
