@@ -1,0 +1,324 @@
+"""Ingest against a real S3 and a real catalog."""
+
+import dataclasses
+import os
+import secrets
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from include.errors import BudgetExceeded, InvalidInput, MissingInput, PermanentError
+from include.ingest import landing
+from include.ingest.plan import Plan
+from include.ingest.publish import check, publish
+from include.ingest.reconcile import reconcile
+from include.ingest.run import run
+from include.lake import Lake, tables
+from include.lake.commit import RUN_KEY, Staged, replace_days
+from include.spec import UseCase, load
+
+pytestmark = pytest.mark.integration
+
+REPO = Path(__file__).parents[2]
+HEADER = "origin,year,month,day,hour,temp,dewp,humid,wind_dir,wind_speed,wind_gust,precip,pressure,visib,time_hour"
+D = [date(2013, 2, 11) + timedelta(days=n) for n in range(4)]
+SPEC = load("flight_delays")
+WEATHER = SPEC.model_copy(update={"sources": (SPEC.source("weather"),)})
+
+
+@pytest.fixture
+def new_lake(postgres_database: Callable[[], str], lake: Lake) -> Iterator[Callable[[], Lake]]:
+    """Makes lakes that share the services and nothing else."""
+    made: list[Lake] = []
+
+    def make() -> Lake:
+        name = secrets.token_hex(4)
+        dsn = postgres_database().replace("postgresql://", "postgresql+psycopg2://", 1)
+        catalog = {**lake.catalog_properties, "uri": dsn, "warehouse": f"s3://lake/{name}"}
+        made.append(dataclasses.replace(lake, catalog_properties=catalog, landing=f"s3://landing/{name}"))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.catalog().close()
+
+
+def line(day: date, hour: int, wind: object = 5.0) -> str:
+    local, utc = f"{day.year},{day.month},{day.day},{hour}", f"{day}T{hour + 5:02}:00:00Z"
+    return f"EWR,{local},39.02,26.96,61.63,260,{wind},NA,0,1008.3,10,{utc}"
+
+
+def land(lake: Lake, day: date, *lines: str) -> str:
+    uri = landing.uri(lake.landing, SPEC.name, "weather", day)
+    lake.objects().put(uri, "\n".join([HEADER, *lines, ""]).encode())
+    return uri
+
+
+def state(lake: Lake, spec: UseCase = WEATHER) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables. `run_id` is left out: it names the run that wrote a row last."""
+    rows = {}
+    for source in spec.sources:
+        for layer in ("bronze", "quarantine", "silver"):
+            frame = tables.read(lake, spec.table(layer, source.name))
+            rows[f"{layer}.{source.name}"] = frame.drop("run_id", strict=False).rows()
+    return rows
+
+
+def commits(lake: Lake, spec: UseCase = WEATHER) -> dict[str, int]:
+    counts = {}
+    for source in spec.sources:
+        for layer in ("bronze", "quarantine", "silver"):
+            name = spec.table(layer, source.name)
+            known = lake.catalog().table_exists(name)
+            counts[layer] = len(tables.load(lake, name).snapshots()) if known else 0
+    return counts
+
+
+@pytest.fixture
+def weather(new_lake: Callable[[], Lake]) -> Lake:
+    lake = new_lake()
+    for day in D[:3]:
+        land(lake, day, *(line(day, hour) for hour in range(10)))
+    return lake
+
+
+def test_real_days_with_their_real_defect(new_lake: Callable[[], Lake]) -> None:
+    lake = new_lake()
+    assert lake.s3 is not None
+    environ = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": str(lake.s3.endpoint),
+        "AWS_REGION": str(lake.s3.region),
+        "AWS_ACCESS_KEY_ID": str(lake.s3.access_key),
+        "AWS_SECRET_ACCESS_KEY": str(lake.s3.secret_key),
+        "FLIGHTLINE_LANDING": lake.landing,
+        "FLIGHTLINE_MODELS": lake.models,
+    }
+    command = [".venv/sandbox/bin/python", "-m", "sandbox.landing", "--from", "2013-02-11", "--to", "2013-02-13"]
+    for word in ("3 files landed, 0 were there", "0 files landed, 3 were there"):
+        done = subprocess.run(command, cwd=REPO, env=environ, check=True, capture_output=True, text=True)
+        assert f"flights: {word}" in done.stdout
+        assert f"weather: {word}" in done.stdout
+
+    report = run(lake, SPEC, D[:3], run_id="first")
+    assert {each.source: (each.landed, each.silver, each.quarantined) for each in report.sources} == {
+        "flights": (2740, 2739, 1),
+        "weather": (216, 215, 1),
+        "planes": (3322, 3322, 0),
+    }
+    (bad,) = tables.read(lake, "quarantine.flight_delays__weather").rows(named=True)
+    assert (bad["origin"], bad["hour"], bad["wind_speed"]) == ("EWR", "3", "1048.36058")
+    assert bad["reasons"] == ["wind_speed: in_range(0, 150): '1048.36058'"]
+    assert bad["source_file"] == landing.uri(lake.landing, SPEC.name, "weather", D[1])
+    landed = lake.objects().get(bad["source_file"]).splitlines()
+    assert b",1048.36058," in landed[bad["line"] - 1]
+    assert bad["run_id"] == "first"
+
+    silver = tables.read(lake, "silver.flight_delays__weather")
+    assert silver["wind_speed"].max() < 60
+    flights = tables.read(lake, "silver.flight_delays__flights")
+    assert flights.filter(pl.col("dep_time").is_null())["dep_delay"].null_count() > 0
+    assert (flights["sched_dep"] - flights["time_hour"]).dt.total_minutes().equals(flights["minute"], check_names=False)
+    bronze = tables.read(lake, "bronze.flight_delays__flights", start=D[0], end=D[0])
+    header, *lines = lake.objects().get(landing.uri(lake.landing, SPEC.name, "flights", D[0])).decode().splitlines()
+    assert [",".join(row) for row in bronze.select(header.split(",")).rows()] == lines
+    assert bronze["line"].to_list() == list(range(2, len(lines) + 2))
+
+
+def test_the_same_call_again_commits_nothing_and_tells_the_same(weather: Lake) -> None:
+    first = run(weather, WEATHER, D[:3], run_id="r")
+    again = run(weather, WEATHER, D[:3], run_id="r")
+    assert commits(weather) == {"bronze": 1, "quarantine": 1, "silver": 1}
+    assert again.sources[0].seconds == 0
+    assert again.sources[0].model_dump(exclude={"seconds"}) == first.sources[0].model_dump(exclude={"seconds"})
+
+
+def test_another_run_replaces_what_it_finds(weather: Lake) -> None:
+    run(weather, WEATHER, D[:3], run_id="r1")
+    before = state(weather)
+    run(weather, WEATHER, D[1:2], run_id="r2")
+    assert state(weather) == before
+    land(weather, D[1], line(D[1], 0, wind=7.5))
+    run(weather, WEATHER, D[:3], run_id="r1")
+    silver = tables.read(weather, WEATHER.table("silver", "weather"))
+    assert silver.filter(event_date=D[1])["wind_speed"].to_list() == [7.5]
+    assert silver.height == 21
+
+
+def test_a_commit_says_what_it_was_made_from(weather: Lake) -> None:
+    (published,) = run(weather, WEATHER, D[:3], run_id="r").sources
+    told = {
+        layer: tables.snapshot_summary(weather, WEATHER.table(layer, "weather"), snapshot)
+        for layer, snapshot in published.snapshots.items()
+    }
+    assert len({each[RUN_KEY] for each in told.values()}) == 1
+    assert told["silver"]["bronze_snapshot"] == str(published.snapshots["bronze"])
+    assert told["silver"]["quarantine_snapshot"] == str(published.snapshots["quarantine"])
+    assert told["quarantine"]["bronze_snapshot"] == str(published.snapshots["bronze"])
+    assert told["silver"]["run_id"] == "r"
+    assert told["silver"]["days"] == "2013-02-11..2013-02-13"
+
+
+class Crash(BaseException):
+    """A killed process: nothing catches it."""
+
+
+@pytest.mark.parametrize("survived", [0, 1, 2, 3])
+def test_the_rerun_finishes_what_a_crash_cut_short(
+    weather: Lake, monkeypatch: pytest.MonkeyPatch, new_lake: Callable[[], Lake], survived: int
+) -> None:
+    land(weather, D[0], *(line(D[0], hour, wind=5 if hour else 999) for hour in range(15)))
+    commit, done = Staged.commit, []
+
+    def crash(self: Staged, *arguments: object, **named: object) -> int:
+        if len(done) == survived:
+            raise Crash
+        done.append(commit(self, *arguments, **named))
+        return done[-1]
+
+    with monkeypatch.context() as patch, pytest.raises(Crash) if survived < 3 else pytest.MonkeyPatch.context():
+        patch.setattr(Staged, "commit", crash)
+        patch.setattr(Staged, "discard", lambda self: None)
+        run(weather, WEATHER, D[:3], run_id="r")
+    assert sum(commits(weather).values()) == survived
+    report = run(weather, WEATHER, D[:3], run_id="r")
+    assert commits(weather) == {"bronze": 1, "quarantine": 1, "silver": 1}
+    assert (report.sources[0].landed, report.sources[0].quarantined) == (35, 1)
+    finished = state(weather)
+    run(weather, WEATHER, D[:3], run_id="another")
+    assert state(weather) == finished
+
+
+def test_layers_can_be_published_one_by_one(weather: Lake) -> None:
+    plan = Plan.of(weather, WEATHER, D[:3])
+    for number, layer in enumerate(("bronze", "quarantine", "silver"), start=1):
+        (published,) = publish(weather, WEATHER, plan, run_id="r", upto=layer)
+        assert sum(commits(weather).values()) == number
+        assert published.landed == 30
+    assert reconcile(weather, WEATHER, D[:3]) == {"weather": {"landed": 30, "silver": 30, "quarantined": 0}}
+
+
+def test_after_a_crash_silver_is_derived_from_the_bronze_that_stands(weather: Lake) -> None:
+    plan = Plan.of(weather, WEATHER, D[:3])
+    publish(weather, WEATHER, plan, run_id="r", upto="bronze")
+    for file in plan.files["weather"]:
+        weather.objects().delete(file.uri)
+    (published,) = publish(weather, WEATHER, plan, run_id="r")
+    assert published.landed == 30
+    assert tables.read(weather, WEATHER.table("silver", "weather")).height == 30
+
+
+MALFORMED = {
+    "empty": (b"", "line 1: the file is empty"),
+    "header only": (f"{HEADER}\n".encode(), "line 1: the file has a header and no rows"),
+    "missing column": (f"{HEADER.replace(',visib', '')}\n".encode(), "line 1: wrong columns (missing visib)"),
+    "other order": (
+        f"{HEADER.replace('year,month', 'month,year')}\n1\n".encode(),
+        "line 1: wrong columns (another order)",
+    ),
+    "other encoding": (f"{HEADER}\n{line(D[1], 0)}\n".encode("utf-16"), "no UTF-8 text"),
+    "one bad byte": (f"{HEADER}\n{line(D[1], 0)}\n".encode() + b"\xff\n", "line 3: byte 0xff"),
+    "cut in a row": (f"{HEADER}\n{line(D[1], 0)}\n{line(D[1], 1)[:30]}".encode(), "line 3: the last line does not end"),
+    "short row": (f"{HEADER}\nEWR,2013\n".encode(), "line 2: 2 fields instead of 15"),
+    "open quote": (f'{HEADER}\n"{line(D[1], 0)}\n'.encode(), "line 2: unexpected end of data"),
+}
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_a_malformed_file_publishes_nothing(weather: Lake, kind: str) -> None:
+    data, told = MALFORMED[kind]
+    uri = landing.uri(weather.landing, SPEC.name, "weather", D[1])
+    weather.objects().put(uri, data)
+    with pytest.raises(InvalidInput) as error:
+        run(weather, WEATHER, D[:3], run_id="r")
+    assert str(error.value).startswith(f"{uri}: ")
+    assert told in str(error.value)
+    assert commits(weather) == {"bronze": 0, "quarantine": 0, "silver": 0}
+
+
+def test_over_budget_nothing_is_published_of_any_source_and_the_reasons_are_told(weather: Lake) -> None:
+    flights = "2013,2,11,517,515,2,830,819,11,UA,1545,N14228,EWR,IAH,227,1400,5,15,2013-02-11T10:00:00Z"
+    names = "year,month,day,dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_delay,carrier,flight,tailnum"
+    header = f"{names},origin,dest,air_time,distance,hour,minute,time_hour"
+    uri = landing.uri(weather.landing, SPEC.name, "flights", D[0])
+    weather.objects().put(uri, f"{header}\n{flights}\n".encode())
+    bad = land(weather, D[0], line(D[0], 0), line(D[0], 1, wind=999), line(D[0], 2, wind="calm"))
+    told = (
+        "weather: 2 of 3 rows (66.7%) fail the contract, the budget is 5.0%; nothing was published\n"
+        "| reason | rows | first |\n|---|---:|---|\n"
+        f"| wind_speed: not a number | 1 | {bad}:4: 'calm' |\n"
+        f"| wind_speed: in_range(0, 150) | 1 | {bad}:3: '999' |"
+    )
+    for act in (
+        lambda: run(weather, SPEC, D[:1], run_id="r"),
+        lambda: check(weather, SPEC, Plan.of(weather, SPEC, D[:1])),
+    ):
+        with pytest.raises(BudgetExceeded) as error:
+            act()
+        assert str(error.value) == told
+    assert commits(weather, SPEC) == {"bronze": 0, "quarantine": 0, "silver": 0}
+
+
+def test_a_missing_file_is_named_and_a_missing_snapshot_is_none(weather: Lake) -> None:
+    with pytest.raises(MissingInput, match=r"weather/2013-02-14\.csv"):
+        run(weather, WEATHER, D, run_id="r")
+    planes = SPEC.model_copy(update={"sources": (SPEC.source("weather"), SPEC.source("planes"))})
+    assert [each.source for each in run(weather, planes, D[:3], run_id="r").sources] == ["weather"]
+
+
+def test_a_file_that_changes_during_the_run_is_refused(weather: Lake) -> None:
+    plan = Plan.of(weather, WEATHER, D[:3])
+    uri = land(weather, D[2], line(D[2], 0))
+    with pytest.raises(InvalidInput, match="has changed since the run was planned") as error:
+        publish(weather, WEATHER, plan, run_id="r")
+    assert uri in str(error.value)
+    assert commits(weather) == {"bronze": 0, "quarantine": 0, "silver": 0}
+
+
+def test_reconcile_names_the_day_whose_rows_do_not_add_up(weather: Lake) -> None:
+    run(weather, WEATHER, D[:3], run_id="r")
+    silver = WEATHER.table("silver", "weather")
+    replace_days(weather, silver, tables.read(weather, silver, start=D[1], end=D[1])[1:], D[1:2], {})
+    with pytest.raises(PermanentError, match="weather 2013-02-12: 10 landed, 9 in silver, 0 in quarantine"):
+        reconcile(weather, WEATHER, D[:3])
+
+
+def test_no_data_file_is_left_behind_by_a_failed_run(weather: Lake) -> None:
+    land(weather, D[2], *(line(D[2], hour, wind=999) for hour in range(10)))
+    with pytest.raises(BudgetExceeded):
+        run(weather, WEATHER, D[:3], run_id="r")
+    left = weather.objects().list(f"{weather.catalog_properties['warehouse']}/")
+    assert [each.uri for each in left if each.uri.endswith(".parquet")] == []
+
+
+WIND = st.sampled_from([0, 7.5, 149, 999, "calm", "NA"])
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    winds=st.lists(st.lists(WIND, min_size=1, max_size=5), min_size=3, max_size=3),
+    runs=st.lists(st.sets(st.integers(0, 2), min_size=1), max_size=3),
+)
+def test_any_runs_in_any_order_leave_the_same_rows(
+    new_lake: Callable[[], Lake], winds: list[list[object]], runs: list[set[int]]
+) -> None:
+    spec = WEATHER.model_copy(update={"quality": WEATHER.quality.model_copy(update={"quarantine_budget": 1.0})})
+    lake = new_lake()
+    for day, values in zip(D, winds, strict=False):
+        land(lake, day, *(line(day, hour, wind) for hour, wind in enumerate(values)))
+    run(lake, spec, D[:3], run_id="range")
+    expected = state(lake)
+    for number, days in enumerate(runs):
+        run(lake, spec, [D[n] for n in days], run_id=f"again {number}")
+        assert state(lake) == expected
+
+    other = dataclasses.replace(new_lake(), landing=lake.landing)
+    for number in dict.fromkeys([*(n for days in runs for n in days), 2, 0, 1]):
+        run(other, spec, [D[number]], run_id=f"day {number}")
+    assert state(other) == expected

@@ -1,0 +1,165 @@
+"""Many writers on one table, and objects, on a real S3 and a real catalog."""
+
+import dataclasses
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from include.errors import InvalidInput, MissingInput, ServiceUnavailable
+from include.lake import S3, Lake, Objects, tables
+from include.lake.commit import replace_days
+from include.lake.connection import PREFIX
+
+pytestmark = pytest.mark.integration
+
+REPO = Path(__file__).parents[2]
+FIRST = date(2013, 1, 1)
+WRITERS = 16
+
+WRITER = """
+import sys
+from datetime import date, timedelta
+import polars as pl
+from include.lake import Lake
+from include.lake.commit import replace_days
+table, writer, commits = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+lake = Lake.from_env()
+for number in range(commits):
+    day = date(2013, 1, 1) + timedelta(days=writer * commits + number)
+    rows = pl.DataFrame({"event_date": [day], "writer": [writer]})
+    replace_days(lake, table, rows, [day], {"run_key": f"{writer}.{number}"})
+"""
+
+
+@pytest.fixture
+def fresh(postgres_database: Callable[[], str], lake: Lake) -> Lake:
+    """A lake whose catalog has never been opened."""
+    dsn = postgres_database().replace("postgresql://", "postgresql+psycopg2://", 1)
+    return dataclasses.replace(
+        lake,
+        catalog_properties={**lake.catalog_properties, "uri": dsn, "warehouse": f"s3://lake/{secrets.token_hex(4)}"},
+    )
+
+
+def check_none_lost(lake: Lake, table: str, *, commits: int) -> None:
+    rows = tables.read(lake, table)
+    assert rows.height == WRITERS * commits
+    assert rows["event_date"].to_list() == [FIRST + timedelta(days=n) for n in range(WRITERS * commits)]
+    assert sorted(rows["writer"]) == sorted(n for n in range(WRITERS) for _ in range(commits))
+    snapshots = tables.load(lake, table).snapshots()
+    assert len({tables.summary(each)["run_key"] for each in snapshots}) == len(snapshots) == WRITERS * commits
+
+
+def test_sixteen_writers_make_a_table_and_none_is_lost(fresh: Lake) -> None:
+    """All of them open a catalog that has no tables, want a namespace and a table that do not exist, and commit."""
+    commits, start = 4, threading.Barrier(WRITERS)
+
+    def write(writer: int) -> None:
+        own = dataclasses.replace(fresh)
+        start.wait()
+        for number in range(commits):
+            day = FIRST + timedelta(days=writer * commits + number)
+            rows = pl.DataFrame({"event_date": [day], "writer": [writer]})
+            replace_days(own, "silver.shared", rows, [day], {"run_key": f"{writer}.{number}"})
+        own.catalog().close()
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(write, range(WRITERS)))
+    check_none_lost(fresh, "silver.shared", commits=commits)
+    fresh.catalog().close()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_sixteen_processes_on_one_table_lose_nothing(fresh: Lake) -> None:
+    commits, s3 = 4, fresh.s3 or S3()
+    names = {
+        PREFIX + key.upper().replace(".", "__").replace("-", "_"): each
+        for key, each in fresh.catalog_properties.items()
+    }
+    environ = {
+        **os.environ,
+        **names,
+        "AWS_ENDPOINT_URL": str(s3.endpoint),
+        "AWS_REGION": str(s3.region),
+        "AWS_ACCESS_KEY_ID": str(s3.access_key),
+        "AWS_SECRET_ACCESS_KEY": str(s3.secret_key),
+        "FLIGHTLINE_LANDING": fresh.landing,
+        "FLIGHTLINE_MODELS": fresh.models,
+    }
+    command = [sys.executable, "-c", WRITER, "silver.shared"]
+    processes = [
+        subprocess.Popen(
+            [*command, str(writer), str(commits)], cwd=REPO, env=environ, stderr=subprocess.PIPE, text=True
+        )
+        for writer in range(WRITERS)
+    ]
+    errors = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * WRITERS, json.dumps(errors, indent=1)
+    check_none_lost(fresh, "silver.shared", commits=commits)
+    fresh.catalog().close()
+
+
+@pytest.fixture
+def objects(lake: Lake) -> Objects:
+    return lake.objects()
+
+
+@pytest.fixture
+def folder() -> str:
+    return f"s3://landing/{secrets.token_hex(4)}"
+
+
+def test_objects_are_written_read_listed_and_deleted(objects: Objects, folder: str) -> None:
+    data = os.urandom(3_000_000)
+    objects.put(f"{folder}/b", data)
+    objects.put(f"{folder}/a", b"")
+    assert objects.get(f"{folder}/b") == b"".join(objects.stream(f"{folder}/b")) == data
+    assert objects.stat(f"{folder}/b").size == len(data)
+    assert [each.uri for each in objects.list(f"{folder}/")] == [f"{folder}/a", f"{folder}/b"]
+    assert [each.uri for each in objects.list(f"{folder}/", after=f"{folder}/a")] == [f"{folder}/b"]
+    objects.delete(f"{folder}/b")
+    objects.delete(f"{folder}/b")
+    assert not objects.exists(f"{folder}/b")
+    assert objects.exists(f"{folder}/a")
+
+
+def test_put_if_absent_keeps_what_is_there(objects: Objects, folder: str) -> None:
+    assert objects.put_if_absent(f"{folder}/a", b"1")
+    assert not objects.put_if_absent(f"{folder}/a", b"2")
+    assert objects.get(f"{folder}/a") == b"1"
+
+
+def test_a_changed_object_is_not_what_was_planned(objects: Objects, folder: str) -> None:
+    objects.put(f"{folder}/a", b"1")
+    etag = objects.stat(f"{folder}/a").etag
+    assert objects.get(f"{folder}/a", etag=etag) == b"1"
+    objects.put(f"{folder}/a", b"2")
+    with pytest.raises(InvalidInput, match="has changed"):
+        objects.get(f"{folder}/a", etag=etag)
+
+
+def test_what_is_missing_is_named(objects: Objects, folder: str) -> None:
+    for act in (objects.get, objects.stat, lambda uri: list(objects.stream(uri))):
+        with pytest.raises(MissingInput, match=f"{folder}/nothing is not there"):
+            act(f"{folder}/nothing")
+    with pytest.raises(MissingInput, match="s3://no-such-bucket"):
+        list(objects.list("s3://no-such-bucket/"))
+    with pytest.raises(InvalidInput, match="no s3://bucket/key"):
+        objects.get("/etc/passwd")
+
+
+def test_a_service_that_does_not_answer_is_another_error() -> None:
+    nobody = Objects(S3(endpoint="http://127.0.0.1:9", region="us-east-1", access_key="k", secret_key="s"))
+    with pytest.raises(ServiceUnavailable, match="s3://landing/a"):
+        nobody.get("s3://landing/a")
