@@ -1,4 +1,4 @@
-"""Kubernetes with processes for pods; leaves out isolation, DNS, exec, RBAC, server-side apply, custom resources and more.
+"""Kubernetes with processes for pods; leaves out isolation, DNS, exec, RBAC, server-side apply, CRDs and more.
 
 All of what is left out: containers (file systems, users, securityContext and CPU limits are not enforced; a volume is a
 directory that the container finds in VOLUME_<NAME>, `mountPath` is not honoured; terminationMessagePath is not read),

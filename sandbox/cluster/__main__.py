@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -101,13 +102,16 @@ def main() -> None:
     kubeconfig = state / "kubeconfig"
     kubeconfig.touch(mode=0o600)
     kubeconfig.write_text(_KUBECONFIG.format(port=listener.getsockname()[1], token=token or "none"))
-    cluster = Cluster(
-        state=state,
-        images=options.images.resolve(),
-        node_ports=options.node_ports,
-        token=token,
-        keep_pods=options.keep_pods,
-    )
+    try:
+        cluster = Cluster(
+            state=state,
+            images=options.images.resolve(),
+            node_ports=options.node_ports,
+            token=token,
+            keep_pods=options.keep_pods,
+        )
+    except sqlite3.Error as error:
+        sys.exit(f"the objects in {state} cannot be read ({error}): make room or remove {state} to begin anew")
     config = uvicorn.Config(
         cluster,
         lifespan="on",

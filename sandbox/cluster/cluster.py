@@ -15,14 +15,12 @@ from sandbox.cluster.jobs import Jobs
 from sandbox.cluster.node import Node
 from sandbox.cluster.node_ports import NodePorts
 from sandbox.cluster.proxy import Proxy
-from sandbox.cluster.registry import Registry
+from sandbox.cluster.registry import NAMESPACES, Registry
 from sandbox.cluster.replicasets import ReplicaSets
 from sandbox.cluster.resources import RESOURCES
 from sandbox.cluster.scheduler import Scheduler
 from sandbox.cluster.services import Services
 from sandbox.cluster.store import Change, Store
-
-_NAMESPACES = ("default", "kube-system")
 
 
 class Cluster:
@@ -54,7 +52,7 @@ class Cluster:
             self._store.listen(controller.observe)
             controller.start()
         self._store.listen(self._node.observe)
-        for name in _NAMESPACES:
+        for name in NAMESPACES:
             if self._store.find("namespaces", "", name) is None:
                 self._registry.create("namespaces", "", {"metadata": {"name": name}})
         await self._node.start()

@@ -55,7 +55,7 @@ class Container:
     @property
     def directory(self) -> Path:
         """Holds one directory per attempt, named by its number."""
-        return self._host.directory / self.name
+        return self._host.directory / "containers" / self.name
 
     @property
     def process(self) -> Process | None:
@@ -89,7 +89,8 @@ class Container:
                         return None
                     continue
                 self._host.record("Created", f"Created container {self.name}", container=self.name)
-                await asyncio.to_thread(shutil.rmtree, self.directory / str(attempt - 2), ignore_errors=True)
+                if attempt > 1:
+                    await asyncio.to_thread(shutil.rmtree, self.directory / str(attempt - 2), ignore_errors=True)
             record = await self._attend(self._process, attempt)
             self._process = None
             if self._host.stopping or not self._restarts(record.code):

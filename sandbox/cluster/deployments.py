@@ -264,7 +264,7 @@ def _bounds(item: Object) -> tuple[int, int]:
     """MaxSurge and maxUnavailable as counts; both zero would never move, so then one may be unavailable."""
     rolling, desired = item["spec"]["strategy"].get("rollingUpdate"), _replicas(item)
     if not rolling:
-        return 0, desired
+        return 0, 0
     surge = quantities.scaled(rolling["maxSurge"], desired, up=True)
     unavailable = quantities.scaled(rolling["maxUnavailable"], desired, up=False)
     return surge, min(desired, unavailable if surge or unavailable else 1)

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Node:
-    """Runs pods as processes under `directory`/<uid>/<container>/<attempt>/."""
+    """Runs pods as processes under `directory`/<uid>/containers/<name>/<attempt>/."""
 
     def __init__(self, registry: Registry, recorder: Recorder, images: Images, directory: Path) -> None:
         self._registry = registry
@@ -140,7 +140,7 @@ class Node:
         name = name or names[0]
         if name not in everything:
             raise bad_request(f"container {name} is not valid for pod {metadata['name']}")
-        directory: Path = self._directory / metadata["uid"] / name
+        directory: Path = self._directory / metadata["uid"] / "containers" / name
         attempts = sorted(int(path.parent.name) for path in directory.glob("[0-9]*/log"))
         if previous:
             attempts = attempts[:-1]
@@ -153,7 +153,8 @@ class Node:
 
 
 def _processes(directory: Path) -> list[Path]:
-    return [path.parent for path in directory.glob("*/[0-9]*/pid") if not (path.parent / "exit").exists()]
+    """The attempts that have not ended, also those that have only just begun."""
+    return [path for path in directory.glob("containers/*/*") if not (path / "exit").exists()]
 
 
 async def _kill(directory: Path, grace: float) -> None:

@@ -15,6 +15,7 @@ from sandbox.cluster.store import Store
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _MANAGED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace")
 TERMINAL = ("Succeeded", "Failed")
+NAMESPACES = ("default", "kube-system")
 FOREGROUND = "foregroundDeletion"
 
 
@@ -170,6 +171,8 @@ class Registry:
             if wanted and item["metadata"].get(field) != wanted:
                 why = f"{field} in precondition: {wanted}, in object meta: {item['metadata'].get(field)}"
                 raise conflict(name, key, f"Precondition failed: {why}")
+        if name == "namespaces" and key in NAMESPACES:
+            raise forbidden(name, key, "this namespace may not be deleted")
         if dry_run:
             return item, True
         policy = options.get("propagationPolicy") or ("Orphan" if options.get("orphanDependents") else "Background")

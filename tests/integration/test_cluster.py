@@ -237,6 +237,7 @@ def test_objects_are_created_changed_and_deleted_as_the_api_has_it(api, space):
 
     assert api.delete_namespaced_config_map(name, space).status == "Success"
     refused(404, "NotFound", api.delete_namespaced_config_map, name, space)
+    refused(403, "Forbidden", api.delete_namespace, "default")
 
 
 def test_an_unsupported_patch_type_is_415(cluster, api, space):
@@ -513,6 +514,7 @@ sys.exit(not again)
 
     probe = {"exec": {"command": ["python", "-c", "raise SystemExit(1)"]}, "periodSeconds": 1, "failureThreshold": 1}
     api.create_namespaced_pod(space, pod("ill", "import time; time.sleep(300)", policy="Always", livenessProbe=probe))
+    has_phase(api, space, "ill", "Running")
     until(lambda: api.read_namespaced_pod("ill", space).status.container_statuses[0].restart_count >= 1)
     events = api.list_namespaced_event(space, field_selector="involvedObject.name=ill,reason=Killing").items
     assert "failed liveness probe" in events[0].message
@@ -742,6 +744,8 @@ def test_sigterm_stops_the_pods_unless_they_are_to_be_kept(own_cluster):
     own_cluster.start()
     rolled_out(apps, "default")
     assert {process.pid for process in own_cluster.shims()} == shims
+    for number in range(3):  # their start is under way when the fixture ends the cluster and looks for what is left
+        api.create_namespaced_pod("default", pod(f"late-{number}", "import time; time.sleep(300)"))
 
 
 def test_a_busy_port_and_a_used_state_are_named(cluster, tmp_path):
@@ -754,6 +758,9 @@ def test_a_busy_port_and_a_used_state_are_named(cluster, tmp_path):
         assert done.returncode == 1
         assert text in done.stderr
         assert "choose another" in done.stderr
+    (tmp_path / "objects.sqlite3").write_text("no database " * 100)
+    done = subprocess.run(words(tmp_path, free_ports(1)[0]), cwd=REPO, capture_output=True, text=True, check=False)
+    assert (done.returncode, "cannot be read" in done.stderr) == (1, True)
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
