@@ -1,7 +1,12 @@
-"""Opening the Iceberg catalog and making namespaces, safe when many processes do it first at the same time."""
+"""What many processes do with the Iceberg catalog at once: open it first, make namespaces, queue for a table."""
 
+import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from include.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -36,3 +41,45 @@ def ensure_namespace(catalog: "Catalog", namespace: str) -> None:
     except (NamespaceAlreadyExistsError, IntegrityError):
         if not catalog.namespace_exists(namespace):
             raise
+
+
+@contextmanager
+def turn(catalog: "Catalog", identifier: str, *, attempt: int, deadline: float) -> Iterator[None]:
+    """Hold one's turn to commit to a table after `attempt` lost races.
+
+    The first attempt just races, which costs nothing while there is one writer. Then writers stand in line, where the
+    catalog's database has a line to offer (PostgreSQL's advisory locks, which end with their holder); elsewhere they
+    wait for a random time, twice as long each time. The catalog itself, not the line, keeps commits from being lost.
+
+    Args:
+        catalog: the catalog.
+        identifier: `namespace.table`.
+        attempt: how many races were lost.
+        deadline: when to give up, on the monotonic clock.
+
+    Raises:
+        ServiceUnavailable: the turn did not come in time.
+    """
+    from sqlalchemy import text
+    from sqlalchemy.exc import OperationalError
+
+    if not attempt:
+        yield
+        return
+    left = deadline - time.monotonic()
+    late = ServiceUnavailable(f"{identifier}: {attempt} races lost to other writers; gave up waiting")
+    if left <= 0:
+        raise late
+    engine = getattr(catalog, "engine", None)
+    if engine is None or engine.dialect.name != "postgresql":
+        time.sleep(random.uniform(0, min(left, 2.0, 0.05 * 2**attempt)))  # noqa: S311 (no secret)
+        yield
+        return
+    with engine.begin() as line:
+        line.execute(text(f"SET LOCAL lock_timeout = {max(1, int(left * 1000))}"))
+        try:
+            name = {"name": f"flightline {catalog.name}.{identifier}"}
+            line.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), name)
+        except OperationalError as error:
+            raise late from error
+        yield

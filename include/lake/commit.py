@@ -7,15 +7,15 @@ repeats only metadata.
 
 from __future__ import annotations
 
-import random
 import time
 import uuid
 from datetime import date, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from include.errors import InvalidInput, MissingInput, ServiceUnavailable
+from include.errors import InvalidInput, MissingInput
 from include.lake import data_file, snapshot, tables
+from include.lake.catalog import turn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -86,21 +86,16 @@ class Staged:
 
         told = {**summary, DAYS: _compact(self._days), COMMIT: self._commit}
         deadline = time.monotonic() + timeout.total_seconds()
-        for attempt in count(1):
-            try:
-                snapshot_id = self._try(told)
-            except CommitFailedException as error:
-                # Full jitter: sixteen writers spread over a time in which sixteen commits fit.
-                wait = random.uniform(0, min(2.0, 0.05 * 2**attempt))  # noqa: S311 (no secret)
-                if time.monotonic() + wait > deadline:
-                    raise ServiceUnavailable(
-                        f"{self._identifier}: other writers were faster {attempt} times in {timeout}"
-                    ) from error
-                time.sleep(wait)
-                self._table.refresh()
-            else:
-                self._files.clear()
-                return snapshot_id
+        for attempt in count():
+            with turn(self._table.catalog, self._identifier, attempt=attempt, deadline=deadline):
+                if attempt:
+                    self._table.refresh()
+                try:
+                    snapshot_id = self._try(told)
+                except CommitFailedException:
+                    continue
+            self._files.clear()
+            return snapshot_id
         raise AssertionError("unreachable")
 
     def discard(self) -> None:

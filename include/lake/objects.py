@@ -174,7 +174,7 @@ def _address(uri: str) -> dict[str, str]:
 @contextmanager
 def _named(uri: str) -> Iterator[None]:
     """Turn boto's errors into ours, with the URI in the message."""
-    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
     from botocore.exceptions import ConnectionError as BotoConnectionError
 
     try:
@@ -188,5 +188,5 @@ def _named(uri: str) -> Iterator[None]:
         if code in {"SlowDown", "ServiceUnavailable", "InternalError", "503", "500"}:
             raise ServiceUnavailable(f"S3 cannot serve {uri} now ({code})") from error
         raise
-    except (BotoConnectionError, HTTPClientError) as error:
+    except (BotoConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise ServiceUnavailable(f"S3 did not answer for {uri}: {error}") from error
