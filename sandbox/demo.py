@@ -26,8 +26,10 @@ from sandbox.following_day import Answers, ask
 from sandbox.service import REPO, SandboxError, python
 
 SPEC = load("flight_delays")
+BUSY = {"queued", "scheduled", "running", "deferred"}
 STAGES = ("ingest", "features", "train", "promote")
 FIRST, LAST = date(2013, 1, 1), date(2013, 4, 30)
+STILL_SECONDS = 15
 QUIET_SECONDS = 8  # the scheduler needs a moment to start the next Dag after an asset changed
 
 
@@ -35,13 +37,19 @@ class Show:
     """Prints each step once, with the seconds since the start."""
 
     def __init__(self) -> None:
-        self._start = time.monotonic()
+        self._start = self._last = time.monotonic()
         self._seen: set[tuple[Any, ...]] = set()
 
     def say(self, text: str) -> None:
         """A line of progress."""
-        sys.stdout.write(f"{time.monotonic() - self._start:6.1f} s  {text}\n")
+        self._last = time.monotonic()
+        sys.stdout.write(f"{self._last - self._start:6.1f} s  {text}\n")
         sys.stdout.flush()
+
+    def still(self, busy: list[str]) -> None:
+        """What is being waited for, when nothing was said for a while."""
+        if busy and time.monotonic() - self._last > STILL_SECONDS:
+            self.say(f"  still running: {', '.join(busy)}")
 
     def task(self, dag_id: str, run: dict[str, Any], task: dict[str, Any]) -> None:
         """A task instance that has ended, once."""
@@ -66,15 +74,19 @@ def settle(api: AirflowApi, show: Show, since: datetime, *, timeout: float = 120
     count = -1
     while time.monotonic() < deadline:
         runs = {stage: _runs(api, stage, since) for stage in STAGES}
+        busy: list[str] = []
         for stage, found in runs.items():
             for run in found:
                 if run["state"] == "queued":
                     continue
                 for task in api.tasks(f"{SPEC.name}.{stage}", run["dag_run_id"]):
                     show.task(f"{SPEC.name}.{stage}", run, task)
+                    if task["state"] in BUSY and (name := f"{stage} {task['task_id']}") not in busy:
+                        busy.append(name)
                     if task["task_id"] == "approve" and task["state"] == "awaiting_input":
                         show.say(f"answering the approval as {USER}, through the API: a person would do it in the UI")
                         api.approve(f"{SPEC.name}.promote", run["dag_run_id"], "approve")
+        show.still(busy)
         total = sum(map(len, runs.values()))
         if total != count or any(run["state"] not in DONE for found in runs.values() for run in found):
             count, quiet_since = total, time.monotonic()
