@@ -21,7 +21,6 @@ from include.serving.service import Service
 from include.serving.settings import Settings
 
 log = logging.getLogger(__name__)
-WORKERS = 2  # one reads the online table while another computes
 BATCH = 256  # rows
 
 
@@ -51,7 +50,7 @@ def assemble(settings: Settings) -> tuple[App, Readiness]:
         read=reader.join,
         metrics=metrics,
     )
-    batcher = Batcher(predictor.predict, workers=WORKERS, size=BATCH)
+    batcher = Batcher(predictor.predict, size=BATCH)
     sample = example(predictor.request_type)
     readiness = Readiness(lambda: batcher.submit([sample]), metrics=metrics)
     description = Description(

@@ -1,7 +1,8 @@
-"""Requests that arrive while all workers are busy share the next batch.
+"""Requests that arrive while the worker is busy share the next batch.
 
 One row costs nearly as much as fifty: the online read is one round trip and a feature expression one call however many
-rows they are for. So nothing waits for company, but what had to wait anyway is answered together.
+rows they are for. So nothing waits for company, but what had to wait anyway is answered together. One worker, not two:
+two get half the rows a batch, which costs more than overlapping the reads brings (docs/adr/0004-serving-library.md).
 """
 
 import asyncio
@@ -19,19 +20,18 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """Runs `work` (items to as many results, in order) in a few threads. To be used on one event loop.
+    """Runs `work` (items to as many results, in order) in one thread. To be used on one event loop.
 
     Args:
-        work: the function; must be safe to run in several threads.
-        workers: how many threads.
+        work: the function.
         size: a batch takes further submissions while it has fewer items than this; one submission is never split.
     """
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], *, workers: int, size: int) -> None:
+    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], *, size: int) -> None:
         self._work = work
         self._size = size
-        self._idle = workers
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="batch")
+        self._idle = True
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
         self._waiting: deque[tuple[Sequence[Item], asyncio.Future[Sequence[Result]]]] = deque()
 
     async def submit(self, items: Sequence[Item]) -> Sequence[Result]:
@@ -42,20 +42,20 @@ class Batcher(Generic[Item, Result]):
         return await answer
 
     def close(self) -> None:
-        """Let the threads end."""
-        self._threads.shutdown(wait=False)
+        """Let the thread end."""
+        self._thread.shutdown(wait=False)
 
     def _start(self) -> None:
-        while self._idle and self._waiting:
-            batch = [self._waiting.popleft()]
-            count = len(batch[0][0])
-            while self._waiting and count < self._size:
-                batch.append(self._waiting.popleft())
-                count += len(batch[-1][0])
-            self._idle -= 1
-            loop = asyncio.get_running_loop()
-            run = loop.run_in_executor(self._threads, self._run, [items for items, _ in batch])
-            run.add_done_callback(partial(self._deliver, [answer for _, answer in batch]))
+        if not (self._idle and self._waiting):
+            return
+        batch = [self._waiting.popleft()]
+        count = len(batch[0][0])
+        while self._waiting and count < self._size:
+            batch.append(self._waiting.popleft())
+            count += len(batch[-1][0])
+        self._idle = False
+        run = asyncio.get_running_loop().run_in_executor(self._thread, self._run, [items for items, _ in batch])
+        run.add_done_callback(partial(self._deliver, [answer for _, answer in batch]))
 
     def _run(self, submissions: list[Sequence[Item]]) -> list[Sequence[Result] | BaseException]:
         try:
@@ -75,7 +75,7 @@ class Batcher(Generic[Item, Result]):
         answers: list["asyncio.Future[Sequence[Result]]"],
         done: "asyncio.Future[list[Sequence[Result] | BaseException]]",
     ) -> None:
-        self._idle += 1
+        self._idle = True
         for answer, outcome in zip(answers, done.result(), strict=True):
             if answer.done():  # the caller went away
                 continue

@@ -44,7 +44,7 @@ class Server:
     def __init__(self, make_predictor: Callable[..., Predictor], scorer: Scorer, **changes: Any) -> None:
         self.metrics = Metrics()
         predictor = make_predictor(metrics=self.metrics, **changes)
-        self.batcher = Batcher(predictor.predict, workers=2, size=64)
+        self.batcher = Batcher(predictor.predict, size=64)
         sample = example(predictor.request_type)
         self.readiness = Readiness(lambda: self.batcher.submit([sample]), metrics=self.metrics, every=0.01)
         description = Description(

@@ -28,7 +28,7 @@ def test_what_waits_shares_a_batch_and_everybody_gets_his_own() -> None:
     work = Work()
 
     async def run() -> list[Sequence[int]]:
-        batcher = Batcher(work, workers=1, size=100)
+        batcher = Batcher(work, size=100)
         tasks = [asyncio.create_task(batcher.submit(items)) for items in ([1], [2, 3], [4])]
         await asyncio.sleep(0)
         work.go.release(2)
@@ -42,7 +42,7 @@ def test_a_batch_stops_growing_at_its_size_and_no_submission_is_split() -> None:
     work = Work()
 
     async def run() -> list[Sequence[int]]:
-        batcher = Batcher(work, workers=1, size=3)
+        batcher = Batcher(work, size=3)
         tasks = [asyncio.create_task(batcher.submit(items)) for items in ([0], [1, 2], [3, 4, 5, 6], [7])]
         await asyncio.sleep(0)
         work.go.release(10)
@@ -56,7 +56,7 @@ def test_a_fault_hits_only_whose_rows_it_is() -> None:
     work = Work(odd_fails=True)
 
     async def run() -> list[object]:
-        batcher = Batcher(work, workers=1, size=100)
+        batcher = Batcher(work, size=100)
         tasks = [asyncio.create_task(batcher.submit(items)) for items in ([0], [2], [3], [4])]
         await asyncio.sleep(0)
         work.go.release(10)
@@ -76,7 +76,7 @@ def test_a_service_that_is_away_is_not_asked_again_for_each() -> None:
         raise ServiceUnavailable("away")
 
     async def run() -> list[object]:
-        batcher = Batcher(work, workers=1, size=100)
+        batcher = Batcher(work, size=100)
         return await asyncio.gather(*(batcher.submit([item]) for item in range(4)), return_exceptions=True)
 
     outcomes = asyncio.run(run())
@@ -88,7 +88,7 @@ def test_a_caller_who_goes_away_does_not_disturb_the_others() -> None:
     work = Work()
 
     async def run() -> Sequence[int]:
-        batcher = Batcher(work, workers=1, size=100)
+        batcher = Batcher(work, size=100)
         gone, staying = (asyncio.create_task(batcher.submit([item])) for item in (1, 2))
         await asyncio.sleep(0)
         gone.cancel()
@@ -105,4 +105,4 @@ def test_even_a_panic_is_delivered() -> None:
         raise BaseException("panic")
 
     with pytest.raises(BaseException, match="panic"):
-        asyncio.run(asyncio.wait_for(Batcher(work, workers=1, size=1).submit([1]), 5))
+        asyncio.run(asyncio.wait_for(Batcher(work, size=1).submit([1]), 5))
