@@ -68,17 +68,17 @@ def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
     """
     features = module(spec.name, "features")
     silver = Silver.current(lake, spec)
-    first, last = silver.affected(start, end)
-    days = [day for day in silver.days if first <= day <= last]
-    replaced = {*days, *tables.counts(lake, spec.gold, start=first, end=last)}
+    last = silver.last_affected(start, end)
+    days = [day for day in silver.days if start <= day <= last]
+    replaced = {*days, *tables.counts(lake, spec.gold, start=start, end=last)}
     if not replaced:
-        raise MissingInput(f"silver of {spec.name} has no rows from {first} to {last}: run {spec.name}.ingest first")
-    log.info("%s: gold of %d days from %s to %s", spec.name, len(replaced), first, last)
+        raise MissingInput(f"silver of {spec.name} has no rows from {start} to {last}: run {spec.name}.ingest first")
+    log.info("%s: gold of %d days from %s to %s", spec.name, len(replaced), start, last)
     with ExitStack() as stack:
         staged: Staged | None = None
         rows = labelled = 0
         # An empty range still gives columns, with which gold's days are emptied.
-        for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)] or [[first]]:
+        for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)] or [[start]]:
             gold = _gold(features, silver, chunk[0], chunk[-1])
             if staged is None:
                 staged = Staged(lake, spec.gold, schema=gold.schema, days=replaced)
@@ -95,7 +95,7 @@ def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
         )
     return Report(
         use_case=spec.name,
-        first=first,
+        first=start,
         last=max(days, default=last),
         days=tuple(days),
         rows=rows,

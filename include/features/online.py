@@ -51,13 +51,13 @@ def publish_online(lake: Lake, spec: UseCase, start: date, end: date, *, dsn: st
     """
     features = module(spec.name, "features")
     silver = Silver.current(lake, spec)
-    first, last = silver.affected(start, end)
+    last = silver.last_affected(start, end)
     newest = max(silver.days, default=last)
     oldest = newest - timedelta(days=spec.features.online.retention_days - 1)
     since = _midnight(oldest)
     rows: dict[str, int] = {}
     if last >= oldest:
-        first = max(first, oldest)
+        first = max(start, oldest)
         history = features.history(silver.read(first, last))
         # Where silver ends so does nothing else: facts of its last days become known on the days after.
         end_of_rows = table.END if last >= newest else _midnight(last + timedelta(days=1))

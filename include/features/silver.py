@@ -46,16 +46,16 @@ class Silver:
         """Days that a daily source has, sorted."""
         return sorted(self._days("day"))
 
-    def affected(self, start: date, end: date) -> tuple[date, date]:
-        """First and last day whose features depend on silver of `start` to `end`.
+    def last_affected(self, start: date, end: date) -> date:
+        """The last day whose features depend on silver of `start` to `end`.
 
         A later day looks back `lookback_days`. A snapshot holds until the next one, and for what the next one lacks
         longer: with one in the range every later day depends on it.
         """
         last = end + timedelta(days=self.spec.features.lookback_days)
-        newest = max(self.days, default=last)
-        snapshot = any(start <= day <= end for day in self._days("snapshot"))
-        return start, max(last, newest) if snapshot else last
+        if any(start <= day <= end for day in self._days("snapshot")):
+            return max([last, *self.days])
+        return last
 
     def read(self, first: date, last: date) -> dict[str, pl.DataFrame]:
         """What features of `first` to `last` are computed from.

@@ -98,8 +98,7 @@ def publish(
         known_at=pl.col(KNOWN_AT).dt.strftime("%Y-%m-%d %H:%M:%S%.6f+00"),
         value=_encoded(view),
     ).write_csv(include_header=False, quote_style="always")
-    with _answered(), psycopg.connect(dsn, connect_timeout=CONNECT_SECONDS) as connection:
-        connection.execute(_CREATE)
+    with _transaction(dsn) as connection:
         # Two runs that publish the same view take turns, else the second would meet the first one's rows.
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [f"{use_case}.{name}"])
         connection.execute(_CLEAR, [use_case, name, start, end])
@@ -122,8 +121,7 @@ def expire(dsn: str, *, use_case: str, before: datetime) -> int:
     Raises:
         ServiceUnavailable: PostgreSQL does not answer.
     """
-    with _answered(), psycopg.connect(dsn, connect_timeout=CONNECT_SECONDS) as connection:
-        connection.execute(_CREATE)
+    with _transaction(dsn) as connection:
         return connection.execute(_EXPIRE, {"use_case": use_case, "before": before}).rowcount
 
 
@@ -222,6 +220,16 @@ class Reader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+@contextmanager
+def _transaction(dsn: str) -> Iterator[psycopg.Connection]:
+    """A transaction on a new connection, in which the table is there."""
+    with _answered(), psycopg.connect(dsn, connect_timeout=CONNECT_SECONDS) as connection:
+        # Only if it is missing: a role that may write need not be one that may create.
+        if connection.execute("SELECT to_regclass('online.history')").fetchone() == (None,):
+            connection.execute(_CREATE)
+        yield connection
 
 
 @contextmanager
