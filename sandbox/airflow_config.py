@@ -37,8 +37,7 @@ def settings(at: Endpoints) -> dict[str, dict[str, object]]:
         "logging": {
             "base_log_folder": at.home.airflow / "logs",
             "colored_console_log": False,
-            # They speak at every call: pyiceberg of its file layer, MLflow of a plugin that another package registers.
-            "namespace_levels": "pyiceberg=WARNING mlflow.tracking.request_header.registry=ERROR",
+            "namespace_levels": "pyiceberg=WARNING",  # it speaks of its file layer at every call
         },
         "api": {
             "host": HOST,

@@ -1,5 +1,6 @@
 """MLflow's tracking server and registry."""
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ class MlflowHook(BaseHook):
         """A client of the server. MLflow reads credentials from the process's environment, so they are put there."""
         from mlflow import MlflowClient
 
+        # A plugin that sagemaker registers looks at sys.argv, which a task has not, and MLflow tells so at every call.
+        logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
         connection = self.get_connection(self.mlflow_conn_id)
         if connection.login:
             os.environ["MLFLOW_TRACKING_USERNAME"] = connection.login
