@@ -10,7 +10,7 @@ from datetime import date
 
 from include.errors import FlightlineError
 from include.training import commands
-from include.training.settings import Settings
+from include.training.settings import Settings, services
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> str:
     if options.command == "prepare":
         prepared = commands.prepare(
             options.use_case,
-            **commands.services(),
+            **services(),
             image=Settings.from_env().image,
             start=options.start,
             end=options.end,

@@ -5,14 +5,10 @@ All that a step needs is found from the parent MLflow run: what was frozen, whic
 
 import json
 import logging
-import os
-import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +29,7 @@ from include.training import dataset, runs
 from include.training.curves import curves, page
 from include.training.fitting import Fitted, evaluate, fit_final, score
 from include.training.frozen import Frozen, freeze
-from include.training.settings import Settings
+from include.training.settings import Settings, services
 from include.tuning.experiment import best, create_or_rejoin
 from include.tuning.loop import Progress, Trial, run_worker
 
@@ -43,7 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ANSWERS = 500
-ENDPOINTS = ("MLFLOW_TRACKING_URI", "SIGOPT_API_URL", "SIGOPT_API_TOKEN", "FLIGHTLINE_LANDING", "FLIGHTLINE_MODELS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,23 +86,6 @@ class Training:
         if not value:
             raise InvalidInput(f"MLflow run {self.run_id} has no tag {name}: {remedy}")
         return value
-
-
-def services(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """MLflow's `client`, the tuning service's `connection` and the `lake`, as the environment names them.
-
-    Raises:
-        InvalidInput: a variable is not set. MLflow would make a database in the working directory instead.
-    """
-    if missing := [name for name in ENDPOINTS if not environ.get(name)]:
-        raise InvalidInput(f"set {', '.join(missing)}: where the services are (docs/ARCHITECTURE.md)")
-    from mlflow import MlflowClient
-    from sigopt import Connection
-
-    lake = Lake.from_env(environ)
-    connection = Connection(client_token=environ["SIGOPT_API_TOKEN"])
-    connection.set_api_url(environ["SIGOPT_API_URL"])
-    return {"client": MlflowClient(environ["MLFLOW_TRACKING_URI"]), "connection": connection, "lake": lake}
 
 
 def prepare(
@@ -241,18 +219,15 @@ def fit(training: Training) -> Fitted:
     )
     charts = curves(training.data.holdout["label"].to_numpy(), fitted.scores)
     title = f"{training.spec.title}: holdout {frozen.window.holdout_start} to {frozen.window.end}"
-    with tempfile.TemporaryDirectory() as folder:
-        files = {
-            "model.onnx": fitted.data,
-            "manifest.json": manifest.json_text().encode(),
-            "features.json": _json(fitted.features),
-            "importance.json": _json(fitted.importance),
-            "curves.json": _json(charts),
-            "curves.html": page(title, charts, fitted.importance).encode(),
-        }
-        for name, content in files.items():
-            (Path(folder) / name).write_bytes(content)
-        client.log_artifacts(run_id, folder, "model")
+    files = {
+        "model.onnx": fitted.data,
+        "manifest.json": manifest.json_text().encode(),
+        "features.json": _json(fitted.features),
+        "importance.json": _json(fitted.importance),
+        "curves.json": _json(charts),
+        "curves.html": page(title, charts, fitted.importance).encode(),
+    }
+    runs.log_files(client, run_id, "model", files)
     runs.log(
         client,
         run_id,

@@ -1,7 +1,9 @@
 """The MLflow side of training: one parent run per frozen input, one nested run per trial."""
 
+import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.errors import InvalidInput
@@ -96,6 +98,14 @@ def log(
         params=[Param(key, str(value)) for key, value in (params or {}).items()],
         tags=[RunTag(key, value) for key, value in (tags or {}).items()],
     )
+
+
+def log_files(client: "MlflowClient", run_id: str, folder: str, files: Mapping[str, bytes]) -> None:
+    """Write artifacts, by name, into a folder of the run's artifacts."""
+    with tempfile.TemporaryDirectory() as local:
+        for name, content in files.items():
+            (Path(local) / name).write_bytes(content)
+        client.log_artifacts(run_id, local, folder)
 
 
 def _experiment(client: "MlflowClient", name: str) -> str:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.errors import InvalidInput
+from include.lake import Lake
+
+ENDPOINTS = ("MLFLOW_TRACKING_URI", "SIGOPT_API_URL", "SIGOPT_API_TOKEN", "FLIGHTLINE_LANDING", "FLIGHTLINE_MODELS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +45,20 @@ class Settings:
             allow_dirty=environ.get("FLIGHTLINE_ALLOW_DIRTY") == "1",
             machine={"num_threads": int(threads), "device": device},
         )
+
+
+def services(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """MLflow's `client`, the tuning service's `connection` and the `lake`, as the environment names them.
+
+    Raises:
+        InvalidInput: a variable is not set. MLflow would make a database in the working directory instead.
+    """
+    if missing := [name for name in ENDPOINTS if not environ.get(name)]:
+        raise InvalidInput(f"set {', '.join(missing)}: where the services are (docs/ARCHITECTURE.md)")
+    from mlflow import MlflowClient
+    from sigopt import Connection
+
+    lake = Lake.from_env(environ)
+    connection = Connection(client_token=environ["SIGOPT_API_TOKEN"])
+    connection.set_api_url(environ["SIGOPT_API_URL"])
+    return {"client": MlflowClient(environ["MLFLOW_TRACKING_URI"]), "connection": connection, "lake": lake}
