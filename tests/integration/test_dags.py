@@ -108,7 +108,7 @@ def test_days_without_data_are_refused_at_once(api):
     run_id = api.trigger("flight_delays.ingest", {"start_date": "2014-01-01", "end_date": "2014-01-02"})
     state, logs = finish(api, "flight_delays.ingest", run_id)
     assert state == "failed"
-    assert "is not within 2013-01-01 to 2013-12-31" in logs
+    assert "is not within 2013-01-01 to 2013-12-30" in logs
 
 
 def trial_processes():
