@@ -19,7 +19,8 @@ ENV PATH=/opt/flightline/bin:$PATH \
     AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/airflow/project/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/airflow/project/plugins \
-    AIRFLOW__CORE__LOAD_EXAMPLES=False
+    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    ORT_DISABLE_TELEMETRY=1
 USER 10001
 WORKDIR /opt/airflow
 ENTRYPOINT ["airflow"]

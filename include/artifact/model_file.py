@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; a closed network has no one to tell
+import onnxruntime  # type: ignore[import-untyped]
 
 from include.errors import DigestMismatch, InvalidInput
 

@@ -118,9 +118,8 @@ class Gates(Part):
 
 
 class Serving(Part):
-    """How the model is served."""
+    """What one serving pod may take; how many there are is said per stage."""
 
-    replicas: int = Field(2, ge=1)
     memory: str = "512Mi"
     cpu: str = "500m"
 
