@@ -106,4 +106,4 @@ for spec in load_all():
             resync = ArgoCDSyncOperator.partial(
                 task_id="resync", revision="{{ ti.xcom_pull('revert.restore')['commit'] }}"
             ).expand(application=applications)
-            [*changes, crowned] >> applications >> restore >> resync >> promote.report_failure(spec.name, chosen)
+            [*changes, crowned] >> applications >> restore >> resync >> promote.report_failure(spec.name)

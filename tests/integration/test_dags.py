@@ -221,7 +221,7 @@ def test_a_promotion_that_fails_goes_back_by_itself(api, sandbox, mlflow):
     assert re.search(
         r"version 2 was not promoted, and its commits are reverted by [0-9a-f]{12}; the champion is still 1", logs
     )
-    assert "staging.smoke: record" in logs
+    assert "staging.smoke: GateFailed: record" in logs
     assert registry.champion(mlflow, "flight_delays").version == "1"
     assert served(sandbox, "staging") == served(sandbox, "production") == "1"
 
@@ -232,3 +232,4 @@ def test_a_version_that_failed_its_gates_is_not_promoted(api, mlflow):
     state, logs = finish(api, "flight_delays.promote", run_id)
     assert state == "failed"
     assert "only a version that passed is promoted" in logs
+    assert "nothing had been committed" in logs
