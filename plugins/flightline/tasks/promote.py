@@ -143,9 +143,10 @@ def report_failure(use_case: str, ti: Any = None) -> None:
     if any(name.startswith("revert.") for name in failed):
         raise AirflowException(f"PROMOTION FAILED AND WAS NOT TAKEN BACK, act by hand. {reasons}")
     done = f"its commits are reverted by {restored['commit'][:12]}" if restored else "nothing had been committed"
+    champion = (chosen["champion"] or "none") if chosen else "as it was"
     raise AirflowFailException(
         f"{use_case} version {chosen.get('version', '?')} was not promoted, and {done}; "
-        f"the champion is still {chosen.get('champion') or 'the one before, if any'}. {reasons}"
+        f"the champion is still {champion}. {reasons}"
     )
 
 
