@@ -117,7 +117,7 @@ def summary(at: Endpoints, api: AirflowApi, runs: dict[str, list[dict[str, Any]]
     for stage, found in runs.items():
         for run in found:
             what = _what(api, stage, run)
-            name = run.get("partition_key") or "by hand"
+            name = run.get("partition_key") or (run.get("logical_date") or "by hand")[:10]
             lines.append(f"| {stage} | {name} | {run['state']} | {run['duration'] or 0:.1f} | {what} |")
     champion = _champion(at)
     if champion:
