@@ -85,7 +85,7 @@ for spec in load_all():
                 commit = GitOpsCommitOperator(task_id="commit", files=rendered["files"], message=rendered["message"])
                 sync = ArgoCDSyncOperator(
                     task_id="sync",
-                    application=f"{spec.slug}-{stage}",
+                    application=spec.application(stage),
                     application_spec=rendered["application"],
                     revision=f"{{{{ ti.xcom_pull('{stage}.commit')['commit'] }}}}",
                 )

@@ -68,16 +68,12 @@ def path(spec: UseCase, stage: Stage) -> str:
 
 def namespace(stage: Stage) -> str:
     """The stage's namespace in the cluster."""
-    return f"flightline-{_slug(stage)}"
-
-
-def _slug(stage: Stage) -> str:
-    return stage.name.replace("_", "-")
+    return f"flightline-{stage.name.replace('_', '-')}"
 
 
 def _place(spec: UseCase, stage: Stage) -> dict[str, Any]:
     return {
-        "application": f"{spec.slug}-{_slug(stage)}",
+        "application": spec.application(stage.name),
         "namespace": namespace(stage),
         "path": path(spec, stage),
         "slug": spec.slug,

@@ -168,6 +168,10 @@ class UseCase(Part):
         """The source of that name. Raises KeyError if there is none."""
         return {source.name: source for source in self.sources}[name]
 
+    def application(self, stage: str) -> str:
+        """Name of the Argo CD Application of a stage."""
+        return f"{self.slug}-{stage.replace('_', '-')}"
+
     def table(self, layer: Literal["bronze", "silver", "quarantine"], source: str) -> str:
         """Iceberg identifier of a source's table in a layer."""
         return f"{layer}.{self.name}__{source}"

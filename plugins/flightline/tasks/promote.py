@@ -118,14 +118,12 @@ def crown(use_case: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
 @task(trigger_rule="one_failed")
 def undo(use_case: str, ti: Any = None) -> list[str]:
     """After a failure: the Applications whose folder this run has changed, the latest stage first."""
-    from include.promotion import manifests
-
     spec = load(use_case)
-    commits = {stage: ti.xcom_pull(task_ids=f"{stage.name}.commit") for stage in spec.promotion.stages}
-    touched = [stage for stage, commit in commits.items() if commit]
+    stages = [stage.name for stage in spec.promotion.stages]
+    touched = [stage for stage in stages if ti.xcom_pull(task_ids=f"{stage}.commit")]
     if not touched:
         raise AirflowSkipException("nothing was committed, so there is nothing to take back")
-    return [manifests.application(spec, stage, "")["metadata"]["name"] for stage in reversed(touched)]
+    return [spec.application(stage) for stage in reversed(touched)]
 
 
 @task(trigger_rule="all_done")
