@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from include.lake import Lake
 from sandbox import postgres, s3
 from sandbox.home import Home, Secrets
 from sandbox.service import REPO
@@ -81,15 +82,10 @@ class Endpoints:
     @property
     def trainer_env(self) -> dict[str, str]:
         """What the Secret `flightline-trainer` holds."""
-        catalog = {
-            "PYICEBERG_CATALOG__LAKE__" + name.upper().replace(".", "__").replace("-", "_"): value
-            for name, value in self.catalog.items()
-        }
+        lake = Lake(catalog_properties=self.catalog, landing="s3://landing", models="s3://models")
         return {
             **self.s3_env,
-            **catalog,
-            "FLIGHTLINE_LANDING": "s3://landing",
-            "FLIGHTLINE_MODELS": "s3://models",
+            **lake.env(),
             "FLIGHTLINE_ONLINE_DSN": self.dsn("online"),
             "MLFLOW_TRACKING_URI": self.url("mlflow"),
             "SIGOPT_API_URL": self.url("sigopt"),

@@ -11,54 +11,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from include.lake import S3, Lake
 from sandbox import postgres as postgres_service
 from sandbox import s3 as s3_service
 from sandbox.airflow_api import AirflowApi
 from sandbox.airflow_config import USER
 from sandbox.endpoints import Endpoints
 from sandbox.service import REPO, free_ports, running
-
-if TYPE_CHECKING:
-    from include.lake.connection import Lake
-
-
-@dataclass(frozen=True, kw_only=True)
-class S3:
-    """Where the tests' S3 is and who may use it."""
-
-    endpoint: str
-    access_key: str
-    secret_key: str
-    region: str = s3_service.REGION
-
-    def env(self) -> dict[str, str]:
-        """The variables by which boto3, pyarrow and `include.lake` find it."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": self.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.secret_key,
-            "FLIGHTLINE_LANDING": "s3://landing",
-            "FLIGHTLINE_MODELS": "s3://models",
-        }
-
-    def catalog(self, dsn: str) -> dict[str, str]:
-        """Properties of a pyiceberg catalog with its tables here and its names in a PostgreSQL database."""
-        return {
-            "type": "sql",
-            "uri": dsn.replace("postgresql://", "postgresql+psycopg2://", 1),
-            "warehouse": "s3://lake",
-            "s3.endpoint": self.endpoint,
-            "s3.region": self.region,
-            "s3.access-key-id": self.access_key,
-            "s3.secret-access-key": self.secret_key,
-        }
 
 
 @pytest.fixture(scope="session")
@@ -97,17 +61,35 @@ def s3(service_home: Path) -> Iterator[S3]:
     access_key, secret_key = "flightline", secrets.token_hex(16)
     service = s3_service.service(service_home, port=port, access_key=access_key, secret_key=secret_key)
     with running(service, log=service_home / "s3.log"):
-        yield S3(endpoint=service.url, access_key=access_key, secret_key=secret_key)
+        yield S3(endpoint=service.url, region=s3_service.REGION, access_key=access_key, secret_key=secret_key)
 
 
 @pytest.fixture(scope="session")
-def lake(postgres_database: Callable[[], str], s3: S3) -> "Lake":
-    """An empty lake of the session's own."""
-    from include.lake.connection import PREFIX, Lake
+def new_lake(postgres_database: Callable[[], str], s3: S3) -> Iterator[Callable[[], Lake]]:
+    """Call it for a lake without tables, files or models, and whose catalog has never been opened."""
+    made: list[Lake] = []
 
-    catalog = s3.catalog(postgres_database())
-    names = {PREFIX + key.upper().replace(".", "__").replace("-", "_"): value for key, value in catalog.items()}
-    return Lake.from_env({**s3.env(), **names})
+    def make() -> Lake:
+        name, dsn = secrets.token_hex(4), postgres_database()
+        catalog = {
+            "type": "sql",
+            "uri": dsn.replace("postgresql://", "postgresql+psycopg2://", 1),
+            "warehouse": f"s3://lake/{name}",
+        }
+        made.append(
+            Lake(catalog_properties=catalog, s3=s3, landing=f"s3://landing/{name}", models=f"s3://models/{name}")
+        )
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.catalog().close()
+
+
+@pytest.fixture(scope="module")
+def lake(new_lake: Callable[[], Lake]) -> Lake:
+    """An empty lake of the module's own."""
+    return new_lake()
 
 
 class Sandbox:

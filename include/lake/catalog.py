@@ -1,5 +1,6 @@
 """What many processes do with the Iceberg catalog at once: open it first, make namespaces, queue for a table."""
 
+import logging
 import random
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ def open_catalog(name: str, properties: dict[str, str]) -> "Catalog":
     from pyiceberg.catalog import load_catalog
     from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
+    # It says at each table that it loaded the class it was told to load; a task's log would be little else.
+    logging.getLogger("pyiceberg.io").setLevel(logging.WARNING)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return load_catalog(name, **properties)

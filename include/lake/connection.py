@@ -52,6 +52,18 @@ class Lake:
             models=environ["FLIGHTLINE_MODELS"],
         )
 
+    def env(self) -> dict[str, str]:
+        """The variables from which `from_env` makes the same lake: secrets are among them."""
+        return {
+            **(self.s3.env() if self.s3 else {}),
+            **{
+                PREFIX + name.upper().replace(".", "__").replace("-", "_"): value
+                for name, value in self.catalog_properties.items()
+            },
+            "FLIGHTLINE_LANDING": self.landing,
+            "FLIGHTLINE_MODELS": self.models,
+        }
+
     def catalog(self) -> "Catalog":
         """The Iceberg catalog (opened once per `Lake`)."""
         return self._catalog

@@ -33,6 +33,16 @@ class S3:
             return None
         return cls(**settings)
 
+    def env(self) -> dict[str, str]:
+        """The variables from which `from_env` reads the same settings."""
+        settings = {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }
+        return {name: value for name, value in settings.items() if value is not None}
+
     @classmethod
     def from_iceberg(cls, properties: Mapping[str, str]) -> "S3":
         """Settings from properties of a pyiceberg catalog."""

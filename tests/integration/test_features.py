@@ -1,8 +1,7 @@
 """Gold and the online table from real flights: any order of runs gives the same rows, and online gives batch's bits."""
 
-import secrets
 import subprocess
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -16,7 +15,7 @@ from include.history.table import Reader
 from include.ingest.run import run as ingest
 from include.lake import tables
 from include.lake.commit import replace_days
-from include.lake.connection import PREFIX, Lake
+from include.lake.connection import Lake
 from include.spec import load
 from include.use_cases.flight_delays import features as flight_delays
 from sandbox.service import REPO, python
@@ -28,28 +27,22 @@ FLIGHTS = 10_000
 
 
 @pytest.fixture(scope="module")
-def landed(s3) -> None:
-    """Thirteen days of real files in the landing bucket."""
+def landed(lake) -> str:
+    """Where thirteen days of real files have landed."""
     command = (str(python("sandbox")), "-m", "sandbox.landing", "--from", str(DAYS[0]), "--to", str(DAYS[-1]))
-    subprocess.run(command, cwd=REPO, env={**s3.env(), "PYTHONPATH": str(REPO)}, check=True, capture_output=True)
+    subprocess.run(command, cwd=REPO, env={**lake.env(), "PYTHONPATH": str(REPO)}, check=True, capture_output=True)
+    return lake.landing
+
+
+@pytest.fixture
+def empty(new_lake, landed) -> Lake:
+    """A lake without tables; the files to ingest are there."""
+    return replace(new_lake(), landing=landed)
 
 
 @pytest.fixture(scope="module")
-def new_lake(s3, landed, postgres_database: Callable[[], str]) -> Callable[[], Lake]:
-    """Call it for a lake without tables; the files to ingest are there."""
-
-    def make() -> Lake:
-        catalog = s3.catalog(postgres_database()) | {"warehouse": f"s3://lake/{secrets.token_hex(4)}"}
-        names = {PREFIX + key.upper().replace(".", "__").replace("-", "_"): value for key, value in catalog.items()}
-        return Lake.from_env({**s3.env(), **names})
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def full(new_lake) -> Lake:
+def full(lake, landed) -> Lake:
     """A lake with silver of all days and gold built in one run."""
-    lake = new_lake()
     ingest(lake, SPEC, DAYS, run_id="all")
     report = build(lake, SPEC, DAYS[0], DAYS[-1])
     assert report.days == tuple(DAYS)
@@ -86,9 +79,9 @@ def test_gold_is_what_the_architecture_says(full):
     assert str(tables.current_snapshot_id(full, "silver.flight_delays__flights")) in made_from
 
 
-def test_days_in_any_order_while_they_land_give_the_same_gold_and_answers(full, new_lake, postgres_database):
+def test_days_in_any_order_while_they_land_give_the_same_gold_and_answers(full, empty, postgres_database):
     days = DAYS[:5]
-    lake, dsn = new_lake(), postgres_database()
+    lake, dsn = empty, postgres_database()
     order = [days[n] for n in (2, 0, 4, 1, 3)]
     for n, day in enumerate(order):
         ingest(lake, SPEC, [day], run_id=str(n))
@@ -146,8 +139,8 @@ def test_a_lost_online_table_is_made_again_by_any_run_that_covers_its_days(full,
     assert_frame_equal(_online(dsn, recent), recent.select(*flight_delays.FEATURES), check_exact=True)
 
 
-def test_a_day_that_silver_lost_leaves_gold(new_lake):
-    lake = new_lake()
+def test_a_day_that_silver_lost_leaves_gold(empty):
+    lake = empty
     ingest(lake, SPEC, DAYS[:3], run_id="three")
     build(lake, SPEC, DAYS[0], DAYS[2])
     for source in SPEC.sources:
@@ -175,8 +168,8 @@ def test_a_planted_leak_is_caught_and_nothing_is_published(full, monkeypatch, vi
     assert tables.current_snapshot_id(full, SPEC.gold) == before
 
 
-def test_days_that_never_landed_are_missing(full, new_lake):
+def test_days_that_never_landed_are_missing(full, empty):
     with pytest.raises(MissingInput, match="no rows from 2014-01-01"):
         build(full, SPEC, date(2014, 1, 1), date(2014, 1, 2))
     with pytest.raises(MissingInput, match=r"silver\.flight_delays__flights"):
-        build(new_lake(), SPEC, DAYS[0], DAYS[0])
+        build(empty, SPEC, DAYS[0], DAYS[0])

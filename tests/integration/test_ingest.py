@@ -2,9 +2,8 @@
 
 import dataclasses
 import os
-import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -30,23 +29,6 @@ HEADER = "origin,year,month,day,hour,temp,dewp,humid,wind_dir,wind_speed,wind_gu
 D = [date(2013, 2, 11) + timedelta(days=n) for n in range(4)]
 SPEC = load("flight_delays")
 WEATHER = SPEC.model_copy(update={"sources": (SPEC.source("weather"),)})
-
-
-@pytest.fixture
-def new_lake(postgres_database: Callable[[], str], lake: Lake) -> Iterator[Callable[[], Lake]]:
-    """Makes lakes that share the services and nothing else."""
-    made: list[Lake] = []
-
-    def make() -> Lake:
-        name = secrets.token_hex(4)
-        dsn = postgres_database().replace("postgresql://", "postgresql+psycopg2://", 1)
-        catalog = {**lake.catalog_properties, "uri": dsn, "warehouse": f"s3://lake/{name}"}
-        made.append(dataclasses.replace(lake, catalog_properties=catalog, landing=f"s3://landing/{name}"))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.catalog().close()
 
 
 def line(day: date, hour: int, wind: object = 5.0) -> str:
@@ -90,16 +72,7 @@ def weather(new_lake: Callable[[], Lake]) -> Lake:
 
 def test_real_days_with_their_real_defect(new_lake: Callable[[], Lake]) -> None:
     lake = new_lake()
-    assert lake.s3 is not None
-    environ = {
-        **os.environ,
-        "AWS_ENDPOINT_URL": str(lake.s3.endpoint),
-        "AWS_REGION": str(lake.s3.region),
-        "AWS_ACCESS_KEY_ID": str(lake.s3.access_key),
-        "AWS_SECRET_ACCESS_KEY": str(lake.s3.secret_key),
-        "FLIGHTLINE_LANDING": lake.landing,
-        "FLIGHTLINE_MODELS": lake.models,
-    }
+    environ = {**os.environ, **lake.env()}
     command = [".venv/sandbox/bin/python", "-m", "sandbox.landing", "--from", "2013-02-11", "--to", "2013-02-13"]
     for word in ("3 files landed, 0 were there", "0 files landed, 3 were there"):
         done = subprocess.run(command, cwd=REPO, env=environ, check=True, capture_output=True, text=True)

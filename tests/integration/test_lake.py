@@ -18,7 +18,6 @@ import pytest
 from include.errors import InvalidInput, MissingInput, ServiceUnavailable
 from include.lake import S3, Lake, Objects, tables
 from include.lake.commit import replace_days
-from include.lake.connection import PREFIX
 
 pytestmark = pytest.mark.integration
 
@@ -42,13 +41,9 @@ for number in range(commits):
 
 
 @pytest.fixture
-def fresh(postgres_database: Callable[[], str], lake: Lake) -> Lake:
+def fresh(new_lake: Callable[[], Lake]) -> Lake:
     """A lake whose catalog has never been opened."""
-    dsn = postgres_database().replace("postgresql://", "postgresql+psycopg2://", 1)
-    return dataclasses.replace(
-        lake,
-        catalog_properties={**lake.catalog_properties, "uri": dsn, "warehouse": f"s3://lake/{secrets.token_hex(4)}"},
-    )
+    return new_lake()
 
 
 def check_none_lost(lake: Lake, table: str, *, commits: int) -> None:
@@ -82,21 +77,7 @@ def test_sixteen_writers_make_a_table_and_none_is_lost(fresh: Lake) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_sixteen_processes_on_one_table_lose_nothing(fresh: Lake) -> None:
-    commits, s3 = 4, fresh.s3 or S3()
-    names = {
-        PREFIX + key.upper().replace(".", "__").replace("-", "_"): each
-        for key, each in fresh.catalog_properties.items()
-    }
-    environ = {
-        **os.environ,
-        **names,
-        "AWS_ENDPOINT_URL": str(s3.endpoint),
-        "AWS_REGION": str(s3.region),
-        "AWS_ACCESS_KEY_ID": str(s3.access_key),
-        "AWS_SECRET_ACCESS_KEY": str(s3.secret_key),
-        "FLIGHTLINE_LANDING": fresh.landing,
-        "FLIGHTLINE_MODELS": fresh.models,
-    }
+    commits, environ = 4, {**os.environ, **fresh.env()}
     command = [sys.executable, "-c", WRITER, "silver.shared"]
     processes = [
         subprocess.Popen(

@@ -4,7 +4,7 @@ import pytest
 
 from include.artifact import digest, store
 from include.errors import DigestMismatch, MissingInput
-from include.lake.objects import S3, Objects
+from include.lake.objects import Objects
 
 pytestmark = pytest.mark.integration
 DATA = b"bytes of a model"
@@ -12,7 +12,7 @@ DATA = b"bytes of a model"
 
 @pytest.fixture(scope="module")
 def objects(s3):
-    return Objects(S3.from_env(s3.env()))
+    return Objects(s3)
 
 
 def test_what_is_put_is_fetched_by_its_digest(objects):

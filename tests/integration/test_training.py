@@ -19,7 +19,6 @@ from include.artifact import store
 from include.artifact.model_file import digest, open_model
 from include.evidence.manifest import RunManifest
 from include.lake.commit import replace_days
-from include.lake.connection import PREFIX
 from include.registry import champion, get, set_champion
 from include.spec import load, module
 from include.training import commands
@@ -49,15 +48,10 @@ def tuning_env(postgres_database, service_home):
 
 
 @pytest.fixture(scope="module")
-def env(lake, s3, mlflow_url, tuning_env, gold):
+def env(lake, mlflow_url, tuning_env, gold):
     """What the pod template and the Secret `flightline-trainer` give to a pod."""
-    catalog = {
-        PREFIX + key.upper().replace(".", "__").replace("-", "_"): value
-        for key, value in lake.catalog_properties.items()
-    }
     return {
-        **s3.env(),
-        **catalog,
+        **lake.env(),
         **tuning_env,
         "MLFLOW_TRACKING_URI": mlflow_url,
         "FLIGHTLINE_IMAGE": "flightline/trainer:test",

@@ -26,12 +26,12 @@ WITHOUT_HISTORY = 0.649  # AUC on April of a plain LightGBM without history feat
 
 
 @pytest.fixture(scope="module")
-def frozen(lake, s3):
+def frozen(lake):
     """Gold of four months, from the raw files on."""
     spec = load("flight_delays")
     subprocess.run(
         [python("sandbox"), "-m", "sandbox.landing", "--from", str(FIRST), "--to", str(LAST)],
-        env={**s3.env(), "PYTHONPATH": str(REPO)},
+        env={**lake.env(), "PYTHONPATH": str(REPO)},
         check=True,
     )
     run(lake, spec, [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)], run_id="model")

@@ -32,6 +32,12 @@ def test_from_env_reads_pyicebergs_own_names() -> None:
     assert (lake.landing, lake.models) == ("s3://landing", "s3://models")
 
 
+def test_env_makes_the_same_lake_again() -> None:
+    lake = Lake.from_env(ENVIRON)
+    assert Lake.from_env(lake.env()) == lake
+    assert lake.env() == {name: value for name, value in ENVIRON.items() if "OTHER" not in name}
+
+
 def test_without_aws_variables_and_with_temporary_keys_boto_searches_itself() -> None:
     bare = {name: value for name, value in ENVIRON.items() if not name.startswith("AWS_")}
     assert Lake.from_env(bare).s3 is None
