@@ -1,4 +1,4 @@
-"""Airflow 3 for the sandbox: its configuration file and its four processes."""
+"""Airflow 3 for the sandbox: its configuration file and its processes."""
 
 import json
 import urllib.request
@@ -24,7 +24,7 @@ def settings(at: Endpoints) -> dict[str, dict[str, object]]:
             "executor": "LocalExecutor",
             "parallelism": 8,  # worker processes; most of their time they wait for something else
             "execution_api_server_url": f"{at.url('airflow')}/execution/",
-            "hostname_callable": "socket.gethostname",  # the default asks DNS
+            "hostname_callable": f"{__name__}.hostname",  # the default asks DNS
             "simple_auth_manager_users": f"{USER}:admin",
             "simple_auth_manager_passwords_file": at.home.airflow / "passwords.json",
             "fernet_key": at.secrets.airflow_fernet_key,
@@ -37,7 +37,8 @@ def settings(at: Endpoints) -> dict[str, dict[str, object]]:
         "logging": {
             "base_log_folder": at.home.airflow / "logs",
             "colored_console_log": False,
-            "namespace_levels": "pyiceberg=WARNING",  # it speaks of its file layer at every call
+            "worker_log_server_port": at.port_of("logs"),
+            "trigger_log_server_port": at.port_of("logs"),
         },
         "api": {
             "host": HOST,
@@ -64,8 +65,13 @@ def settings(at: Endpoints) -> dict[str, dict[str, object]]:
     }
 
 
+def hostname() -> str:
+    """Where the log server of this machine's tasks listens."""
+    return HOST
+
+
 def services(at: Endpoints) -> tuple[Service, ...]:
-    """The migration, which runs once, and the four long-running processes."""
+    """The migration, which runs once, and the long-running processes."""
     interpreter = str(python("airflow"))
     env = {
         "AIRFLOW_HOME": str(at.home.airflow),
@@ -96,7 +102,20 @@ def services(at: Endpoints) -> tuple[Service, ...]:
         bootstrap=partial(_warm, f"{at.url('airflow')}/execution/health"),
         grace_seconds=5,
     )
-    # Logs lie in one folder that the api-server reads itself; Airflow's log servers would listen on every interface.
+    # Scheduler and triggerer would serve the logs of what still runs on every interface: the same app does it here.
+    logs = Service(
+        name="logs",
+        command=(
+            *(interpreter, "-m", "uvicorn", "--factory", "airflow.utils.serve_logs.log_server:get_app"),
+            *("--host", HOST, "--port", str(at.port_of("logs")), "--no-access-log"),
+        ),
+        env=env,
+        needs=("migration",),
+        url=at.url("logs"),
+        port=at.port_of("logs"),
+        ready=partial(answers, f"{at.url('logs')}/openapi.json"),
+        grace_seconds=5,
+    )
     others = {
         "scheduler": ("sandbox.airflow_scheduler", "--skip-serve-logs"),
         "dag-processor": ("airflow", "dag-processor"),
@@ -105,6 +124,7 @@ def services(at: Endpoints) -> tuple[Service, ...]:
     return (
         migration,
         api,
+        logs,
         *(
             Service(
                 name=name,

@@ -13,7 +13,7 @@ from sandbox.service import REPO
 
 HOST = "127.0.0.1"
 ACCESS_KEY = "flightline"
-OFFSETS = {"airflow": 0, "mlflow": 1, "s3": 2, "sigopt": 3, "cluster": 4, "argocd": 5}
+OFFSETS = {"airflow": 0, "mlflow": 1, "s3": 2, "sigopt": 3, "cluster": 4, "argocd": 5, "logs": 6}
 _NODE_PORTS = (20, 59)
 
 

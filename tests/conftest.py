@@ -152,9 +152,9 @@ def new_sandbox() -> Iterator[Sandbox]:
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """The whole sandbox, up, for all tests of the session."""
+    """The whole sandbox, up, for all tests of the module."""
     with _sandbox() as one:
         one.up()
         yield one
