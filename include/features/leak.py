@@ -92,16 +92,23 @@ def check_at(
             f"mask() of silver {moment} shows {shown.height} labels of later; the first is {shown['id'][0]}"
         )
 
-    def asked(rows: pl.DataFrame) -> pl.DataFrame:
+    def until(rows: pl.DataFrame) -> pl.DataFrame:
         return rows.filter(pl.col(EVENT_TIME) <= at, pl.col(DAY) == day).drop("label", "label_known_at")
 
-    expected, found = asked(gold), asked(to_gold(features, known, join_history(features, known, day, day)))
+    def asked(frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        return until(to_gold(features, frames, join_history(features, frames, day, day)))
+
+    expected, found = until(gold), asked(known)
     if not expected["id"].equals(found["id"]):
         raise LeakFound(f"the requests of {day} are others when computed from silver {moment}")
     differ = [name for name in expected.columns if not expected[name].equals(found[name])]
     if differ:
         rows = pl.any_horizontal(expected[name].ne_missing(found[name]) for name in differ)
         first = expected.filter(rows)
+        unmasked = asked(near)
+        if not all(expected[name].equals(unmasked[name]) for name in differ):
+            # Nothing was hidden from these, and still: the days around are not enough.
+            moment = f"of {day - lookback} to {day + lookback} alone: they use more than features.lookback_days allow"
         raise LeakFound(
             f"{', '.join(differ)}: {first.height} of {expected.height} requests of {day} have other values when "
             f"computed from silver {moment}; the first is {first['id'][0]}"

@@ -57,6 +57,18 @@ def test_a_feature_of_all_rows_together(module, spec, silver):
         _check(module, spec, silver)
 
 
+def test_a_running_total_reaches_beyond_the_lookback(module, spec, silver):
+    sound = module.history
+
+    def history(silver):
+        views = sound(silver)
+        return views | {"returns": views["returns"].with_columns(pl.col("returned").cum_sum().over("shop"))}
+
+    module.history = history
+    with pytest.raises(LeakFound, match=r"past.* other values .* alone: they use more than features\.lookback_days"):
+        _check(module, spec, silver)
+
+
 def test_the_outcome_as_part_of_the_request(module, spec, silver):
     sound = module.requests
     module.requests = lambda silver: sound(silver).with_columns(size=silver["sales"]["returned"].cast(pl.Int64))
