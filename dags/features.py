@@ -6,8 +6,8 @@
 
 **Order** — `build` reads silver with the days before that history needs, joins each request with the newest facts known
 at its time, checks for leaks, and replaces the days in gold in one commit. Days after the range that look back into it
-are redone too, so the order in which days arrive does not matter. `publish` brings the newest history to the online
-table, which serving reads, and announces the months.
+are redone too, so the order in which days arrive does not matter; days that are up to date (the same silver, the same
+code) are not. `publish` brings the newest history to the online table, which serving reads, and announces the months.
 
 **Inputs** — tables `silver.…`; Connections `lake`, `online`.
 
@@ -18,7 +18,7 @@ table, which serving reads, and announces the months.
 - *silver has no rows*: run `ingest` on these days first.
 - *the online table is down*: gold stands, `publish` is retried; clear it when PostgreSQL is back.
 
-**Form** — `start_date`, `end_date`: the days to redo, both included; both empty: the month of the run's partition.
+**Form** — `start_date`, `end_date`: the days to bring up to date, both included; both empty: the month of the run's partition.
 """
 
 from datetime import timedelta

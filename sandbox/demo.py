@@ -145,7 +145,7 @@ def _what(api: AirflowApi, stage: str, run: dict[str, Any]) -> str:
         )
     if stage == "features":
         built = api.xcom(dag_id, run_id, "build") or {}
-        return f"{built.get('rows', 0):,} rows in gold"
+        return f"{built['rows']:,} rows in gold" if built.get("rows") else "gold was up to date"
     if stage == "train":
         version = api.xcom(dag_id, run_id, "register")
         return f"version {version}" if version else "not due by the policy"

@@ -1,9 +1,11 @@
-"""Which code is running: the commit, and whether the tree has been changed since."""
+"""Which code is running: the commit, whether the tree has been changed since, and the digest of parts of it."""
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from include.errors import InvalidInput
@@ -41,6 +43,22 @@ def running(*, allow_dirty: bool, root: Path = ROOT, environ: Mapping[str, str] 
     if dirty and not allow_dirty:
         raise InvalidInput(f"{root} has uncommitted changes: a model from it could not be rebuilt. Commit them")
     return Code(commit=commit, dirty=dirty)
+
+
+@cache
+def digest(*parts: str) -> str:
+    """SHA-256 of Python files: work that other code has done does not count as done.
+
+    Args:
+        parts: files, or folders with all that is in them, relative to `include/`.
+    """
+    total = hashlib.sha256()
+    for part in parts:
+        top = ROOT / "include" / part
+        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
+            total.update(f"{path.relative_to(ROOT)}\n".encode())
+            total.update(path.read_bytes())
+    return total.hexdigest()
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -1,7 +1,7 @@
 """Build gold for a range of days: read silver, compute, look for leaks, replace the days in one commit."""
 
-import json
 import logging
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from datetime import date
 from types import ModuleType
@@ -14,6 +14,7 @@ from include.errors import MissingInput
 from include.features import leak
 from include.features.gold import join_history, to_gold
 from include.features.silver import Silver
+from include.features.stale import origin, stale
 from include.lake import Lake, tables
 from include.lake.commit import Staged
 from include.spec import UseCase, module
@@ -27,12 +28,12 @@ class Report(BaseModel):
 
     Attributes:
         use_case: the use case.
-        first: first day that was replaced.
-        last: last day that was replaced.
-        days: the days that have rows now.
+        first: first day that was looked at.
+        last: last day that was looked at.
+        days: the days that were built and have rows now.
         rows: rows written.
         labelled: of these, rows with a label.
-        snapshot_id: the commit of gold.
+        snapshot_id: gold as it is now.
         silver: source -> the snapshot that was read.
     """
 
@@ -49,10 +50,11 @@ class Report(BaseModel):
 
 
 def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
-    """Replace gold of every day that depends on silver of `start` to `end` (inclusive).
+    """Bring gold up to date for every day that depends on silver of `start` to `end` (inclusive).
 
-    These are the range and, since later days look back into it, `lookback_days` more, as far as silver has them. What a
-    day's rows are does not depend on the range that computed them: runs may overlap, and come in any order.
+    These are the range and, since later days look back into it, `lookback_days` more, as far as silver has them. Of
+    them the span is built that has all `stale` days. What a day's rows are does not depend on the range that computed
+    them: runs may overlap, and come in any order.
 
     Args:
         lake: the lake.
@@ -66,43 +68,51 @@ def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
         LeakFound: a feature uses what was not known. Nothing was published.
         ServiceUnavailable: other writers were faster for five minutes. Nothing was published.
     """
-    features = module(spec.name, "features")
     silver = Silver.current(lake, spec)
     last = silver.last_affected(start, end)
-    days = [day for day in silver.days if start <= day <= last]
-    replaced = {*days, *tables.counts(lake, spec.gold, start=start, end=last)}
-    if not replaced:
+    looked_at = {
+        *(day for day in silver.days if start <= day <= last),
+        *tables.counts(lake, spec.gold, start=start, end=last),
+    }
+    if not looked_at:
         raise MissingInput(f"silver of {spec.name} has no rows from {start} to {last}: run {spec.name}.ingest first")
-    log.info("%s: gold of %d days from %s to %s", spec.name, len(replaced), start, last)
+    todo = stale(silver, looked_at)
+    log.info("%s: gold from %s to %s: %d of %d days to build", spec.name, start, last, len(todo), len(looked_at))
+    days = [day for day in silver.days if todo and min(todo) <= day <= max(todo)]
+    rows = labelled = 0
+    if todo:
+        rows, labelled = _replace(silver, days, {*days, *todo})
+    return Report(
+        use_case=spec.name,
+        first=start,
+        last=max(looked_at),
+        days=tuple(days),
+        rows=rows,
+        labelled=labelled,
+        snapshot_id=cast("int", tables.current_snapshot_id(lake, spec.gold)),
+        silver=dict(silver.snapshots),
+    )
+
+
+def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -> tuple[int, int]:
+    """Rows and labels of the days that silver has, in the place of those of all days to be replaced."""
+    spec = silver.spec
+    features = module(spec.name, "features")
     with ExitStack() as stack:
         staged: Staged | None = None
         rows = labelled = 0
-        # An empty range still gives columns, with which gold's days are emptied.
-        for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)] or [[start]]:
+        # Without days there are still columns, with which gold's days are emptied.
+        for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)] or [[min(replaced)]]:
             gold = _gold(features, silver, chunk[0], chunk[-1])
             if staged is None:
-                staged = Staged(lake, spec.gold, schema=gold.schema, days=replaced)
+                staged = Staged(silver.lake, spec.gold, schema=gold.schema, days=replaced)
                 stack.callback(staged.discard)
             staged.write(gold)
             rows += gold.height
             labelled += gold["label"].count()
             log.info("%s to %s: %d rows", chunk[0], chunk[-1], gold.height)
-        snapshot_id = cast("Staged", staged).commit(
-            {
-                "made_from": json.dumps({spec.table("silver", name): n for name, n in silver.snapshots.items()}),
-                "spec": spec.digest,
-            }
-        )
-    return Report(
-        use_case=spec.name,
-        first=start,
-        last=max(days, default=last),
-        days=tuple(days),
-        rows=rows,
-        labelled=labelled,
-        snapshot_id=snapshot_id,
-        silver=dict(silver.snapshots),
-    )
+        cast("Staged", staged).commit(origin(silver))
+    return rows, labelled
 
 
 def _gold(features: ModuleType, silver: Silver, first: date, last: date) -> pl.DataFrame:

@@ -7,21 +7,20 @@ the rerun finds which commits of its key stand, derives the rest from the bronze
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from contextlib import ExitStack
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from include.evidence.code import digest
 from include.ingest import rows
 from include.ingest.tally import Tally
 from include.lake import tables
-from include.lake.commit import RUN_KEY, Staged, find_commit
+from include.lake.commit import Staged
+from include.lake.commit_log import RUN_KEY, find_commit
 from include.quality import Contract, judge
 from include.spec import module
 
@@ -204,12 +203,6 @@ def _contract(spec: UseCase, name: str) -> Contract:
     return Contract.of(getattr(module(spec.name, "contract"), name))
 
 
-@cache
 def _code(use_case: str) -> str:
     """SHA-256 of what turns files into rows: with other code, a run's earlier commits do not count as done."""
-    here = Path(__file__).parent
-    contract = Path(str(module(use_case, "contract").__file__))
-    digest = hashlib.sha256()
-    for path in [*sorted(here.glob("*.py")), *sorted((here.parent / "quality").glob("*.py")), contract]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return digest("ingest", "quality", f"use_cases/{use_case}/contract.py")

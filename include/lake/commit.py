@@ -9,27 +9,25 @@ from __future__ import annotations
 
 import time
 import uuid
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from include.errors import InvalidInput, MissingInput
+from include.errors import InvalidInput
 from include.lake import data_file, snapshot, tables
 from include.lake.catalog import turn
+from include.lake.commit_log import DAYS, compact, log
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import date
 
     import polars as pl
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
-    from pyiceberg.table import Table
-    from pyiceberg.table.snapshots import Snapshot
 
     from include.lake.connection import Lake
 
-RUN_KEY = "run_key"
-DAYS = "days"
 COMMIT = "commit"
 
 
@@ -73,7 +71,7 @@ class Staged:
 
         Args:
             summary: what the snapshot says about itself, besides Iceberg's counts; `run_key` is what
-                `find_commit` looks for.
+                `commit_log.find_commit` looks for.
             timeout: how long to queue behind other writers.
 
         Returns:
@@ -84,7 +82,7 @@ class Staged:
         """
         from pyiceberg.exceptions import CommitFailedException
 
-        told = {**summary, DAYS: _compact(self._days), COMMIT: self._commit}
+        told = {**summary, DAYS: compact(self._days), COMMIT: self._commit}
         deadline = time.monotonic() + timeout.total_seconds()
         for attempt in count():
             with turn(self._table.catalog, self._identifier, attempt=attempt, deadline=deadline):
@@ -116,8 +114,8 @@ class Staged:
             # told either, the files stay where they are: deleting what a table refers to would lose rows.
             files, self._files = self._files, []
             self._table.refresh()
-            for landed in _history(self._table):
-                if tables.summary(landed).get(COMMIT) == self._commit:
+            for landed in log(self._table):
+                if landed.summary.get(COMMIT) == self._commit:
                     return landed.snapshot_id
             self._files = files
             raise
@@ -152,54 +150,6 @@ def replace_days(
     staged = Staged(lake, identifier, schema=frame.schema, days=days)
     staged.write(frame)
     return staged.commit(summary)
-
-
-def find_commit(lake: Lake, identifier: str, run_key: str) -> int | None:
-    """The snapshot that the run committed, if it still stands: no later commit replaced any of its days."""
-    try:
-        table = tables.load(lake, identifier)
-    except MissingInput:
-        return None
-    later: set[date] = set()
-    for each in _history(table):
-        summary = tables.summary(each)
-        if DAYS not in summary:  # a commit of another program: it may have touched any day
-            return None
-        days = _expand(summary[DAYS])
-        if summary.get(RUN_KEY) == run_key:
-            return None if later & days else each.snapshot_id
-        later |= days
-    return None
-
-
-def _history(table: Table) -> Iterator[Snapshot]:
-    """Snapshots from the current one back."""
-    each = table.current_snapshot()
-    while each:
-        yield each
-        each = table.snapshot_by_id(each.parent_snapshot_id) if each.parent_snapshot_id is not None else None
-
-
-def _compact(days: list[date]) -> str:
-    """Sorted days as ranges: `2013-01-01..2013-01-03,2013-01-07`."""
-    ranges: list[list[date]] = []
-    for day in days:
-        if ranges and day - ranges[-1][1] == timedelta(days=1):
-            ranges[-1][1] = day
-        else:
-            ranges.append([day, day])
-    return ",".join(first.isoformat() if first == last else f"{first}..{last}" for first, last in ranges)
-
-
-def _expand(text: str) -> set[date]:
-    """The days that `_compact` wrote."""
-    days: set[date] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("..")
-        start = date.fromisoformat(first)
-        end = date.fromisoformat(last) if last else start
-        days.update(start + timedelta(days=n) for n in range((end - start).days + 1))
-    return days
 
 
 def _sample(days: Collection[date | None]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from include.errors import LeakFound, MissingInput
+from include.features import stale
 from include.features.build import build
 from include.features.online import publish_online
 from include.history.table import Reader
@@ -139,6 +140,37 @@ def test_a_lost_online_table_is_made_again_by_any_run_that_covers_its_days(full,
     assert_frame_equal(_online(dsn, recent), recent.select(*flight_delays.FEATURES), check_exact=True)
 
 
+def test_only_days_that_are_not_up_to_date_are_built(empty, monkeypatch):
+    ingest(empty, SPEC, DAYS[:6], run_id="six")
+    assert build(empty, SPEC, DAYS[1], DAYS[2]).days == tuple(DAYS[1:5]), "later days look back"
+    first = build(empty, SPEC, DAYS[0], DAYS[5])
+    assert first.days == tuple(DAYS[:6]), "one span, with the days within it"
+
+    again = build(empty, SPEC, DAYS[0], DAYS[5])
+    assert (again.days, again.rows, again.snapshot_id) == ((), 0, first.snapshot_id)
+
+    flights = SPEC.table("silver", "flights")
+    replace_days(empty, flights, tables.read(empty, flights, start=DAYS[2], end=DAYS[2])[::2], [DAYS[2]], {})
+    assert build(empty, SPEC, DAYS[5], DAYS[5]).days == (), "it looks back two days only"
+    assert build(empty, SPEC, DAYS[0], DAYS[5]).days == tuple(DAYS[2:5])
+
+    planes = SPEC.table("silver", "planes")
+    replace_days(empty, planes, tables.read(empty, planes), [DAYS[0]], {})
+    assert build(empty, SPEC, DAYS[4], DAYS[5]).days == tuple(DAYS[4:6]), "a snapshot holds for every later day"
+    tidy = _gold(empty)
+
+    monkeypatch.setattr(stale, "digest", lambda *_: "other code")
+    assert build(empty, SPEC, DAYS[0], DAYS[5]).days == tuple(DAYS[:6])
+    assert_frame_equal(_gold(empty), tidy, check_exact=True)
+
+
+def test_a_commit_of_another_program_is_not_trusted(empty):
+    ingest(empty, SPEC, DAYS[:2], run_id="two")
+    build(empty, SPEC, DAYS[0], DAYS[1])
+    tables.load(empty, SPEC.gold).delete()
+    assert build(empty, SPEC, DAYS[0], DAYS[1]).days == tuple(DAYS[:2])
+
+
 def test_a_day_that_silver_lost_leaves_gold(empty):
     lake = empty
     ingest(lake, SPEC, DAYS[:3], run_id="three")
@@ -162,6 +194,7 @@ def test_a_planted_leak_is_caught_and_nothing_is_published(full, monkeypatch, vi
         return frames | {view: frames[view].with_columns(early)}
 
     monkeypatch.setattr(flight_delays, "history", history)
+    monkeypatch.setattr(stale, "digest", lambda *_: "other code")
     before = tables.current_snapshot_id(full, SPEC.gold)
     with pytest.raises(LeakFound, match=view):
         build(full, SPEC, DAYS[5], DAYS[6])

@@ -19,7 +19,8 @@ from include.ingest.publish import check, publish
 from include.ingest.reconcile import reconcile
 from include.ingest.run import run
 from include.lake import Lake, tables
-from include.lake.commit import RUN_KEY, Staged, replace_days
+from include.lake.commit import Staged, replace_days
+from include.lake.commit_log import RUN_KEY
 from include.spec import UseCase, load
 
 pytestmark = pytest.mark.integration

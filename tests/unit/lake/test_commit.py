@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from include.errors import InvalidInput, ServiceUnavailable
 from include.lake import Lake, snapshot, tables
-from include.lake.commit import Staged, _compact, _expand, find_commit, replace_days
+from include.lake.commit import Staged, replace_days
+from include.lake.commit_log import compact, expand, find_commit
 
 D = [date(2013, 1, 1) + timedelta(days=n) for n in range(6)]
 TABLE = "silver.t"
@@ -143,8 +144,8 @@ def test_manifests_stay_few(folder_lake: Lake, monkeypatch: pytest.MonkeyPatch) 
 @given(st.sets(st.integers(0, 400)))
 def test_days_in_a_summary_read_back(offsets: set[int]) -> None:
     days = sorted(D[0] + timedelta(days=offset) for offset in offsets)
-    assert _expand(_compact(days)) == {*days}
-    assert _compact([D[0], D[1], D[3]]) == "2013-01-01..2013-01-02,2013-01-04"
+    assert expand(compact(days)) == {*days}
+    assert compact([D[0], D[1], D[3]]) == "2013-01-01..2013-01-02,2013-01-04"
 
 
 @settings(max_examples=15, deadline=None)
