@@ -52,9 +52,9 @@ class Report(BaseModel):
 def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
     """Bring gold up to date for every day that depends on silver of `start` to `end` (inclusive).
 
-    These are the range and, since later days look back into it, `lookback_days` more, as far as silver has them. Of
-    them the span is built that has all `stale` days. What a day's rows are does not depend on the range that computed
-    them: runs may overlap, and come in any order.
+    These are the range, `lookback_days` after it, whose features look back into it, and `label_days` before it, whose
+    labels look ahead into it; as far as silver has them. Of them the span is built that has all `stale` days. What a
+    day's rows are does not depend on the range that computed them: runs may overlap, and come in any order.
 
     Args:
         lake: the lake.
@@ -69,22 +69,22 @@ def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
         ServiceUnavailable: other writers were faster for five minutes. Nothing was published.
     """
     silver = Silver.current(lake, spec)
-    last = silver.last_affected(start, end)
+    first, last = silver.first_affected(start), silver.last_affected(start, end)
     looked_at = {
-        *(day for day in silver.days if start <= day <= last),
-        *tables.counts(lake, spec.gold, start=start, end=last),
+        *(day for day in silver.days if first <= day <= last),
+        *tables.counts(lake, spec.gold, start=first, end=last),
     }
     if not looked_at:
-        raise MissingInput(f"silver of {spec.name} has no rows from {start} to {last}: run {spec.name}.ingest first")
+        raise MissingInput(f"silver of {spec.name} has no rows from {first} to {last}: run {spec.name}.ingest first")
     todo = stale(silver, looked_at)
-    log.info("%s: gold from %s to %s: %d of %d days to build", spec.name, start, last, len(todo), len(looked_at))
+    log.info("%s: gold from %s to %s: %d of %d days to build", spec.name, first, last, len(todo), len(looked_at))
     days = [day for day in silver.days if todo and min(todo) <= day <= max(todo)]
     rows = labelled = 0
     if todo:
         rows, labelled = _replace(silver, days, {*days, *todo})
     return Report(
         use_case=spec.name,
-        first=start,
+        first=first,
         last=max(looked_at),
         days=tuple(days),
         rows=rows,

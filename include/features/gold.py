@@ -1,13 +1,14 @@
 """Gold rows from silver frames: requests, the history that each could know, features and labels. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from types import ModuleType
 
 import polars as pl
+from polars._typing import PolarsDataType
 
 from include.errors import InvalidInput
-from include.history.join import EVENT_TIME, KNOWN_AT, as_of, conform
+from include.history.join import EVENT_TIME, KNOWN_AT, UTC, as_of, conform
 from include.lake.tables import DAY
 
 
@@ -21,13 +22,16 @@ def join_history(features: ModuleType, silver: Mapping[str, pl.DataFrame], first
         last: last day, inclusive.
 
     Raises:
-        InvalidInput: a view's frame does not conform to the view, or two requests have one id.
+        InvalidInput: requests or a view's frame are not what they must be, or two requests have one id.
     """
-    requests = features.requests(silver).filter(pl.col(DAY).is_between(first, last))
+    requests = features.requests(silver)
+    _check(requests, "requests()", {"id": pl.String, DAY: pl.Date, EVENT_TIME: UTC}, also=features.Request.model_fields)
+    requests = requests.filter(pl.col(DAY).is_between(first, last))
     if requests["id"].is_duplicated().any():
         raise InvalidInput(f"two requests have the id {requests.filter(pl.col('id').is_duplicated())['id'][0]}")
-    history = features.history(silver)
-    views = features.VIEWS
+    history, views = features.history(silver), features.VIEWS
+    if missing := {*views} - {*history}:
+        raise InvalidInput(f"history() gives no frame for the views {sorted(missing)}")
     return as_of(requests, {name: conform(history[name], name=name, view=views[name]) for name in views}, views)
 
 
@@ -39,18 +43,35 @@ def to_gold(features: ModuleType, silver: Mapping[str, pl.DataFrame], joined: pl
         `label`, `label_known_at`.
 
     Raises:
-        InvalidInput: `features` gave other columns, types or rows than it says.
+        InvalidInput: `features` gave other columns, types or rows than it says, or labels are not what they must be.
     """
     computed = features.features(joined)
     if dict(computed.schema) != dict(features.FEATURES) or computed.height != joined.height:
         raise InvalidInput(
             f"features() must give {joined.height} rows of FEATURES; it gave {computed.height} of {computed.schema}"
         )
+    labels = features.labels(silver)
+    _check(labels, "labels()", {"id": pl.String, "label_known_at": UTC}, also=["label"])
+    if (odd := labels.filter(pl.col("label").is_null() != pl.col("label_known_at").is_null())).height:
+        raise InvalidInput(f"labels(): label and label_known_at must be there or missing together: {odd.row(0)}")
     asked = [name for name in features.Request.model_fields if name not in computed.columns]
-    known = [pl.col(f"{view}__{KNOWN_AT}") for view in features.VIEWS]
+    known = [pl.lit(None, UTC), *(pl.col(f"{view}__{KNOWN_AT}") for view in features.VIEWS)]
     return (
         joined.select("id", DAY, EVENT_TIME, pl.max_horizontal(known).alias(KNOWN_AT), *asked)
         .hstack(computed)
-        .join(features.labels(silver), on="id", how="left", validate="1:1")
+        .join(labels, on="id", how="left", validate="1:1")
         .sort(EVENT_TIME, "id")
     )
+
+
+def _check(frame: pl.DataFrame, giver: str, types: Mapping[str, PolarsDataType], *, also: Collection[str]) -> None:
+    """Raise InvalidInput if the frame lacks a column, or one has another type."""
+    have = frame.schema
+    wrong = [
+        f"{name} is {have.get(name, 'missing')}, not {dtype}"
+        for name, dtype in types.items()
+        if have.get(name) != dtype
+    ]
+    wrong += [f"{name} is missing" for name in also if name not in have]
+    if wrong:
+        raise InvalidInput(f"{giver}: {'; '.join(wrong)}")

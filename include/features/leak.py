@@ -80,7 +80,8 @@ def check_at(
         LeakFound: a row differs or is missing, or the mask lets a label through that was not known.
     """
     lookback = timedelta(days=spec.features.lookback_days)
-    daily = pl.col(DAY).is_between(day - lookback, day + lookback)
+    ahead = max(lookback, timedelta(days=spec.features.label_days))
+    daily = pl.col(DAY).is_between(day - lookback, day + ahead)
     near = {source.name: silver[source.name].filter(daily | (source.every == "snapshot")) for source in spec.sources}
     known = features.mask(near, at)
     moment = f"as known at {at:%Y-%m-%d %H:%M} UTC"
@@ -108,7 +109,7 @@ def check_at(
         unmasked = asked(near)
         if not all(expected[name].equals(unmasked[name]) for name in differ):
             # Nothing was hidden from these, and still: the days around are not enough.
-            moment = f"of {day - lookback} to {day + lookback} alone: they use more than features.lookback_days allow"
+            moment = f"of {day - lookback} to {day + ahead} alone: they use more than features.lookback_days allow"
         raise LeakFound(
             f"{', '.join(differ)}: {first.height} of {expected.height} requests of {day} have other values when "
             f"computed from silver {moment}; the first is {first['id'][0]}"

@@ -46,6 +46,10 @@ class Silver:
         """Days that a daily source has, sorted."""
         return sorted(self._days("day"))
 
+    def first_affected(self, start: date) -> date:
+        """The first day whose labels depend on silver from `start` on."""
+        return start - timedelta(days=self.spec.features.label_days)
+
     def last_affected(self, start: date, end: date) -> date:
         """The last day whose features depend on silver of `start` to `end`.
 
@@ -58,9 +62,10 @@ class Silver:
         return last
 
     def read(self, first: date, last: date) -> dict[str, pl.DataFrame]:
-        """What features of `first` to `last` are computed from.
+        """What features and labels of `first` to `last` are computed from.
 
-        These days and the `lookback_days` before them; of sources that land as snapshots, everything up to `last`.
+        These days, the `lookback_days` before and the `label_days` after them; of sources that land as snapshots,
+        everything up to then.
         """
         begin = first - timedelta(days=self.spec.features.lookback_days)
         return {
@@ -68,7 +73,7 @@ class Silver:
                 self.lake,
                 self.spec.table("silver", source.name),
                 start=begin if source.every == "day" else None,
-                end=last,
+                end=last + timedelta(days=self.spec.features.label_days),
                 snapshot_id=self.snapshots[source.name],
             )
             for source in self.spec.sources

@@ -46,7 +46,7 @@ def stale(silver: Silver, days: Collection[date]) -> set[date]:
 
 def _affected(silver: Silver, days: set[date], snapshots: Mapping[str, int]) -> set[date]:
     """Those of `days` that depend on what silver replaced after these snapshots (by table)."""
-    affected = set[date]()
+    affected, features = set[date](), silver.spec.features
     for source in silver.spec.sources:
         identifier = silver.spec.table("silver", source.name)
         replaced = set[date]()
@@ -58,7 +58,8 @@ def _affected(silver: Silver, days: set[date], snapshots: Mapping[str, int]) -> 
             replaced |= commit.days
         else:  # it is not among the ancestors: expired, or silver was rolled back
             return days
-        # A later day looks back so far; a snapshot holds for every later day.
-        reach = timedelta(days=silver.spec.features.lookback_days) if source.every == "day" else timedelta.max
-        affected |= {day for day in days if any(timedelta() <= day - each <= reach for each in replaced)}
+        # An earlier day's labels look ahead, a later day looks back so far; a snapshot holds for every later day.
+        ahead, back = (timedelta(days=n) for n in (features.label_days, features.lookback_days))
+        reach = back if source.every == "day" else timedelta.max
+        affected |= {day for day in days if any(-ahead <= day - each <= reach for each in replaced)}
     return affected

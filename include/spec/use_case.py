@@ -49,9 +49,14 @@ class Online(Part):
 
 
 class Features(Part):
-    """`lookback_days`: how far back history reaches. A run on a range also redoes that many days after it."""
+    """`lookback_days`: how far back history reaches. A run on a range also redoes that many days after it.
+
+    `label_days`: on how many days after a request's own the facts land that make its label. A run on a range also
+    redoes that many days before it.
+    """
 
     lookback_days: int = Field(2, ge=0)
+    label_days: int = Field(0, ge=0)
     online: Online = Online()
 
 

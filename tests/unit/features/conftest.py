@@ -90,4 +90,4 @@ def silver():
 def spec():
     """What the leak check reads of a spec."""
     sources = (SimpleNamespace(name="sales", every="day"), SimpleNamespace(name="staff", every="snapshot"))
-    return SimpleNamespace(sources=sources, features=SimpleNamespace(lookback_days=1))
+    return SimpleNamespace(sources=sources, features=SimpleNamespace(lookback_days=1, label_days=0))

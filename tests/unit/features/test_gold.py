@@ -62,3 +62,33 @@ def test_other_features_than_said_are_refused(module, silver, wrong):
     module.features = wrong
     with pytest.raises(InvalidInput, match="features\\(\\) must give 48 rows"):
         to_gold(module, silver, join_history(module, silver, DAY, DAY))
+
+
+def test_a_use_case_without_history(module, silver):
+    module.VIEWS, module.history = {}, lambda silver: {}
+    module.features, module.FEATURES = lambda joined: joined.select("size"), {"size": pl.Int64}
+    gold = to_gold(module, silver, join_history(module, silver, DAY, DAY))
+    assert gold.height == 48
+    assert gold.schema["known_at"] == MOMENT
+    assert gold["known_at"].null_count() == 48
+
+
+def _without_zone(frame):
+    return frame.with_columns(pl.col("event_time").dt.replace_time_zone(None))
+
+
+@pytest.mark.parametrize(
+    ("part", "spoil", "message"),
+    [
+        ("requests", _without_zone, r"requests\(\): event_time is Datetime.*, not Datetime.*UTC"),
+        ("requests", lambda frame: frame.drop("shop"), r"requests\(\): shop is missing"),
+        ("labels", lambda frame: frame.drop("label_known_at"), r"labels\(\): label_known_at is missing"),
+        ("labels", lambda frame: frame.with_columns(label=None), r"labels\(\): .* together: \('a1', None, "),
+        ("history", lambda views: {"staff": views["staff"]}, r"history\(\) gives no frame .* \['returns'\]"),
+    ],
+)
+def test_what_else_is_not_as_agreed_is_named(module, silver, part, spoil, message):
+    sound = getattr(module, part)
+    setattr(module, part, lambda silver: spoil(sound(silver)))
+    with pytest.raises(InvalidInput, match=message):
+        to_gold(module, silver, join_history(module, silver, DAY, DAY))

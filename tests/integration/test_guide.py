@@ -1,0 +1,72 @@
+"""The use case that docs/add-a-use-case.md builds, as it stands there: its days may land in any order."""
+
+import random
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from polars.testing import assert_frame_equal
+
+import include.use_cases
+from include.features import stale
+from include.features.build import build
+from include.ingest import publish
+from include.ingest.run import run as ingest
+from include.lake import tables
+from include.spec import load, module
+from sandbox.service import REPO
+
+pytestmark = pytest.mark.integration
+DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(5)]
+
+
+@pytest.fixture
+def rain(tmp_path, monkeypatch):
+    """The guide's use case, where use cases are looked for."""
+    folder = tmp_path / "rain"
+    folder.mkdir()
+    guide = (REPO / "docs/add-a-use-case.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:yaml|python)\n(.*?)```", guide, re.DOTALL)
+    for name, text in zip(("use_case.yaml", "contract.py", "features.py"), blocks, strict=True):
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "__init__.py").write_text('"""Rain."""\n', encoding="utf-8")
+    monkeypatch.setattr(include.use_cases, "__path__", [*include.use_cases.__path__, str(tmp_path)])
+    for code in (stale, publish):  # they look into include/
+        monkeypatch.setattr(code, "digest", lambda *_: "the guide's code")
+    return load("rain", tmp_path)
+
+
+def _land(lake, spec, day, weather):
+    lines = [",".join(_columns(spec))]
+    for hour in range(24):
+        at = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+        for origin in ("EWR", "JFK", "LGA"):
+            measured = (40, 30, weather.randint(20, 99), 180, 5, "NA", weather.choice((0, 0, 0.1)))
+            lines.append(
+                ",".join(map(str, (origin, at.year, at.month, at.day, hour, *measured, 1000 + weather.random(), 10)))
+                + f",{at:%Y-%m-%dT%H:%M:%SZ}"
+            )
+    lake.objects().put(f"{lake.landing}/{spec.name}/weather/{day}.csv", "\n".join([*lines, ""]).encode())
+
+
+def _columns(spec):
+    return [name for name in module(spec.name, "contract").Weather.to_schema().columns if name != "event_date"]
+
+
+def test_days_in_any_order_give_the_same_gold_labels_included(rain, new_lake):
+    whole, piecemeal = new_lake(), new_lake()
+    for lake in (whole, piecemeal):
+        weather = random.Random(0)
+        for day in DAYS:
+            _land(lake, rain, day, weather)
+    ingest(whole, rain, DAYS, run_id="all")
+    build(whole, rain, DAYS[0], DAYS[-1])
+    for day in (DAYS[4], DAYS[0], DAYS[2], DAYS[1], DAYS[3]):
+        ingest(piecemeal, rain, [day], run_id=f"{day}")
+        build(piecemeal, rain, day, day)
+
+    gold = tables.read(whole, rain.gold).sort("event_time", "id")
+    assert_frame_equal(tables.read(piecemeal, rain.gold).sort("event_time", "id"), gold, check_exact=True)
+    assert gold.height == 5 * 72
+    assert gold["label"].null_count() == 9, "the last three hours wait for a day that has not landed"
+    assert 0.2 < gold["label"].mean() < 0.9
