@@ -1,27 +1,119 @@
-# Airflow with Flightline's Dags, plugins and the locked environment. Build: docker build -t flightline/airflow:0.1.0 .
-FROM python:3.11-slim-bookworm AS build
-COPY requirements/uv.txt /tmp/uv.txt
-RUN pip install --no-cache-dir --require-hashes -r /tmp/uv.txt
-COPY requirements.txt /tmp/requirements.txt
-# --no-deps: the lock is whole, and sigopt's bound on urllib3 is overridden (requirements/override.txt).
-RUN uv venv /opt/flightline && VIRTUAL_ENV=/opt/flightline uv pip install --no-cache --require-hashes --no-deps -r /tmp/requirements.txt
+# Flightline's images, one target each: airflow, trainer, tuning, serving. `make images` builds them (docs/images.md).
+# The base needs Python 3.11 with venv, and apt or else git, libgomp1, gcc and Python's headers. Locks come before code.
+ARG BASE=python:3.11-slim-bookworm
 
-FROM python:3.11-slim-bookworm
-RUN apt-get update && apt-get install -y --no-install-recommends git libgomp1 && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --create-home --home-dir /opt/airflow airflow
-COPY --from=build /opt/flightline /opt/flightline
-COPY dags /opt/airflow/project/dags
-COPY plugins /opt/airflow/project/plugins
-COPY include /opt/airflow/project/include
-COPY deploy /opt/airflow/project/deploy
+# --- environments: each from its hashed lock; --no-deps, because a lock is whole ---------------------------------------
+FROM ${BASE} AS build
+# The operating system's certificates, for pip and uv alike: a private authority belongs in the base image.
+ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+COPY requirements/uv.txt /tmp/uv.txt
+# The index, and the login for it as a secret: a build argument would stay in the image's history.
+ARG PIP_INDEX_URL=https://pypi.org/simple
+RUN --mount=type=secret,id=netrc,target=/root/.netrc \
+    python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r /tmp/uv.txt \
+    && /opt/uv/bin/uv venv --python 3.11 --no-python-downloads /opt/flightline
+ENV VIRTUAL_ENV=/opt/flightline \
+    UV_DEFAULT_INDEX=${PIP_INDEX_URL} \
+    UV_NO_CACHE=1 \
+    UV_COMPILE_BYTECODE=1 \
+    PYC_INVALIDATION_MODE=UNCHECKED_HASH
+
+FROM build AS airflow-environment
+COPY requirements.txt /tmp/lock.txt
+RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
+    && rm -f /opt/flightline/.lock
+
+FROM build AS trainer-environment
+COPY requirements/trainer.txt /tmp/lock.txt
+RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
+    && rm -f /opt/flightline/.lock
+
+FROM build AS tuning-environment
+# qmcpy has no wheel: it is compiled here, and compiler and headers stay here.
+RUN echo '#include <Python.h>' | gcc -fsyntax-only -xc -I"$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')" - \
+    || { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev python3-dev && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
+COPY requirements/tuning.txt /tmp/lock.txt
+RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
+    && rm -f /opt/flightline/.lock
+
+FROM build AS serving-environment
+COPY requirements/serving.txt /tmp/lock.txt
+RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
+    && rm -f /opt/flightline/.lock
+
+FROM build AS include
+COPY include /srv/include
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /srv/include
+
+# --- what every image has: a user who owns nothing in it, and no installer ---------------------------------------------
+FROM ${BASE} AS runtime
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin flightline
 ENV PATH=/opt/flightline/bin:$PATH \
-    PYTHONPATH=/opt/airflow/project \
-    AIRFLOW_HOME=/opt/airflow \
-    AIRFLOW__CORE__DAGS_FOLDER=/opt/airflow/project/dags \
-    AIRFLOW__CORE__PLUGINS_FOLDER=/opt/airflow/project/plugins \
-    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    PYTHONPATH=/srv \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
     ORT_DISABLE_TELEMETRY=1
+WORKDIR /srv
+LABEL org.opencontainers.image.vendor="Flightline" org.opencontainers.image.licenses="Apache-2.0"
+
+# --- the tuning service: the API of SigOpt, its state in PostgreSQL ----------------------------------------------------
+FROM runtime AS tuning
+COPY --from=tuning-environment /opt/flightline /opt/flightline
+COPY --from=include /srv/include /srv/include
 USER 10001
-WORKDIR /opt/airflow
+ENV HOST=0.0.0.0 PORT=8080
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(\"http://127.0.0.1:\" + os.environ[\"PORT\"] + \"/health\", timeout=4)"]
+CMD ["python", "-m", "include.tuning.service"]
+
+# --- serving: one pinned model over REST; its pods: deploy/gitops/deployment.yaml --------------------------------------
+FROM runtime AS serving
+COPY --from=serving-environment /opt/flightline /opt/flightline
+COPY --from=include /srv/include /srv/include
+USER 10001
+ENV HOST=0.0.0.0 PORT=8080
+EXPOSE 8080
+# Alive, not ready: a pod that waits for the online table must not be restarted for it.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(\"http://127.0.0.1:\" + os.environ[\"PORT\"] + \"/v2/health/live\", timeout=4)"]
+CMD ["python", "-m", "include.serving"]
+
+# --- training: the steps of a training run; its pods: deploy/pods/<profile>/trainer.yaml -------------------------------
+FROM runtime AS trainer
+# LightGBM's wheel links to the OpenMP runtime and does not carry it.
+RUN ldconfig -p | grep -q libgomp.so.1 \
+    || { apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
+COPY --from=trainer-environment /opt/flightline /opt/flightline
+COPY --from=include /srv/include /srv/include
+# The run manifest names this commit: build from a clean tree.
+ARG COMMIT
+RUN test -n "$COMMIT" || { echo 'say --build-arg COMMIT=$(git rev-parse HEAD)' >&2; exit 1; }
+ENV FLIGHTLINE_COMMIT=$COMMIT
+USER 10001
+# A job ends; whether it is well is what its exit code says.
+HEALTHCHECK NONE
+ENTRYPOINT ["python"]
+CMD ["-m", "include.training", "--help"]
+
+# --- Airflow with the Dags and plugins, and the MLflow server; last, so that it is what a build without a target builds -
+FROM runtime AS airflow
+# git: the operator that commits to the GitOps repository.
+RUN command -v git || { apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
+COPY --from=airflow-environment /opt/flightline /opt/flightline
+COPY --from=include /srv/include /srv/include
+COPY deploy/pods /srv/deploy/pods
+COPY deploy/gitops /srv/deploy/gitops
+COPY plugins /srv/plugins
+COPY dags /srv/dags
+ENV AIRFLOW_HOME=/opt/airflow \
+    AIRFLOW__CORE__DAGS_FOLDER=/srv/dags \
+    AIRFLOW__CORE__PLUGINS_FOLDER=/srv/plugins \
+    AIRFLOW__CORE__LOAD_EXAMPLES=False
+RUN install -d -o 10001 -m 0750 /opt/airflow /opt/airflow/logs
+USER 10001
+# One image, four processes and a server: what is alive is for whoever starts them to ask (docker-compose.yaml).
+HEALTHCHECK NONE
 ENTRYPOINT ["airflow"]
 CMD ["version"]

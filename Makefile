@@ -70,6 +70,34 @@ SERVICE ?=
 logs:  ## follow a service's log: make logs SERVICE=scheduler
 	@"$(PYTHON)" -m sandbox logs -f $(SERVICE)
 
+# --- images -----------------------------------------------------------------------------------------------------------
+
+ENGINE ?= docker
+IMAGES := airflow trainer tuning serving
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+comma := ,
+# Podman's own format has no health checks.
+export BUILDAH_FORMAT := docker
+
+# The context is the commit that the trainer's image will name, without times: equal files, equal layers.
+images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (closed networks: docs/images.md)
+	@set -e; commit=$$(git rev-parse HEAD); context=$$(mktemp -d); trap 'rm -rf "$$context"' EXIT; \
+	git archive "$$commit" | tar -x -C "$$context"; find "$$context" -exec touch -d @0 {} +; \
+	for name in $(IMAGES); do \
+		echo "image flightline/$$name:$(VERSION) of $$commit"; \
+		$(ENGINE) build --target "$$name" --tag "flightline/$$name:$(VERSION)" \
+			$(if $(BASE),--build-arg BASE="$(BASE)") $(if $(PIP_INDEX_URL),--build-arg PIP_INDEX_URL="$(PIP_INDEX_URL)") \
+			$(if $(NETRC),--secret id=netrc$(comma)src="$(NETRC)") --build-arg COMMIT="$$commit" \
+			--label org.opencontainers.image.title="flightline/$$name" --label org.opencontainers.image.version="$(VERSION)" \
+			--label org.opencontainers.image.revision="$$commit" $(OPTIONS) "$$context"; \
+	done
+
+# Compose refuses to start without them. Letters and digits only: they go into URLs and JSON.
+.env:  ## make up the secrets of docker-compose.yaml
+	@umask 077; "$(PYTHON)" -c 'import base64, os, secrets; \
+	print("FLIGHTLINE_FERNET_KEY=" + base64.urlsafe_b64encode(os.urandom(32)).decode()); \
+	[print(f"FLIGHTLINE_{name}={secrets.token_hex(32)}") for name in ("JWT_SECRET", "API_SECRET", "DB_PASSWORD", "S3_PASSWORD", "SIGOPT_TOKEN")]' > $@
+
 # --- quality ---------------------------------------------------------------------------------------------------------
 
 test: setup-dev  ## every test that takes no more than seconds to a minute
@@ -97,4 +125,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help system setup setup-dev lock demo play up down status logs test test-all lint type format bench clean
+.PHONY: help system setup setup-dev lock demo play up down status logs images test test-all lint type format bench clean

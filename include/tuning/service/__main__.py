@@ -15,8 +15,12 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     root = argparse.ArgumentParser(prog="python -m include.tuning.service", description=__doc__)
-    root.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    root.add_argument("--port", type=int, default=5500, help="port to listen on (default: %(default)s)")
+    root.add_argument(
+        "--host", default=os.environ.get("HOST", "127.0.0.1"), help="address to listen on (default: %(default)s)"
+    )
+    root.add_argument(
+        "--port", type=int, default=os.environ.get("PORT", "5500"), help="port to listen on (default: %(default)s)"
+    )
     root.add_argument("--dsn", default=os.environ.get("FLIGHTLINE_TUNING_DSN"), help="libpq DSN of the state")
     root.add_argument("--token-file", type=Path, help="file with the accepted API tokens, one a line")
     return root
