@@ -18,7 +18,8 @@ code) are not. `publish` brings the newest history to the online table, which se
 - *silver has no rows*: run `ingest` on these days first.
 - *the online table is down*: gold stands, `publish` is retried; clear it when PostgreSQL is back.
 
-**Form** — `start_date`, `end_date`: the days to bring up to date, both included; both empty: the month of the run's partition.
+**Form** — `start_date`, `end_date`: the days to bring up to date, both included; both empty: the month of the run's
+partition.
 """
 
 from datetime import timedelta

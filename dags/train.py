@@ -51,20 +51,34 @@ for spec in load_all():
         default_args={"owner": spec.owner, "retries": 2, "retry_delay": timedelta(seconds=10)},
         params={
             "trials": Param(
-                plan.trials, type="integer", minimum=1, maximum=500, title="Trials", description="Tuning budget."
+                plan.trials,
+                type="integer",
+                minimum=1,
+                maximum=500,
+                title="Trials",
+                description="1 to 500: how many sets of parameters are tried.",
             ),
             "parallelism": Param(
-                plan.parallelism, type="integer", minimum=1, maximum=32, title="Workers", description="Pods at once."
+                plan.parallelism,
+                type="integer",
+                minimum=1,
+                maximum=32,
+                title="Workers",
+                description="1 to 32 pods share the trials.",
             ),
             "window_days": Param(
                 plan.window_days,
                 type="integer",
                 minimum=3,
                 title="Window",
-                description="Days, holdout included.",
+                description="Days to learn from and to judge on: the newest are the holdout.",
             ),
             "end_date": Param(
-                None, type=["null", "string"], format="date", title="Last day", description="Empty: gold's newest day."
+                None,
+                type=["null", "string"],
+                format="date",
+                title="Last day",
+                description="Of the window. Empty: gold's newest day.",
             ),
             "seed": Param(
                 plan.seed,
@@ -72,10 +86,14 @@ for spec in load_all():
                 minimum=0,
                 maximum=2**31 - 1,
                 title="Seed",
-                description="Of every random choice.",
+                description="Of every random choice: the same seed on the same input gives the same trials.",
             ),
             "repeat": Param(
-                0, type="integer", minimum=0, title="Repeat", description="Raise it to train again on the same input."
+                0,
+                type="integer",
+                minimum=0,
+                title="Repeat",
+                description="The same form on the same input rejoins its run: raise this to train once more.",
             ),
         },
     ):

@@ -15,7 +15,7 @@ from include.spec.use_case import Gates, Slice
 
 Vector = NDArray[np.float64]
 LEAST_ROWS, LEAST_OF_A_CLASS = 200, 20  # an interval from fewer rows says nothing
-BOOTSTRAP_RULE = "no champion yet: floor, baseline and latency decide, and slices are held against the overall value"
+BOOTSTRAP_RULE = "no champion to beat: floor, baseline and latency decide, and slices against the overall value"
 
 
 @dataclass(frozen=True, kw_only=True)

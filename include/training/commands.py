@@ -261,6 +261,8 @@ def gate(training: Training, version: str | None) -> Report:
     client, spec, rows = training.client, training.spec, training.data.holdout
     scorer = _open(training, training.tag(URI, "run fit first"), training.tag(DIGEST, "run fit first"))
     reference = champion(client, spec.name)
+    if reference and reference.version == version:
+        reference = None  # judged once more, the champion is no rival of its own
     few = rows.head(ANSWERS)
     report = judge(
         spec.gates,

@@ -173,7 +173,7 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
     assert commands.registered(training) == commands.registered(training)
     report = finish(start("gate", "--run-id", run_id, "--version", "1"))
     assert "gates passed" in report
-    assert "no champion yet" in report
+    assert "no champion to beat" in report
 
     version = get(client, USE_CASE, "1")
     assert (version.digest, version.gate, version.run_id) == (fitted["digest"], "passed", run_id)
@@ -213,6 +213,8 @@ def test_no_better_than_the_champion_is_a_verdict_and_no_error(found, client):
     assert get(client, USE_CASE, second).gate == "failed"
     assert get(client, USE_CASE, second).manifest().parent_version == version
     assert champion(client, USE_CASE).version == version
+    # Judged again, the champion has no rival: it must not fail for being no better than itself.
+    assert commands.gate(training, version).reference.startswith("no champion to beat")
 
 
 def test_workers_that_come_late_find_nothing_to_do(found):
