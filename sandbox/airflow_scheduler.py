@@ -1,7 +1,8 @@
 """Airflow's scheduler with what its tasks import already imported.
 
 LocalExecutor forks the process of each task from the scheduler, and every one of them would spend seconds on the same
-imports. Libraries that start threads of their own (pyarrow, polars) are left out: threads do not survive a fork.
+imports. Left out are libraries that start threads of their own (pyarrow, polars), which do not survive a fork, and
+the project's own code: an edit takes effect with the next task.
 """
 
 import importlib
@@ -16,7 +17,6 @@ _MODULES = (
     "airflow.providers.cncf.kubernetes.operators.pod",
     "airflow.providers.standard.decorators.python",
     "boto3",
-    "include.spec",
 )
 
 if __name__ == "__main__":
