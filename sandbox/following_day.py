@@ -19,7 +19,6 @@ from include.history import table
 from include.ingest import rows
 from include.ingest.plan import Plan
 from include.lake import Lake
-from include.promotion import manifests
 from include.quality import Contract, judge
 from include.spec import UseCase, module
 from sandbox.endpoints import Endpoints
@@ -122,7 +121,7 @@ def _silver(lake: Lake, spec: UseCase, day: date) -> dict[str, pl.DataFrame]:
 
 def _url(at: Endpoints, spec: UseCase) -> str:
     """The last stage's endpoint, as the cluster tells it."""
-    namespace = manifests.namespace(spec.promotion.stages[-1])
+    namespace = spec.promotion.stages[-1].namespace
     answer = httpx.get(
         f"{at.url('cluster')}/api/v1/namespaces/{namespace}/services/{spec.slug}",
         headers={"Authorization": f"Bearer {at.secrets.cluster_token}"},

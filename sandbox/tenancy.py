@@ -16,7 +16,7 @@ _CONFLICT = 409
 
 def settle(at: Endpoints) -> None:
     """Create what is missing and bring the Secrets up to date."""
-    stages = sorted({f"flightline-{stage.name}" for use_case in load_all() for stage in use_case.promotion.stages})
+    stages = sorted({stage.namespace for use_case in load_all() for stage in use_case.promotion.stages})
     for namespace in (TRAINING, *stages):
         _put(at, "/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": namespace}})
     _secret(at, TRAINING, "flightline-trainer", at.trainer_env)

@@ -66,15 +66,10 @@ def path(spec: UseCase, stage: Stage) -> str:
     return f"{spec.slug}/{stage.name}"
 
 
-def namespace(stage: Stage) -> str:
-    """The stage's namespace in the cluster."""
-    return f"flightline-{stage.name.replace('_', '-')}"
-
-
 def _place(spec: UseCase, stage: Stage) -> dict[str, Any]:
     return {
         "application": spec.application(stage.name),
-        "namespace": namespace(stage),
+        "namespace": stage.namespace,
         "path": path(spec, stage),
         "slug": spec.slug,
     }

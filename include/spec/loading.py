@@ -1,6 +1,7 @@
 """Find and load use cases: every folder of `include/use_cases/` with a `use_case.yaml` is one."""
 
 import importlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -31,19 +32,32 @@ def load(name: str, root: Path = ROOT) -> UseCase:
         raise InvalidInput(f"no use case {name!r} in {root}; there are: {', '.join(names(root)) or 'none'}")
     try:
         spec = UseCase.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not YAML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise InvalidInput(f"{path}: {faults}") from error
+        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".removeprefix(": ") for e in error.errors())
+        raise InvalidInput(f"{path}: {found}") from error
     if spec.name != name:
         raise InvalidInput(f"{path}: name is {spec.name!r}, but the folder is {name!r}")
     return spec
 
 
 def load_all(root: Path = ROOT) -> list[UseCase]:
-    """Load every use case, sorted by name."""
-    return [load(name, root) for name in names(root)]
+    """Load every use case whose spec is sound, sorted by name: a mistake in one does not take the others' Dags away."""
+    return [spec for _, spec in _each(root) if isinstance(spec, UseCase)]
+
+
+def faults(root: Path = ROOT) -> dict[str, str]:
+    """What is wrong with the specs of the other use cases, by name."""
+    return {name: str(fault) for name, fault in _each(root) if isinstance(fault, InvalidInput)}
+
+
+def _each(root: Path) -> Iterator[tuple[str, UseCase | InvalidInput]]:
+    for name in names(root):
+        try:
+            yield name, load(name, root)
+        except InvalidInput as fault:
+            yield name, fault
 
 
 def module(name: str, part: str) -> ModuleType:

@@ -1,13 +1,22 @@
 """The spec of one use case as frozen, validated objects. Thresholds are data: they live here, not in code."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+# Single underscores only: `__` parts use case and source in a table's name, and no DNS name ends in one.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63)]
+Cron = Annotated[str, Field(pattern=r"^(@(hourly|daily|weekly|monthly|quarterly|yearly)|\S+( +\S+){4})$")]
+TASKS = ("choose", "approve", "record_approval", "prepare", "crown", "revert")  # of `promote`, beside its stages
+
+
+def _distinct(what: str, names: Sequence[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{what}: {', '.join(twice)} twice")
 
 
 class Part(BaseModel):
@@ -19,9 +28,15 @@ class Part(BaseModel):
 class Schedule(Part):
     """When the ingest Dag runs. Data outside [start, end] do not exist, so nothing is scheduled for them."""
 
-    cron: str = "@daily"
+    cron: Cron = "@daily"
     start: date
     end: date | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> "Schedule":
+        if self.end and self.end < self.start:
+            raise ValueError(f"end {self.end} lies before start {self.start}")
+        return self
 
 
 class Source(Part):
@@ -76,6 +91,17 @@ class Parameter(Part):
     categorical_values: tuple[str, ...] | None = None
     transformation: Literal["log"] | None = None
 
+    @model_validator(mode="after")
+    def _says_its_values(self) -> "Parameter":
+        if self.type == "categorical":
+            if not self.categorical_values or self.bounds:
+                raise ValueError(f"{self.name} is categorical: give categorical_values, and no bounds")
+        elif not self.bounds or len(self.bounds) < 2 or self.bounds["min"] >= self.bounds["max"]:
+            raise ValueError(f"{self.name} needs bounds: {{min: …, max: …}}, min below max")
+        elif self.transformation and self.bounds["min"] <= 0:
+            raise ValueError(f"{self.name}: only bounds above 0 have a log")
+        return self
+
 
 class Training(Part):
     """What a training run does unless its form says otherwise.
@@ -88,7 +114,7 @@ class Training(Part):
     window_days: int = Field(ge=2)
     holdout_days: int = Field(ge=1)
     validation_days: int = Field(ge=1)
-    metric: Name = "auc"
+    metric: Literal["auc"] = Field("auc", description="what tuning maximizes and gates judge")
     trials: int = Field(12, ge=1, le=500)
     parallelism: int = Field(2, ge=1, le=32)
     seed: int = Field(0, ge=0, le=2**31 - 1)
@@ -99,6 +125,7 @@ class Training(Part):
     def _window_holds_its_parts(self) -> "Training":
         if self.holdout_days + self.validation_days >= self.window_days:
             raise ValueError("window_days must exceed holdout_days + validation_days")
+        _distinct("parameters", [parameter.name for parameter in self.parameters])
         return self
 
 
@@ -135,12 +162,25 @@ class Stage(Part):
     name: Name
     replicas: int = Field(1, ge=1)
 
+    @property
+    def namespace(self) -> str:
+        """Its namespace in the cluster."""
+        return f"flightline-{self.name.replace('_', '-')}"
+
 
 class Promotion(Part):
     """The stages in order; the last one is production."""
 
     stages: tuple[Stage, ...] = (Stage(name="staging"), Stage(name="production", replicas=2))
     approval_hours: int = Field(24, ge=1)
+
+    @model_validator(mode="after")
+    def _stages_have_names_of_their_own(self) -> "Promotion":
+        names = [stage.name for stage in self.stages]
+        _distinct("stages", names)
+        if not names or {*names} & {*TASKS}:
+            raise ValueError(f"stages: at least one, and none named {', '.join(TASKS)}: {names}")
+        return self
 
 
 class UseCase(Part):
@@ -158,6 +198,13 @@ class UseCase(Part):
     gates: Gates
     serving: Serving = Serving()
     promotion: Promotion = Promotion()
+
+    @model_validator(mode="after")
+    def _lands_daily(self) -> "UseCase":
+        _distinct("sources", [source.name for source in self.sources])
+        if not any(source.every == "day" for source in self.sources):
+            raise ValueError("sources: at least one must land every day; its days are the days of features")
+        return self
 
     @property
     def slug(self) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.spec import names
+from include.spec import load, loading, names
 
 ROOT = Path(__file__).parents[2]
 STAGES = {
@@ -18,15 +18,11 @@ STAGES = {
         "approve",
         "record_approval",
         "prepare",
-        *(
-            f"{stage}.{step}"
-            for stage in ("staging", "production")
-            for step in ("wanted", "render", "commit", "sync", "smoke")
-        ),
         "crown",
         *(f"revert.{step}" for step in ("undo", "restore", "resync", "report_failure")),
     },
 }
+STEPS = ("wanted", "render", "commit", "sync", "smoke")  # of each stage of `promote`
 HEAVY = (
     "kubernetes",
     "mlflow",
@@ -57,18 +53,33 @@ def test_exactly_the_listed_dags_exist(bag):
     assert set(bag.dags) == {f"{use_case}.{stage}" for use_case in names() for stage in STAGES}
 
 
+def test_a_use_case_that_cannot_be_loaded_is_an_import_error_and_leaves_the_others_alone(bag, monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    monkeypatch.setattr(loading, "names", lambda root: ["flight_delays", "rain"])
+    spoilt = DagBag(ROOT / "dags")
+    assert {name for name in bag.dags if name.startswith("flight_delays.")} == set(spoilt.dags)
+    ((path, error),) = spoilt.import_errors.items()
+    assert path.endswith("specs.py")
+    assert "no use case 'rain'" in error
+
+
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("use_case", names())
 def test_a_dag_has_its_tasks_and_says_what_it_is(bag, use_case, stage):
     dag = bag.dags[f"{use_case}.{stage}"]
-    assert set(dag.task_ids) == STAGES[stage]
+    spec = load(use_case)
+    steps = (
+        {f"{place.name}.{step}" for place in spec.promotion.stages for step in STEPS} if stage == "promote" else set()
+    )
+    assert set(dag.task_ids) == STAGES[stage] | steps
     assert dag.doc_md.startswith(f"### {stage.capitalize()}")
     for part in ("**Why**", "**Starts**", "**Inputs**", "**Outputs**", "**When it fails**", "**Form**"):
         assert part in dag.doc_md
     assert dag.description
     assert use_case in dag.tags
     assert not dag.catchup
-    assert all(task.owner == "flightline" for task in dag.tasks)
+    assert {task.owner for task in dag.tasks} == {spec.owner}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -93,12 +93,11 @@ def smoke(use_case: str, stage: str, chosen: Mapping[str, Any], ti: Any = None) 
 
     from flightline.hooks.cluster import ClusterHook
     from flightline.hooks.lake import LakeHook
-    from include.promotion import manifests
     from include.promotion.sample import sample
     from include.promotion.smoke import smoke as ask
 
     spec, place = _place(use_case, stage)
-    url = ClusterHook().service_url(spec.slug, manifests.namespace(place))
+    url = ClusterHook().service_url(spec.slug, place.namespace)
     ti.xcom_push("endpoint", url)
     records, expected = sample(LakeHook().lake, spec, uri=chosen["uri"], digest=chosen["digest"])
     return asdict(ask(url, spec, digest=chosen["digest"], records=records, expected=expected))

@@ -116,5 +116,5 @@ def test_every_annotation_and_variable_is_a_string() -> None:
 
 def test_names_of_a_stage_with_an_underscore_are_valid() -> None:
     stage = Stage(name="pre_production", replicas=1)
-    assert manifests.namespace(stage) == "flightline-pre-production"
+    assert stage.namespace == "flightline-pre-production"
     assert manifests.application(FLIGHTS, stage, "x")["metadata"]["name"] == "flight-delays-pre-production"
