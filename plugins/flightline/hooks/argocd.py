@@ -15,6 +15,7 @@ from flightline.exceptions import (
     ArgoCDSyncWindowClosed,
     ArgoCDUnavailable,
 )
+from flightline.hooks.address import base_url
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -58,9 +59,7 @@ class ArgoCDHook(BaseHook):
     def url(self) -> str:
         """Base URL of the server and its UI, without a trailing slash."""
         connection = self._connection = self._connection or self.get_connection(self.conn_id)
-        schema, _, host = (connection.host or "").rpartition("://")
-        port = f":{connection.port}" if connection.port else ""
-        return f"{schema or connection.schema or 'https'}://{host.rstrip('/')}{port}"
+        return base_url(connection, schema="https")
 
     @cached_property
     def _client(self) -> httpx.Client:

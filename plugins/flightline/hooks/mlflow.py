@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 
+from flightline.hooks.address import base_url
 from include.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ class MlflowHook(BaseHook):
     @property
     def url(self) -> str:
         """Base URL of the server, without a trailing slash; its UI is there too."""
-        connection = self.get_connection(self.mlflow_conn_id)
-        port = f":{connection.port}" if connection.port else ""
-        return f"{connection.schema or 'http'}://{connection.host}{port}"
+        return base_url(self.get_connection(self.mlflow_conn_id))
 
     def get_conn(self) -> "MlflowClient":
         """A client of the server. MLflow reads credentials from the process's environment, so they are put there."""

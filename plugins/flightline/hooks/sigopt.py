@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 
+from flightline.hooks.address import base_url
+
 if TYPE_CHECKING:
     from sigopt import Connection
 
@@ -24,7 +26,6 @@ class SigOptHook(BaseHook):
         import sigopt
 
         connection = self.get_connection(self.sigopt_conn_id)
-        port = f":{connection.port}" if connection.port else ""
         client = sigopt.Connection(client_token=connection.password)
-        client.set_api_url(f"{connection.schema or 'http'}://{connection.host}{port}")
+        client.set_api_url(base_url(connection))
         return client
