@@ -31,17 +31,6 @@ def _rows(data: PolarsData, passes: nw.Expr) -> pl.LazyFrame:
     return nw.from_native(data.lazyframe).select(passes).to_native()
 
 
-def _is_file_day(data: PolarsData) -> pl.LazyFrame:
-    day = nw.col("event_date")
-    same = (nw.col("year") == day.dt.year()) & (nw.col("month") == day.dt.month()) & (nw.col("day") == day.dt.day())
-    return _rows(data, same)
-
-
-def _is_local_hour(data: PolarsData) -> pl.LazyFrame:
-    local = nw.col("time_hour").dt.convert_time_zone(TIME_ZONE)
-    return _rows(data, (local.dt.hour() == nw.col("hour")) & (local.dt.date() == nw.col("event_date")))
-
-
 def _minutes(column: str) -> nw.Expr:
     """Minutes after midnight of an `hhmm` column."""
     return nw.col(column) // 100 * 60 + nw.col(column) % 100
@@ -51,7 +40,24 @@ def _is_difference(data: PolarsData, *, delay: str, actual: str, scheduled: str)
     return _rows(data, (_minutes(actual) - _minutes(scheduled) - nw.col(delay)) % 1440 == 0)
 
 
-class Flights(pa.DataFrameModel):
+class NewYork(pa.DataFrameModel):
+    """Rows that tell their day and hour in New York, and the hour in UTC too."""
+
+    @pa.dataframe_check(error="year, month and day are the file's day")
+    @classmethod
+    def _day(cls, data: PolarsData) -> pl.LazyFrame:
+        day = nw.col("event_date")
+        same = (nw.col("year") == day.dt.year()) & (nw.col("month") == day.dt.month()) & (nw.col("day") == day.dt.day())
+        return _rows(data, same)
+
+    @pa.dataframe_check(error="time_hour is the day and hour in New York")
+    @classmethod
+    def _hour(cls, data: PolarsData) -> pl.LazyFrame:
+        local = nw.col("time_hour").dt.convert_time_zone(TIME_ZONE)
+        return _rows(data, (local.dt.hour() == nw.col("hour")) & (local.dt.date() == nw.col("event_date")))
+
+
+class Flights(NewYork):
     """One scheduled departure."""
 
     year: int = pa.Field(in_range={"min_value": 1987, "max_value": 2100})
@@ -77,16 +83,6 @@ class Flights(pa.DataFrameModel):
         metadata={"derived": lambda: nw.col("time_hour") + nw.col("minute") * nw.lit(timedelta(minutes=1))},
     )
     event_date: date
-
-    @pa.dataframe_check(error="year, month and day are the file's day")
-    @classmethod
-    def _day(cls, data: PolarsData) -> pl.LazyFrame:
-        return _is_file_day(data)
-
-    @pa.dataframe_check(error="time_hour is the day and hour in New York")
-    @classmethod
-    def _hour(cls, data: PolarsData) -> pl.LazyFrame:
-        return _is_local_hour(data)
 
     @pa.dataframe_check(error="sched_dep_time is hour and minute")
     @classmethod
@@ -120,7 +116,7 @@ class Flights(pa.DataFrameModel):
         unique = ("event_date", "carrier", "flight", "origin")
 
 
-class Weather(pa.DataFrameModel):
+class Weather(NewYork):
     """One hourly observation at an airport: degrees F, percent, mph, inches, millibars, miles."""
 
     origin: str = pa.Field(isin=AIRPORTS)
@@ -139,16 +135,6 @@ class Weather(pa.DataFrameModel):
     visib: float = pa.Field(in_range={"min_value": 0, "max_value": 100})
     time_hour: UTC
     event_date: date
-
-    @pa.dataframe_check(error="year, month and day are the file's day")
-    @classmethod
-    def _day(cls, data: PolarsData) -> pl.LazyFrame:
-        return _is_file_day(data)
-
-    @pa.dataframe_check(error="time_hour is the day and hour in New York")
-    @classmethod
-    def _hour(cls, data: PolarsData) -> pl.LazyFrame:
-        return _is_local_hour(data)
 
     class Config:
         """One observation an hour and airport."""
