@@ -110,8 +110,11 @@ def _check_header(header: list[str], name: str, columns: Sequence[str]) -> None:
         return
     missing = [column for column in columns if column not in header]
     extra = [column for column in header if column not in columns]
-    if missing or extra:
-        faults = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unexpected {', '.join(extra)}"] * bool(extra)
+    if len(header) == 1 and (other := [mark for mark in ";\t|" if header[0].split(mark) == list(columns)]):
+        faults = [f"fields are parted by {other[0]!r} instead of ','"]
+    elif missing or extra:
+        odd = [name if name and name == name.strip() else repr(name) for name in extra]
+        faults = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unexpected {', '.join(odd)}"] * bool(extra)
     elif len(header) != len(columns):
         faults = ["a column stands twice"]
     else:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from include.errors import InvalidInput
 from include.evidence.code import digest
 from include.ingest import rows
 from include.ingest.tally import Tally
@@ -200,7 +201,11 @@ class Stage:
 
 
 def _contract(spec: UseCase, name: str) -> Contract:
-    return Contract.of(getattr(module(spec.name, "contract"), name))
+    written = module(spec.name, "contract")
+    if not hasattr(written, name):
+        there = [key for key, value in vars(written).items() if getattr(value, "__module__", "") == written.__name__]
+        raise InvalidInput(f"{spec.name}: contract.py has no {name!r}, which use_case.yaml names; it has {there}")
+    return Contract.of(getattr(written, name))
 
 
 def _code(use_case: str) -> str:

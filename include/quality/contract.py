@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 DAY = "event_date"
+ADDED = {"source_file", "line", "ingested_at", "reasons", "run_id"}  # by ingest, beside the landed columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,10 @@ class Contract:
         derived = {key: (column.metadata or {}).get("derived") for key, column in schema.columns.items()}
         if DAY not in schema.columns:
             raise InvalidInput(f"contract {name}: it needs a column `{DAY}: date`, the day of the file")
+        if taken := ADDED & {*schema.columns}:
+            raise InvalidInput(
+                f"contract {name}: ingest adds columns {sorted(taken)} of its own: land them under others"
+            )
         for key, column in schema.columns.items():
             if column.regex or not column.required or column.default is not None or column.coerce:
                 raise InvalidInput(f"contract {name}: column {key!r} must be required, with no regex, default, coerce")

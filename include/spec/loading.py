@@ -61,5 +61,15 @@ def _each(root: Path) -> Iterator[tuple[str, UseCase | InvalidInput]]:
 
 
 def module(name: str, part: str) -> ModuleType:
-    """Import the `contract`, `features` or `model` module of a use case (heavy: not at Dag parse)."""
-    return importlib.import_module(f"include.use_cases.{name}.{part}")
+    """Import the `contract`, `features` or `model` module of a use case (heavy: not at Dag parse).
+
+    Raises:
+        InvalidInput: it has no such module.
+    """
+    wanted = f"include.use_cases.{name}.{part}"
+    try:
+        return importlib.import_module(wanted)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{wanted}.".startswith(f"{error.name}."):
+            raise
+        raise InvalidInput(f"use case {name!r} has no {part}.py: {error}") from error

@@ -39,6 +39,11 @@ class Default(pa.DataFrameModel):
     event_date: date
 
 
+class Taken(pa.DataFrameModel):
+    line: str
+    event_date: date
+
+
 class Unreadable(pa.DataFrameModel):
     a: pl.List
     event_date: date
@@ -55,6 +60,7 @@ def test_derived_columns_and_the_day_do_not_land() -> None:
     ("model", "told"),
     [
         (NoDay, "event_date"),
+        (Taken, r"ingest adds columns \['line'\]"),
         (UniqueWithoutDay, "Config.unique needs 'event_date'"),
         (UniqueColumn, "unique"),
         (Default, "default"),

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from include.errors import InvalidInput
-from include.spec import ROOT, faults, load, load_all
+from include.spec import ROOT, faults, load, load_all, module
 
 SOUND = (ROOT / "flight_delays" / "use_case.yaml").read_text(encoding="utf-8")
 
@@ -53,3 +53,9 @@ def test_a_mistake_is_named_and_does_not_touch_the_others(root, wrong, message):
 def test_a_use_case_that_is_not_there_is_told_from_those_that_are(root):
     with pytest.raises(InvalidInput, match=r"no use case 'three' in .*; there are: one, two"):
         load("three", root)
+
+
+@pytest.mark.parametrize("name", ["flight_delays", "not_there"])
+def test_a_module_that_is_not_there_is_named(name):
+    with pytest.raises(InvalidInput, match=f"use case '{name}' has no weather.py"):
+        module(name, "weather")
