@@ -94,7 +94,7 @@ def _floor(gates: Gates, holdout: Holdout, metric: str) -> Verdict:
 def _champion(gates: Gates, holdout: Holdout, metric: str, seed: int) -> Verdict:
     if holdout.champion is None:
         return True, None, None, BOOTSTRAP_RULE
-    return _better(gates, holdout, metric=metric, seed=seed, name="champion", margin=-gates.champion_margin)
+    return _better(gates, holdout, metric=metric, seed=seed, name="champion", margin=0.0 - gates.champion_margin)
 
 
 def _baseline(gates: Gates, holdout: Holdout, metric: str, seed: int) -> Verdict:

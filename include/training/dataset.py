@@ -67,10 +67,13 @@ def split(frame: pl.DataFrame, window: Window) -> Dataset:
     not have been fitted on it otherwise. The holdout's labels are those of the snapshot.
 
     Raises:
-        InvalidInput: a part has no rows.
+        InvalidInput: a part has no rows or one class only, or a label is neither 0 nor 1.
     """
     day = pl.col("event_date")
-    labelled = frame.filter(pl.col("label").is_not_null()).with_columns(pl.col("label").cast(pl.Int8))
+    labelled = frame.filter(pl.col("label").is_not_null())
+    if other := labelled.filter(~pl.col("label").cast(pl.Float64).is_in([0.0, 1.0]))["id"].head(1).to_list():
+        raise InvalidInput(f"labels are true and false, or 1 and 0; that of {other[0]} is neither")
+    labelled = labelled.with_columns(pl.col("label").cast(pl.Int8))
 
     def known_by(start: date) -> pl.Expr:
         first = frame.filter(day >= start)["event_time"].min()
@@ -87,4 +90,6 @@ def split(frame: pl.DataFrame, window: Window) -> Dataset:
     for name, part in reversed(vars(dataset).items()):
         if part.is_empty():
             raise InvalidInput(f"no labelled rows for {name} in {window.model_dump_json()}")
+        if len(found := part["label"].unique()) == 1:
+            raise InvalidInput(f"all {part.height} labels of {name} are {found[0]} in {window.model_dump_json()}")
     return dataset

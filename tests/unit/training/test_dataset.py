@@ -54,3 +54,15 @@ def test_an_empty_part_is_named(gold, window, part):
     without = gold.filter(~pl.col("event_date").is_between(*(date(2020, 1, day) for day in days)))
     with pytest.raises(InvalidInput, match=f"no labelled rows for {part}"):
         split(without, window)
+
+
+def test_labels_of_one_class_are_refused_before_anything_is_fitted(gold, window):
+    calm = gold.with_columns(label=pl.col("label") & (pl.col("event_date") < window.holdout_start))
+    with pytest.raises(InvalidInput, match=r"all 400 labels of holdout are 0 in .*2020-01-10"):
+        split(calm, window)
+
+
+def test_labels_of_another_kind_are_refused(gold, window):
+    minutes = gold.with_columns(label=pl.when(pl.col("id") == "00007").then(7.5).otherwise(pl.col("label")))
+    with pytest.raises(InvalidInput, match="true and false, or 1 and 0; that of 00007 is neither"):
+        split(minutes, window)

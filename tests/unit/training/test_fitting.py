@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,9 +90,10 @@ def test_an_export_that_differs_is_refused(toy, gold, window, frozen):
 
 
 def test_a_holdout_of_one_class_is_refused(toy, gold, window, frozen):
-    calm = gold.with_columns(label=pl.col("label") & (pl.col("event_date") < window.holdout_start))
+    data = split(gold, window)
+    calm = replace(data, holdout=data.holdout.with_columns(label=0 * pl.col("label")))
     with pytest.raises(InvalidInput, match="auc of the holdout's 400 rows"):
-        fit_final(toy, split(calm, window), frozen, params={"rate": 1.0}, machine={}, run_id="r")
+        fit_final(toy, calm, frozen, params={"rate": 1.0}, machine={}, run_id="r")
 
 
 def test_a_file_of_other_features_answers_if_they_are_still_there(toy, gold, window, frozen):
