@@ -107,7 +107,8 @@ COPY deploy/pods /srv/deploy/pods
 COPY deploy/gitops /srv/deploy/gitops
 COPY plugins /srv/plugins
 COPY dags /srv/dags
-ENV AIRFLOW_HOME=/opt/airflow \
+ENV HOME=/opt/airflow \
+    AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/srv/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/srv/plugins \
     AIRFLOW__CORE__LOAD_EXAMPLES=False
