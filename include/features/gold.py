@@ -46,12 +46,15 @@ def to_gold(features: ModuleType, silver: Mapping[str, pl.DataFrame], joined: pl
         InvalidInput: `features` gave other columns, types or rows than it says, or labels are not what they must be.
     """
     computed = features.features(joined)
-    if dict(computed.schema) != dict(features.FEATURES) or computed.height != joined.height:
+    _check(computed, "features()", features.FEATURES)
+    if len(computed.columns) > len(features.FEATURES) or computed.height != joined.height:
         raise InvalidInput(
-            f"features() must give {joined.height} rows of FEATURES; it gave {computed.height} of {computed.schema}"
+            f"features() must give {joined.height} rows of FEATURES; it gave {computed.height} of {computed.columns}"
         )
     labels = features.labels(silver)
     _check(labels, "labels()", {"id": pl.String, "label_known_at": UTC}, also=["label"])
+    if labels["id"].is_duplicated().any():
+        raise InvalidInput(f"labels(): two have the id {labels.filter(pl.col('id').is_duplicated())['id'][0]}")
     if (odd := labels.filter(pl.col("label").is_null() != pl.col("label_known_at").is_null())).height:
         raise InvalidInput(f"labels(): label and label_known_at must be there or missing together: {odd.row(0)}")
     asked = [name for name in features.Request.model_fields if name not in computed.columns]
@@ -64,7 +67,7 @@ def to_gold(features: ModuleType, silver: Mapping[str, pl.DataFrame], joined: pl
     )
 
 
-def _check(frame: pl.DataFrame, giver: str, types: Mapping[str, PolarsDataType], *, also: Collection[str]) -> None:
+def _check(frame: pl.DataFrame, giver: str, types: Mapping[str, PolarsDataType], *, also: Collection[str] = ()) -> None:
     """Raise InvalidInput if the frame lacks a column, or one has another type."""
     have = frame.schema
     wrong = [

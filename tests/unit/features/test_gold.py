@@ -50,17 +50,23 @@ def test_two_requests_of_one_id_are_refused(module, silver):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "told"),
     [
-        lambda joined: joined.select("size"),
-        lambda joined: joined.select("size", "returns__returned", past="staff__clerks"),
-        lambda joined: joined.select("size", past="returns__returned", clerks="staff__clerks"),
-        lambda joined: joined.select("size", past="returns__returned", clerks=pl.lit(1.0)).head(3),
+        ({}, "past is missing, not Int64; clerks is missing"),
+        ({"past": "returns__returned", "clerks": "staff__clerks"}, "clerks is Int64, not Float64"),
+        (
+            {"past": "returns__returned", "clerks": pl.lit(1.0), "more": "size"},
+            "must give 48 rows .* it gave 48 of .*more",
+        ),
+        (
+            {"past": pl.col("returns__returned").head(3), "clerks": pl.lit(1.0), "size": pl.col("size").head(3)},
+            "gave 3 ",
+        ),
     ],
 )
-def test_other_features_than_said_are_refused(module, silver, wrong):
-    module.features = wrong
-    with pytest.raises(InvalidInput, match="features\\(\\) must give 48 rows"):
+def test_other_features_than_said_are_refused(module, silver, wrong, told):
+    module.features = lambda joined: joined.select(**{"size": "size", **wrong})
+    with pytest.raises(InvalidInput, match=rf"features\(\).*{told}"):
         to_gold(module, silver, join_history(module, silver, DAY, DAY))
 
 
@@ -82,6 +88,7 @@ def _without_zone(frame):
     [
         ("requests", _without_zone, r"requests\(\): event_time is Datetime.*, not Datetime.*UTC"),
         ("requests", lambda frame: frame.drop("shop"), r"requests\(\): shop is missing"),
+        ("labels", lambda frame: pl.concat([frame, frame.head(1)]), r"labels\(\): two have the id a0"),
         ("labels", lambda frame: frame.drop("label_known_at"), r"labels\(\): label_known_at is missing"),
         ("labels", lambda frame: frame.with_columns(label=None), r"labels\(\): .* together: \('a1', None, "),
         ("history", lambda views: {"staff": views["staff"]}, r"history\(\) gives no frame .* \['returns'\]"),
