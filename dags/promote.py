@@ -34,6 +34,10 @@ from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.tasks import promote
 from include.spec import load_all
 
+# A try may be lost to Airflow itself: a busy scheduler that hears of a deferral after its trigger fired takes the resumed
+# task for a dead one. The next try goes on with the same sync.
+SYNC_RETRIES = 3
+
 for spec in load_all():
     stages = [stage.name for stage in spec.promotion.stages]
     with DAG(
@@ -88,6 +92,7 @@ for spec in load_all():
                     application=spec.application(stage),
                     application_spec=rendered["application"],
                     revision=f"{{{{ ti.xcom_pull('{stage}.commit')['commit'] }}}}",
+                    retries=SYNC_RETRIES,
                 )
                 smoked = linked(promote.smoke(spec.name, stage, chosen), EndpointLink())
                 previous >> go >> rendered >> commit >> sync >> smoked
@@ -104,6 +109,6 @@ for spec in load_all():
                 message=f"Revert {spec.name}",
             )
             resync = ArgoCDSyncOperator.partial(
-                task_id="resync", revision="{{ ti.xcom_pull('revert.restore')['commit'] }}"
+                task_id="resync", revision="{{ ti.xcom_pull('revert.restore')['commit'] }}", retries=SYNC_RETRIES
             ).expand(application=applications)
             [*changes, crowned] >> applications >> restore >> resync >> promote.report_failure(spec.name)

@@ -92,6 +92,15 @@ def test_every_field_of_a_form_has_a_type_and_help(bag, stage):
         assert field.description, name
 
 
+def test_a_sync_survives_tries_that_airflow_loses(bag):
+    syncs = [task for task in bag.dags["flight_delays.promote"].tasks if task.task_id.endswith("sync")]
+    assert {task.task_id: task.retries for task in syncs} == {
+        "staging.sync": 3,
+        "production.sync": 3,
+        "revert.resync": 3,
+    }
+
+
 def test_every_external_job_can_be_killed(bag):
     from flightline.operators.argocd import ArgoCDSyncOperator
     from flightline.operators.pods import TrainerPodOperator

@@ -71,7 +71,7 @@ def endpoint() -> Iterator[tuple[Endpoint, str]]:
 
 
 def _smoke(url: str, **changes: Any) -> Any:
-    return smoke(url, FLIGHTS, **{"digest": DIGEST, "records": RECORDS, "patience": 0} | changes)
+    return smoke(url, FLIGHTS, **{"digest": DIGEST, "records": RECORDS, "patience": 0, "settling": 0} | changes)
 
 
 def test_a_good_endpoint_passes(endpoint: tuple[Endpoint, str]) -> None:
@@ -121,6 +121,13 @@ def test_no_probability(endpoint: tuple[Endpoint, str], probability: Any) -> Non
     behaviour.probability = lambda _: probability
     with pytest.raises(GateFailed, match="record 0 gets probability"):
         _smoke(url)
+
+
+def test_it_waits_until_the_online_table_has_what_gold_has(endpoint: tuple[Endpoint, str]) -> None:
+    behaviour, url = endpoint
+    old = iter([0.1] * len(RECORDS))
+    behaviour.probability = lambda record: next(old, record["n"])
+    assert _smoke(url, expected=[0.25, 0.75], settling=10).least == 0.25
 
 
 def test_another_probability_than_expected(endpoint: tuple[Endpoint, str]) -> None:
