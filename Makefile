@@ -7,6 +7,8 @@ LOCKED := dev trainer serving tuning sandbox
 RUNTIME := airflow trainer serving tuning sandbox
 DEV := .venv/dev/bin
 export PYTHONPATH := $(CURDIR)
+# A closed network's package mirror has a certificate that this machine trusts, and uv's own list does not.
+export UV_SYSTEM_CERTS ?= true
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -23,7 +23,10 @@ USER = "postgres"
 _NOBODY = "nobody"  # initdb wants a user with a name
 _OVERRIDE = "+dac_override"
 _WAYS = (
-    ("setpriv", f"--reuid={_NOBODY}", "--clear-groups", f"--inh-caps={_OVERRIDE}", f"--ambient-caps={_OVERRIDE}", "--"),
+    (
+        *("setpriv", f"--reuid={_NOBODY}", "--clear-groups", f"--inh-caps={_OVERRIDE}", f"--ambient-caps={_OVERRIDE}"),
+        *("--securebits=+no_setuid_fixup", "--"),  # else access(2) forgets the capability: PostgreSQL asks by it
+    ),
     ("unshare", "--user", f"--map-user={_NOBODY}", "--"),
 )
 _LONGEST_SOCKET = 107  # sockaddr_un.sun_path less its final zero
@@ -120,7 +123,9 @@ def _unprivileged() -> tuple[str, ...]:
         return ()
     for words in _WAYS:
         with suppress(OSError):
-            if subprocess.run((*words, "true"), check=False, capture_output=True).returncode == 0:
+            # It looks for its programs as it will when it starts.
+            command = (*words, str(BIN / "initdb"), "--show", "-D", str(BIN))
+            if subprocess.run(command, check=False, capture_output=True).returncode == 0:
                 return words
     raise SandboxError(
         "PostgreSQL refuses to run as root, and this system lets root neither become `nobody` (setpriv) nor make a "

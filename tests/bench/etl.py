@@ -73,16 +73,7 @@ def services() -> Iterator[Lake]:
 
 def land(lake: Lake, last: date) -> None:
     """Land the real files."""
-    store = lake.s3 or S3()
-    environ = {
-        **os.environ,
-        "AWS_ENDPOINT_URL": str(store.endpoint),
-        "AWS_REGION": str(store.region),
-        "AWS_ACCESS_KEY_ID": str(store.access_key),
-        "AWS_SECRET_ACCESS_KEY": str(store.secret_key),
-        "FLIGHTLINE_LANDING": lake.landing,
-        "FLIGHTLINE_MODELS": lake.models,
-    }
+    environ = {**os.environ, **lake.env()}
     command = [str(python("sandbox")), "-m", "sandbox.landing", "--from", str(START), "--to", str(last)]
     subprocess.run(command, cwd=REPO, env=environ, check=True, stdout=subprocess.DEVNULL)
 
