@@ -34,8 +34,8 @@ from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.tasks import promote
 from include.spec import load_all
 
-# A try may be lost to Airflow itself: a busy scheduler that hears of a deferral after its trigger fired takes the resumed
-# task for a dead one. The next try goes on with the same sync.
+# A try may be lost to Airflow itself: a busy scheduler that hears of a deferral after its trigger fired takes the task,
+# resumed meanwhile, for a dead one. The next try goes on with the same sync.
 SYNC_RETRIES = 3
 
 for spec in load_all():
