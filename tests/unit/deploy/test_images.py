@@ -127,4 +127,4 @@ def test_compose_holds_no_secret_and_make_makes_up_each() -> None:
     for value in re.findall(
         r"\"?(?:password|secret|token|key)[\w-]*\"?: *\"?([^\"\s,}]+)", COMPOSE, flags=re.IGNORECASE
     ):
-        assert value.startswith("${") or value in {"flightline", "[CMD,"}, value
+        assert value.startswith("${") or value in {"lake-access-key", "[CMD,"}, value
