@@ -15,6 +15,7 @@ import pytest
 
 from sandbox.service import REPO, Service, answers, free_ports, python, running, start
 
+KINDS = {"configmap": "/api/v1/namespaces/{}/configmaps", "deployment": "/apis/apps/v1/namespaces/{}/deployments"}
 NEVER = {"image": "no/such:1", "deadline": 600, "wave": -1}  # a first wave that does not become healthy
 
 
@@ -69,9 +70,9 @@ class Argo:
     url: str
     service: Service
     log: Path
-    kubeconfig: Path
     process: subprocess.Popen
     client: httpx.Client
+    cluster: httpx.Client
 
     def call(self, method, path, **more):
         return self.client.request(method, f"/api/v1{path}", **more)
@@ -106,14 +107,17 @@ class Argo:
         self.wait(name, lambda app: "waiting for" in app["status"].get("operationState", {}).get("message", ""))
         return revision
 
-    def kubectl(self, *arguments):
-        done = subprocess.run(
-            ["kubectl", "--kubeconfig", self.kubeconfig, "--context", "kubectl", *arguments, "-o", "json"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return json.loads(done.stdout)
+    def live(self, kind, namespace, name=None):
+        """What the cluster has: the one of that name, or a list of all."""
+        answer = self.cluster.get(KINDS[kind].format(namespace) + (f"/{name}" if name else ""))
+        answer.raise_for_status()
+        return answer.json() if name else answer.json()["items"]
+
+    def change(self, kind, namespace, name, patch):
+        """Change it by hand, as `kubectl patch` does."""
+        kind_of_patch = {"Content-Type": "application/strategic-merge-patch+json"}
+        path = f"{KINDS[kind].format(namespace)}/{name}"
+        self.cluster.patch(path, content=json.dumps(patch), headers=kind_of_patch).raise_for_status()
 
     def kill_and_restart(self):
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -174,8 +178,13 @@ def argo(tmp_path_factory):
     )
     headers = {"Authorization": "Bearer t0k3n", "Content-Type": "application/json"}
     with running(cluster, log=home / "cluster.log"), running(service, log=home / "argocd.log") as process:
-        with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
-            found = Argo(url, service, home / "argocd.log", home / "cluster" / "kubeconfig", process, client)
+        with (
+            httpx.Client(base_url=url, headers=headers, timeout=30) as client,
+            httpx.Client(
+                base_url=cluster.url, headers={"Authorization": f"Bearer {cluster_token.read_text()}"}
+            ) as kubernetes,
+        ):
+            found = Argo(url, service, home / "argocd.log", process, client, kubernetes)
             yield found
         if found.process is not process:
             found.process.terminate()

@@ -69,7 +69,7 @@ def test_a_whole_life(argo, repository, created, name, make):
     assert set(nodes) == {"Deployment", "ConfigMap", "ReplicaSet", "Pod"}
     assert nodes["Pod"]["parentRefs"][0]["kind"] == "ReplicaSet"
     assert nodes["Pod"]["images"] == ["demo/sleeper:1"]
-    assert argo.kubectl("get", "configmap", "conf", "-n", name)["data"] == {"a": "1"}
+    assert argo.live("configmap", name, "conf")["data"] == {"a": "1"}
 
     second = repository.commit(
         {"web.yaml": make.deployment("web", replicas=2), "other.yaml": make.config("other", b="2")}
@@ -86,7 +86,7 @@ def test_a_whole_life(argo, repository, created, name, make):
     argo.call("POST", f"/applications/{name}/sync", json={"prune": True})
     assert {each["name"]: each["status"] for each in argo.finished(name)["syncResult"]["resources"]}["conf"] == "Pruned"
     argo.wait(name, healthy)
-    assert [each["metadata"]["name"] for each in argo.kubectl("get", "configmap", "-n", name)["items"]] == ["other"]
+    assert [each["metadata"]["name"] for each in argo.live("configmap", name)] == ["other"]
 
     argo.call("POST", f"/applications/{name}/rollback", json={"id": 0, "prune": True})
     state = argo.finished(name)
@@ -101,7 +101,7 @@ def test_a_whole_life(argo, repository, created, name, make):
     while argo.call("GET", f"/applications/{name}", params={"project": "default"}).status_code != 404:
         assert time.monotonic() < gone
         time.sleep(0.2)
-    assert argo.kubectl("get", "deployment,configmap", "-n", name)["items"] == []
+    assert [*argo.live("deployment", name), *argo.live("configmap", name)] == []
 
 
 @pytest.mark.skipif(not SWAGGER.exists(), reason="argocd.swagger.json, Argo CD's published API, is not on this machine")
@@ -261,7 +261,7 @@ def test_one_operation_at_a_time_and_terminate(argo, repository, created, name):
     assert argo.call("DELETE", f"/applications/{name}/operation").json() == {}
     state = argo.finished(name)
     assert (state["phase"], state["message"]) == ("Failed", "Operation terminated")
-    assert [each["name"] for each in argo.kubectl("get", "configmap", "-n", name)["items"]] == []
+    assert argo.live("configmap", name) == []
 
 
 def test_waves_follow_each_other(argo, repository, created, name, make):
@@ -294,23 +294,21 @@ def test_deletion_without_cascade_leaves_the_objects(argo, repository, created, 
     argo.finished(name)
     assert argo.call("DELETE", f"/applications/{name}", params={"cascade": "false"}).status_code == 200
     assert argo.call("GET", f"/applications/{name}", params={"project": "default"}).status_code == 404
-    assert argo.kubectl("get", "configmap", "conf", "-n", name)["data"] == {"a": "1"}
+    assert argo.live("configmap", name, "conf")["data"] == {"a": "1"}
 
 
 def test_repair_of_what_somebody_changed_by_hand(argo, repository, created, name):
     argo.call("POST", f"/applications/{name}/sync", json={})
     argo.finished(name)
     argo.wait(name, healthy)
-    env = json.dumps(
-        {"spec": {"template": {"spec": {"containers": [{"name": "main", "env": [{"name": "A", "value": "9"}]}]}}}}
-    )
-    argo.kubectl("patch", "deployment", "web", "-n", name, "--patch", env)
-    argo.kubectl("scale", "deployment", "web", "-n", name, "--replicas", "2")
+    env = {"spec": {"template": {"spec": {"containers": [{"name": "main", "env": [{"name": "A", "value": "9"}]}]}}}}
+    argo.change("deployment", name, "web", env)
+    argo.change("deployment", name, "web", {"spec": {"replicas": 2}})
     assert argo.app(name)["status"]["sync"]["status"] == "OutOfSync"
     argo.call("POST", f"/applications/{name}/sync", json={})
     argo.finished(name)
     argo.wait(name, healthy)
-    live = argo.kubectl("get", "deployment", "web", "-n", name)["spec"]
+    live = argo.live("deployment", name, "web")["spec"]
     assert live["replicas"] == 1
     assert live["template"]["spec"]["containers"][0]["env"] == [{"name": "A", "value": "1"}]
 
@@ -368,10 +366,8 @@ def test_kill_9_during_an_operation(argo, repository, created, name):
     app = argo.app(name)
     assert app["operation"]["info"] == [{"name": "who", "value": "blocker"}]
     assert app["status"]["operationState"]["syncResult"]["revision"] == revision
-    repaired = json.dumps(
-        {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "demo/sleeper:1"}]}}}}
-    )
-    argo.kubectl("patch", "deployment", "never", "-n", name, "--patch", repaired)
+    repaired = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "demo/sleeper:1"}]}}}}
+    argo.change("deployment", name, "never", repaired)
     state = argo.finished(name)
     assert state["phase"] == "Succeeded"
     assert [each["name"] for each in state["syncResult"]["resources"]] == ["never", "later"]

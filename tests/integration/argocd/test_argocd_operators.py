@@ -68,7 +68,7 @@ def test_commit_and_sync(argo, repository, name, connections, make):
         "sync": "Synced",
         "url": f"{argo.url}/applications/argocd/{name}",
     }
-    live = argo.kubectl("get", "deployment", "web", "-n", name)
+    live = argo.live("deployment", name, "web")
     assert live["status"]["availableReplicas"] == 1
     infos = argo.app(name)["status"]["operationState"]["operation"]["info"]
     assert {info["name"]: info["value"] for info in infos} == {"flightline": "promote/r1/sync", "flightline-try": "1"}
@@ -108,9 +108,9 @@ def test_failed_promotion_goes_back(argo, repository, name, connections, make):
     restored = commit("restore", restore=("app", bad["previous"]))
     assert sorted(restored["changed"]) == ["app/extra.yaml", "app/web.yaml"]
     assert carry_out(sync(name, restored["commit"]), context("sync3"))["health"] == "Healthy"
-    live = argo.kubectl("get", "deployment", "web", "-n", name)
+    live = argo.live("deployment", name, "web")
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "demo/sleeper:1"
-    assert argo.kubectl("get", "configmap", "-n", name)["items"] == []
+    assert argo.live("configmap", name) == []
 
 
 def test_refused_manifest_names_the_object(argo, repository, name, connections, make):
