@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from sigopt import Connection
 
 KEY = "flightline_key"
-_SMALLER_IS_BETTER = frozenset({"brier", "log_loss"})
 
 
 def create_or_rejoin(connection: "Connection", *, name: str, spec: Training, metadata: Mapping[str, Any]) -> str:
@@ -43,7 +42,7 @@ def create_or_rejoin(connection: "Connection", *, name: str, spec: Training, met
         made = connection.experiments().create(
             name=name,
             parameters=[_parameter(each) for each in spec.parameters],
-            metrics=[{"name": spec.metric, "objective": _objective(spec.metric), "strategy": "optimize"}],
+            metrics=[{"name": spec.metric, "objective": "maximize", "strategy": "optimize"}],
             observation_budget=spec.trials,
             parallel_bandwidth=spec.parallelism,
             metadata={"seed": spec.seed, **metadata},
@@ -73,10 +72,6 @@ def best(connection: "Connection", experiment_id: str) -> tuple[dict[str, Any], 
 def _oldest(connection: "Connection", key: str) -> str | None:
     pages = connection.experiments().fetch(state="active").iterate_pages()
     return min((str(each.id) for each in pages if (each.metadata or {}).get(KEY) == key), key=int, default=None)
-
-
-def _objective(metric: str) -> str:
-    return "minimize" if metric in _SMALLER_IS_BETTER else "maximize"
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

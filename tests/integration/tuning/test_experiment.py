@@ -18,7 +18,7 @@ PARAMETERS = [{"name": "x", "type": "double", "bounds": {"min": 0, "max": 1}}]
 
 def training(**more):
     days = {"window_days": 9, "holdout_days": 1, "validation_days": 1, "policy": {"min_days": 1, "every_days": 1}}
-    return Training(metric="log_loss", trials=6, parameters=PARAMETERS, **days, **more)
+    return Training(trials=6, parameters=PARAMETERS, **days, **more)
 
 
 def test_create_or_rejoin(client):
@@ -29,7 +29,7 @@ def test_create_or_rejoin(client):
     assert two != one
     made = client.experiments(one).fetch()
     assert dict(made.metadata) == {"seed": 4, "flightline_key": "one", "note": "n"}
-    assert (made.observation_budget, made.parallel_bandwidth, made.metrics[0].objective) == (6, 2, "minimize")
+    assert (made.observation_budget, made.parallel_bandwidth, made.metrics[0].objective) == (6, 2, "maximize")
     client.experiments(one).delete()
     assert join(metadata={"flightline_key": "one"}) not in (one, two)
     with pytest.raises(InvalidInput, match="metadata has no flightline_key"):
