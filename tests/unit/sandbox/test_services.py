@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import gitops, preflight
-from sandbox.endpoints import Endpoints
+from sandbox.endpoints import OFFSETS, Endpoints
 from sandbox.home import Home, Secrets
 from sandbox.postgres import socket_directory
 from sandbox.service import SandboxError, environment
@@ -34,7 +34,7 @@ def test_what_a_service_needs_exists_and_there_is_no_circle(at) -> None:
 
 def test_ports_differ(at) -> None:
     ports = [service.port for service in catalogue(at).values() if service.port]
-    assert sorted(ports) == list(range(9000, 9006))
+    assert sorted(ports) == [9000 + offset for offset in OFFSETS.values()]
 
 
 def test_chosen_brings_what_is_needed(at) -> None:
