@@ -26,6 +26,7 @@ from include import spec
 from include.artifact import Metadata, store
 from include.artifact.model_file import digest
 from include.artifact.writer import seal
+from include.boosting.export import export
 from include.history import table
 from include.lake import S3, Objects
 from include.serving.records import example
@@ -182,12 +183,9 @@ def record_and_history(online: str) -> dict[str, Any]:
 
 def our_server(home: Path, booster: Any, stack: ExitStack) -> tuple[Service, dict[str, Any]]:
     """Our server with the booster, S3 and PostgreSQL beside it; and a record to ask it."""
-    features, model = spec.module(USE_CASE, "features"), spec.module(USE_CASE, "model")
-    names = tuple(features.FEATURES)
-    params = {"n_estimators": TREES}
-    fitted = model.Model(booster=booster, features=names, categories={}, params=params, importance={})
+    names = tuple(spec.module(USE_CASE, "features").FEATURES)
     metadata = Metadata(use_case=USE_CASE, features=names, categories={}, run_id="bench", created_from={})
-    data = seal(model.export(fitted), metadata)
+    data = seal(export(booster, TREES), metadata)
 
     (port,) = free_ports(1)
     keys = {"access_key": "bench", "secret_key": secrets.token_hex(16)}

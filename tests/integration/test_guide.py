@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import include.use_cases
+from include.evidence.metrics import auc
 from include.features import stale
 from include.features.build import build
 from include.ingest import publish
@@ -27,7 +28,7 @@ def rain(tmp_path, monkeypatch):
     folder.mkdir()
     guide = (REPO / "docs/add-a-use-case.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```(?:yaml|python)\n(.*?)```", guide, re.DOTALL)
-    for name, text in zip(("use_case.yaml", "contract.py", "features.py"), blocks, strict=True):
+    for name, text in zip(("use_case.yaml", "contract.py", "features.py", "model.py"), blocks, strict=True):
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "__init__.py").write_text('"""Rain."""\n', encoding="utf-8")
     monkeypatch.setattr(include.use_cases, "__path__", [*include.use_cases.__path__, str(tmp_path)])
@@ -70,3 +71,7 @@ def test_days_in_any_order_give_the_same_gold_labels_included(rain, new_lake):
     assert gold.height == 5 * 72
     assert gold["label"].null_count() == 9, "the last three hours wait for a day that has not landed"
     assert 0.2 < gold["label"].mean() < 0.9
+
+    model, labelled = module(rain.name, "model"), gold.drop_nulls("label")
+    fitted = model.fit(labelled, {**rain.training.fixed, "n_estimators": 20}, seed=0)
+    assert auc(labelled["label"].to_numpy(), model.predict(fitted, labelled)) > 0.6

@@ -17,6 +17,7 @@ from include.training import dataset
 from include.training.fitting import fit_final, score
 from include.training.frozen import freeze
 from include.use_cases.flight_delays import model
+from include.use_cases.flight_delays.features import FEATURES
 from sandbox.service import REPO, python
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -85,7 +86,7 @@ def test_no_feature_alone_explains_it(fitted):
 def test_later_aircraft_and_busier_delays_raise_the_risk(data, answers):
     rows = data.holdout.head(5000)
     now = answers(rows).mean()
-    delays = [name for name in model.FEATURES if name.startswith(("airport_", "airline_")) and "_delay_" in name]
+    delays = [name for name in FEATURES if name.startswith(("airport_", "airline_")) and "_delay_" in name]
     assert answers(rows.with_columns(pl.col(delays) + 45)).mean() > now + 0.02
     assert answers(rows.with_columns(pl.col("departure_delay", "arrival_delay") + 90)).mean() > now + 0.005
 
@@ -93,7 +94,7 @@ def test_later_aircraft_and_busier_delays_raise_the_risk(data, answers):
 def test_a_flight_of_which_nothing_is_known_gets_an_ordinary_answer(data, answers):
     known = {"carrier", "origin", "hour", "weekday"}
     unknown = data.holdout.head(500).with_columns(
-        pl.lit(None, dtype).alias(name) for name, dtype in model.FEATURES.items() if name not in known
+        pl.lit(None, dtype).alias(name) for name, dtype in FEATURES.items() if name not in known
     )
     scores = answers(unknown.with_columns(carrier=pl.lit("ZZ")))
     assert np.isfinite(scores).all()

@@ -12,7 +12,6 @@ from include.history import join
 from include.use_cases.flight_delays import features as flight_delays
 from include.use_cases.flight_delays.airports import ZONE_OF
 from include.use_cases.flight_delays.features import FEATURES, VIEWS, Request
-from include.use_cases.flight_delays.model import BASELINE
 
 DAY = date(2013, 4, 1)  # New York is four hours behind UTC
 NEW_YORK = ZoneInfo("America/New_York")
@@ -293,7 +292,6 @@ def test_a_row_s_features_do_not_depend_on_its_neighbours(flights):
 def test_features_are_what_they_say():
     rows = _computed(_silver(_flight((8, 0), late=5), _flight((9, 0))))
     assert rows.schema == pl.Schema(FEATURES)
-    assert {*BASELINE} <= {*FEATURES}
     assert not rows.select(pl.col(pl.Float64).is_nan().any()).row(0).count(True)
 
 

@@ -4,12 +4,23 @@ import pytest
 
 from include.artifact import Metadata, digest, open_model
 from include.artifact.writer import seal
+from include.boosting import BoostedTrees
+from include.boosting.encoding import FEW
 from include.evidence.metrics import auc
-from include.use_cases.flight_delays import model
-from include.use_cases.flight_delays.features import FEATURES
 
+FEATURES = {
+    "distance": pl.Float64(),
+    "carrier": pl.String(),
+    "hour": pl.Int64(),
+    "delay": pl.Float64(),
+    "origin": pl.String(),
+    "international": pl.Boolean(),
+    "seats": pl.Int16(),
+}
+BASELINE = ("carrier", "hour")
 PARAMS = {"n_estimators": 40, "num_leaves": 15, "min_child_samples": 20, "learning_rate": 0.1}
-NUMBERS = [name for name, dtype in FEATURES.items() if dtype != pl.String and name not in model.BASELINE]
+model = BoostedTrees(features=FEATURES, baseline_by=BASELINE)
+NUMBERS = [name for name, dtype in FEATURES.items() if dtype != pl.String and name not in BASELINE]
 
 
 def flights(rows, seed=0, carriers="ABCDEFGH"):
@@ -27,7 +38,7 @@ def flights(rows, seed=0, carriers="ABCDEFGH"):
             values = pl.Series(rng.integers(-300, 300, rows) / rng.choice([3, 7, 1], rows))
         columns[name] = values.cast(dtype).set(pl.Series(rng.random(rows) < 0.05), None)
     frame = pl.DataFrame(columns)
-    carrier, hour = (frame[name] for name in model.BASELINE)
+    carrier, hour = (frame[name] for name in BASELINE)
     risk = (
         carrier.is_in(["A", "B"]).fill_null(False).cast(pl.Float64) + hour.fill_null(12).cast(pl.Float64) / 12 - 2
     ).to_numpy() + sum(np.tanh(frame[name].cast(pl.Float64).fill_null(0).to_numpy() / 50) for name in NUMBERS[:2])
@@ -69,7 +80,7 @@ def test_encode_is_the_models_columns_in_order():
 def test_few_rows_are_encoded_to_the_same_bits_as_many(fitted):
     frame = flights(1000, seed=2, carriers="ABCDEFGHXYZ")
     many = model.encode(frame, fitted.categories)
-    for size in (1, model.FEW):
+    for size in (1, FEW):
         few = np.concatenate([model.encode(part, fitted.categories) for part in frame.iter_slices(size)])
         np.testing.assert_array_equal(few, many)
     assert model.encode(frame.head(0), fitted.categories).shape == (0, len(FEATURES))
@@ -124,7 +135,7 @@ def test_validation_rows_settle_how_many_trees():
 
 
 def test_baseline_is_the_smoothed_rate():
-    carrier, hour = model.BASELINE
+    carrier, hour = BASELINE
     train = pl.DataFrame(
         {carrier: ["A"] * 300 + ["B"] * 100, hour: [8] * 400, "label": [1] * 150 + [0] * 150 + [1] * 90 + [0] * 10},
         schema_overrides={carrier: FEATURES[carrier], hour: FEATURES[hour], "label": pl.Int8},
