@@ -122,8 +122,7 @@ def create_suggestion(call: Call) -> Document:
     with call.store.begin() as transaction:
         experiment = _active(transaction, call, lock=True)
         held = transaction.open_suggestions(experiment.id)
-        taken = sum(each.task["cost"] if each.task else 1 for each in held)
-        if experiment.budget is not None and experiment.consumed + taken >= experiment.budget:
+        if experiment.budget is not None and transaction.taken(experiment.id) >= experiment.budget:
             raise Refusal(
                 f"The observation_budget of {experiment.budget} of experiment {experiment.id} is spent by"
                 f" {experiment.observations} observations and {len(held)} open suggestions",

@@ -41,6 +41,12 @@ _OBSERVATIONS = SQL("""
            extract(epoch from created)::bigint as created
     from tuning.observations o""")
 
+_TAKEN = SQL("""
+    select (select {cost} from tuning.observations where experiment = %(of)s)
+         + (select {cost} from ({suggestions}) s where experiment = %(of)s and open)""").format(
+    cost=SQL("coalesce(sum(coalesce((task->>'cost')::float8, 1)), 0)::float8"), suggestions=_SUGGESTIONS
+)
+
 
 class Store:
     """Where the state is. A connection is opened per transaction: 3 ms, and no trouble when PostgreSQL restarts."""
@@ -113,6 +119,13 @@ class Transaction:
     def open_suggestions(self, experiment: int) -> list[Suggestion]:
         """All open suggestions, oldest first."""
         return self._all(Suggestion, _SUGGESTIONS, SQL("experiment = %(of)s and open"), of=experiment)
+
+    def taken(self, experiment: int) -> float:
+        """How much of the budget observations and open suggestions take.
+
+        Asked in one statement: between two, an observation may be made of a suggestion, and neither would count it.
+        """
+        return float(self._scalar(_TAKEN, {"of": experiment}))
 
     def next_number(self, experiment: int) -> int:
         """The number of the next suggestion."""

@@ -1,6 +1,7 @@
 """The routes of the tuning service, called by SigOpt's own client and, where that would not send it, by hand."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -206,3 +207,19 @@ def test_budget_is_kept(tuning, client):
     assert (stopping.should_stop, stopping.reasons) == (True, ["observation_budget_reached"])
     client.experiments(made.id).update(observation_budget=4)
     assert tuning.ask(made).state == "open"
+
+
+def test_budget_is_kept_while_others_report(tuning):
+    """An observation that is committed in the middle of a count must not be missed by it."""
+
+    def work(experiment):
+        point, done = {"x": 0, "y": 0}, 0
+        with tuning.http() as http:
+            path = f"/experiments/{experiment.id}"
+            while (asked := http.post(f"{path}/suggestions", json={"assignments": point})).status_code == 200:
+                outcome = {"suggestion": asked.json()["id"], "values": [{"name": "loss", "value": 1.0}]}
+                done += http.post(f"{path}/observations", json=outcome).status_code == 200
+        return done
+
+    with ThreadPoolExecutor(6) as pool:
+        assert [sum(pool.map(work, [tuning.make(budget=12)] * 6)) for _ in range(40)] == [12] * 40
