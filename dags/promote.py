@@ -24,8 +24,17 @@ stage to go to.
 
 from datetime import timedelta
 
+from airflow.providers.standard.exceptions import HITLTimeoutError
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import DAG, Param, PartitionedAssetTimetable, TaskGroup
+from airflow.sdk import (
+    DAG,
+    ExceptionRetryPolicy,
+    Param,
+    PartitionedAssetTimetable,
+    RetryAction,
+    RetryRule,
+    TaskGroup,
+)
 
 from flightline import assets
 from flightline.links.pages import EndpointLink, MlflowVersionLink, linked
@@ -34,9 +43,10 @@ from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.tasks import promote
 from include.spec import load_all
 
-# A try may be lost to Airflow itself: a busy scheduler that hears of a deferral after its trigger fired takes the task,
-# resumed meanwhile, for a dead one. The next try goes on with the same sync.
-SYNC_RETRIES = 3
+# A try may be lost to Airflow itself: a busy scheduler that hears that a task waits only after its trigger has fired (or
+# the approval was given) takes the resumed task for a dead one. The next try goes on with the same sync, or asks again.
+LOST_TRIES = 3
+ASK_NO_MORE = ExceptionRetryPolicy([RetryRule(HITLTimeoutError, RetryAction.FAIL, reason="nobody answered in time")])
 
 for spec in load_all():
     stages = [stage.name for stage in spec.promotion.stages]
@@ -71,7 +81,8 @@ for spec in load_all():
             subject=f"Promote {spec.name} {{{{ ti.xcom_pull('choose')['version'] }}}} to {{{{ params.until }}}}?",
             body="{{ ti.xcom_pull('choose')['report'] }}",
             response_timeout=timedelta(hours=spec.promotion.approval_hours),
-            retries=0,
+            retries=LOST_TRIES,
+            retry_policy=ASK_NO_MORE,
         )
         approval = promote.record_approval(spec.name, chosen, approve.output)
         prepare = GitOpsCommitOperator(
@@ -92,7 +103,7 @@ for spec in load_all():
                     application=spec.application(stage),
                     application_spec=rendered["application"],
                     revision=f"{{{{ ti.xcom_pull('{stage}.commit')['commit'] }}}}",
-                    retries=SYNC_RETRIES,
+                    retries=LOST_TRIES,
                 )
                 smoked = linked(promote.smoke(spec.name, stage, chosen), EndpointLink())
                 previous >> go >> rendered >> commit >> sync >> smoked
@@ -109,6 +120,6 @@ for spec in load_all():
                 message=f"Revert {spec.name}",
             )
             resync = ArgoCDSyncOperator.partial(
-                task_id="resync", revision="{{ ti.xcom_pull('revert.restore')['commit'] }}", retries=SYNC_RETRIES
+                task_id="resync", revision="{{ ti.xcom_pull('revert.restore')['commit'] }}", retries=LOST_TRIES
             ).expand(application=applications)
             [*changes, crowned] >> applications >> restore >> resync >> promote.report_failure(spec.name)

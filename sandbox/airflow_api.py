@@ -105,14 +105,15 @@ class AirflowApi:
         return "\n".join(line if isinstance(line, str) else _line(line) for line in content)
 
     def approve(self, dag_id: str, run_id: str, task_id: str, *, option: str = "Approve") -> bool:
-        """Answer a waiting approval; False while the task does not ask yet."""
+        """Answer a waiting approval, unless somebody has; False while the task does not ask yet."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
         try:
             self.request("PATCH", path, json={"chosen_options": [option], "params_input": {}})
         except httpx.HTTPStatusError as error:
             if error.response.status_code == httpx.codes.NOT_FOUND:
                 return False
-            raise
+            if error.response.status_code != httpx.codes.CONFLICT:
+                raise
         return True
 
     def backfill(self, dag_id: str, *, first: str, last: str) -> int:

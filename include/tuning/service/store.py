@@ -40,7 +40,6 @@ _OBSERVATIONS = SQL("""
     select id, experiment, suggestion, assignments, task, measurements as values, failed, metadata,
            extract(epoch from created)::bigint as created
     from tuning.observations o""")
-
 _TAKEN = SQL("""
     select (select {cost} from tuning.observations where experiment = %(of)s)
          + (select {cost} from ({suggestions}) s where experiment = %(of)s and open)""").format(
