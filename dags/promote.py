@@ -43,8 +43,8 @@ from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.tasks import promote
 from include.spec import load_all
 
-# A try may be lost to Airflow itself: a busy scheduler that hears that a task waits only after its trigger has fired (or
-# the approval was given) takes the resumed task for a dead one. The next try goes on with the same sync, or asks again.
+# A try may be lost to Airflow itself: a busy scheduler that hears that a task waits only after its trigger has fired
+# (or its approval was given) takes the resumed task for a dead one. The next try goes on with the sync, or asks again.
 LOST_TRIES = 3
 ASK_NO_MORE = ExceptionRetryPolicy([RetryRule(HITLTimeoutError, RetryAction.FAIL, reason="nobody answered in time")])
 
