@@ -46,7 +46,9 @@ class ModelVersion:
         return RunManifest.from_tags(self.tags)
 
 
-def register(client: "MlflowClient", name: str, *, run_id: str, tags: Mapping[str, str] | None = None) -> ModelVersion:
+def register(
+    client: "MlflowClient", name: str, *, run_id: str, description: str = "", tags: Mapping[str, str] | None = None
+) -> ModelVersion:
     """Register what a run made; the version that the run has for the same bytes is returned, not doubled.
 
     The version gets the run's own tags (not those that MLflow or the platform keep about the run) and `tags`.
@@ -55,6 +57,7 @@ def register(client: "MlflowClient", name: str, *, run_id: str, tags: Mapping[st
         client: of the registry.
         name: the registered model; it is made if there is none.
         run_id: the MLflow run; its tags name the model file.
+        description: of the registered model, if it is made.
         tags: more tags of the version.
 
     Raises:
@@ -67,7 +70,7 @@ def register(client: "MlflowClient", name: str, *, run_id: str, tags: Mapping[st
     if not tags.get(DIGEST) or not tags.get(URI):
         raise InvalidInput(f"run {run_id} has no {DIGEST} and {URI}: the fit did not finish")
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=description)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

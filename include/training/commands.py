@@ -122,7 +122,7 @@ def prepare(
     """
     spec = load(use_case)
     frozen = freeze(lake, spec, image=image, start=start, end=end, trials=trials, seed=seed, clears=clears)
-    run_id = runs.open_run(client, frozen)
+    run_id = runs.open_run(client, frozen, spec)
     plan = {"trials": frozen.trials, "seed": frozen.seed, "parallelism": parallelism or spec.training.parallelism}
     experiment_id = create_or_rejoin(
         connection,
@@ -236,7 +236,7 @@ def fit(training: Training) -> Fitted:
             **{f"holdout_{name}": value for name, value in fitted.metrics.items()},
             "onnx_deviation": fitted.deviation,
         },
-        tags={DIGEST: fitted.digest, URI: uri, **manifest.tags()},
+        tags={DIGEST: fitted.digest, URI: uri, "mlflow.source.git.commit": state.commit, **manifest.tags()},
     )
     client.set_terminated(run_id)
     return fitted
@@ -245,7 +245,8 @@ def fit(training: Training) -> Fitted:
 def registered(training: Training) -> ModelVersion:
     """Register what `fit` made; the same version again if it is registered."""
     training.tag(DIGEST, "run fit first")
-    return register(training.client, training.frozen.use_case, run_id=training.run_id)
+    spec = training.spec
+    return register(training.client, spec.name, run_id=training.run_id, description=spec.description)
 
 
 def gate(training: Training, version: str | None) -> Report:

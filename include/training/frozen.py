@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from include.errors import InvalidInput, MissingInput
+from include.evidence.code import digest
 from include.evidence.manifest import Part, Window, content_key
 from include.lake import Lake
 from include.spec import UseCase
@@ -16,6 +17,7 @@ class Frozen(Part):
     Attributes:
         use_case: name.
         spec_digest: SHA-256 of the spec.
+        code_digest: SHA-256 of the code that fits; where an image changes with its code, its name alone would do.
         snapshot_id: Iceberg snapshot of the gold table.
         window: its days.
         rows: rows of the window, labelled or not.
@@ -28,6 +30,7 @@ class Frozen(Part):
 
     use_case: str
     spec_digest: str
+    code_digest: str
     snapshot_id: int
     window: Window
     rows: int
@@ -104,6 +107,7 @@ def freeze(
     return Frozen(
         use_case=spec.name,
         spec_digest=spec.digest,
+        code_digest=digest("artifact", "boosting", "training", f"use_cases/{spec.name}"),
         snapshot_id=snapshot_id,
         window=split_days(start, end, spec.training),
         rows=rows,

@@ -1,5 +1,6 @@
 """The MLflow side of training: one parent run per frozen input, one nested run per trial."""
 
+import json
 import tempfile
 import time
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.errors import InvalidInput
+from include.spec import UseCase
 from include.training.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -15,12 +17,14 @@ if TYPE_CHECKING:
 FROZEN, KEY, TUNING, WORKER = "flightline.frozen", "flightline.key", "flightline.tuning", "flightline.worker"
 
 
-def open_run(client: "MlflowClient", frozen: Frozen) -> str:
+def open_run(client: "MlflowClient", frozen: Frozen, spec: UseCase) -> str:
     """The parent run of a frozen input: the one that exists, else a new one. Returns its id.
 
     Callers come one at a time: MLflow has nothing to make one run of two calls (the train Dag has one active run).
     """
-    experiment_id = _experiment(client, frozen.use_case)
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    experiment_id = _experiment(client, spec)
     found = client.search_runs(
         [experiment_id], f"tags.`{KEY}` = '{frozen.key}'", order_by=["attributes.start_time ASC"]
     )
@@ -31,7 +35,17 @@ def open_run(client: "MlflowClient", frozen: Frozen) -> str:
         run_name=f"train-{frozen.window.end}-{frozen.key[:8]}",
         tags={KEY: frozen.key, FROZEN: frozen.model_dump_json()},
     )
-    return str(created.info.run_id)
+    run_id = str(created.info.run_id)
+    days = {"start": str(frozen.window.start), "end": str(frozen.window.end), "num_rows": frozen.rows}
+    gold = Dataset(
+        name=spec.gold,
+        digest=str(frozen.snapshot_id),
+        source_type="iceberg",
+        source=json.dumps({"table": spec.gold, "snapshot_id": frozen.snapshot_id}),
+        profile=json.dumps(days),
+    )
+    client.log_inputs(run_id, [DatasetInput(gold, [InputTag("mlflow.data.context", "training")])])
+    return run_id
 
 
 def read_frozen(client: "MlflowClient", run_id: str) -> Frozen:
@@ -108,13 +122,16 @@ def log_files(client: "MlflowClient", run_id: str, folder: str, files: Mapping[s
         client.log_artifacts(run_id, local, folder)
 
 
-def _experiment(client: "MlflowClient", name: str) -> str:
+def _experiment(client: "MlflowClient", spec: UseCase) -> str:
     from mlflow.exceptions import MlflowException
 
+    name = spec.name
     if experiment := client.get_experiment_by_name(name):
         return str(experiment.experiment_id)
+    # The kind opens MLflow's pages for models (runs, charts) instead of those for language models.
+    tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": spec.description}
     try:
-        return str(client.create_experiment(name))
+        return str(client.create_experiment(name, tags=tags))
     except MlflowException:  # another was faster
         if experiment := client.get_experiment_by_name(name):
             return str(experiment.experiment_id)

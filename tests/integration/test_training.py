@@ -153,6 +153,8 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
     training = found(run_id)
     assert prepared(training, trials=TRIALS) == opened, "a retry rejoins"
     assert opened["frozen"]["rows"] == DAYS * A_DAY
+    (data,) = client.get_run(run_id).inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("gold.flight_delays", str(opened["frozen"]["snapshot_id"]))
 
     # two workers; one dies in its first trial and comes back
     kill_in_its_first_trial(start("trial", "--run-id", run_id, "--worker", "0"))

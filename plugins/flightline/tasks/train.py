@@ -86,7 +86,8 @@ def register(use_case: str, prepared: Mapping[str, Any], ti: Any = None) -> str:
     from include import registry
 
     mlflow = MlflowHook()
-    version = registry.register(mlflow.get_conn(), use_case, run_id=prepared["run_id"]).version
+    description = load(use_case).description
+    version = registry.register(mlflow.get_conn(), use_case, run_id=prepared["run_id"], description=description).version
     ti.xcom_push("mlflow_version", mlflow.version_url(use_case, version))
     return version
 

@@ -20,6 +20,7 @@ def frozen(window):
     return Frozen(
         use_case="toy",
         spec_digest="ab",
+        code_digest="cd",
         snapshot_id=7,
         window=window,
         rows=2000,

@@ -49,10 +49,10 @@ def land(lake, spec, *days):
 
 
 @pytest.mark.integration
-def test_freeze_pins_the_snapshot(lake):
+def test_freeze_pins_the_snapshot(lake, monkeypatch):
     """Gold grows and is rewritten; what was frozen stays."""
-    spec = load("flight_delays").model_copy(update={"name": "frozen_toy"})
-    with pytest.raises(MissingInput, match="frozen_toy does not exist"):
+    spec = load("flight_delays")
+    with pytest.raises(MissingInput, match="flight_delays does not exist"):
         freeze(lake, spec, image="i")
     first = date(2013, 1, 1)
     land(lake, spec, *(first + timedelta(days=n) for n in range(10)))
@@ -70,9 +70,12 @@ def test_freeze_pins_the_snapshot(lake):
         freeze(lake, spec, image="j"),
         freeze(lake, spec, image="i", clears=1),
     ]
+    with monkeypatch.context() as changed:
+        changed.setattr("include.training.frozen.digest", lambda *parts: f"other {parts}")
+        others.append(freeze(lake, spec, image="i"))
     land(lake, spec, date(2013, 1, 11))
     others.append(freeze(lake, spec, image="i", end=date(2013, 1, 10)))
-    assert len({other.key for other in others} | {frozen.key}) == 8, "any other input is other work"
+    assert len({other.key for other in others} | {frozen.key}) == 9, "any other input is other work"
     assert others[0].rows == 27
     then = tables.read(lake, spec.gold, snapshot_id=frozen.snapshot_id)
     assert then["event_date"].max() == date(2013, 1, 10)
