@@ -63,6 +63,16 @@ def test_a_pod_runs_the_trainer_without_privileges(profile):
     assert container.resources.limits["memory"]
 
 
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_a_pod_in_a_container_writes_nowhere_but_to_its_scratch_folder(profile):
+    """A pod of the sandbox is a process: it has no root file system of its own."""
+    pod = pod_of(profile)
+    (container,), (volume,) = pod.spec.containers, pod.spec.volumes
+    assert container.security_context.read_only_root_filesystem
+    assert [(mount.name, mount.mount_path) for mount in container.volume_mounts] == [(volume.name, "/tmp")]
+    assert volume.empty_dir.size_limit
+
+
 @pytest.mark.parametrize("profile", [name for name in PROFILES if name != "gpu"])
 def test_other_profiles_ask_for_no_gpu(profile):
     text = (TEMPLATES / profile / "trainer.yaml").read_text()
