@@ -19,27 +19,14 @@ import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from include.spec import View
+from include.use_cases.flight_delays import traffic
 from include.use_cases.flight_delays.airports import ZONE_OF
+from include.use_cases.flight_delays.traffic import LAG, LATE, in_time
 
 NEW_YORK = "America/New_York"
-LATE = 15  # minutes
-LAG = timedelta(hours=24)
 MAX_AGE = timedelta(hours=12)
-OVERDUE = timedelta(hours=3)  # a flight that has not left by then no longer counts as waiting
-WINDOWS = {"1h": timedelta(hours=1), "3h": timedelta(hours=3)}
 MINUTE = timedelta(minutes=1)
 
-_DEPARTED = ("left", "left_delay", "left_late")
-_ARRIVED = ("landed", "landed_delay", "landed_late", "landed_gain")
-_TRAFFIC = dict.fromkeys(
-    [
-        *(f"{name}_{window}" for name in _DEPARTED for window in WINDOWS),
-        *(f"{name}_3h" for name in _ARRIVED),
-        "waiting",
-        "waiting_since",
-    ],
-    pl.Int64,
-)
 _WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
 
 VIEWS = {
@@ -50,9 +37,9 @@ VIEWS = {
         values={"year": pl.Int64, "seats": pl.Int64, "manufacturer": pl.String},
     ),
     "schedule": View(keys=("origin",), max_age=timedelta(minutes=59), values={"flights": pl.Int64}),
-    "airport": View(keys=("origin",), max_age=MAX_AGE, values=_TRAFFIC),
-    "airline": View(keys=("carrier", "origin"), max_age=MAX_AGE, values=_TRAFFIC),
-    "route": View(keys=("dest",), max_age=MAX_AGE, values=_TRAFFIC),
+    "airport": View(keys=("origin",), max_age=MAX_AGE, values=traffic.VALUES),
+    "airline": View(keys=("carrier", "origin"), max_age=MAX_AGE, values=traffic.VALUES),
+    "route": View(keys=("dest",), max_age=MAX_AGE, values=traffic.VALUES),
     "departure": View(keys=("tailnum",), max_age=MAX_AGE, values={"delay": pl.Int64, "planned": pl.Int64}),
     "arrival": View(keys=("tailnum",), max_age=MAX_AGE, values={"delay": pl.Int64}),
     "number": View(keys=("carrier", "flight", "dest"), max_age=timedelta(hours=30), values={"delay": pl.Int64}),
@@ -149,7 +136,7 @@ def history(silver: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         "weather": silver["weather"].with_columns(pl.col(_WEATHER).fill_nan(None), known_at=_observed()),
         "register": silver["planes"].with_columns(known_at=_registered()),
         "schedule": flights.group_by("origin", known_at="time_hour").agg(flights=pl.len()),
-        **{view: _traffic(flights, VIEWS[view].keys) for view in ("airport", "airline", "route")},
+        **{view: traffic.history(flights, VIEWS[view].keys) for view in ("airport", "airline", "route")},
         "departure": _last(flights, "departed", keys=VIEWS["departure"].keys, delay="dep_delay"),
         "arrival": _last(flights, "arrived", keys=VIEWS["arrival"].keys, delay="arr_delay"),
         "number": _last(flights, "arrived", keys=VIEWS["number"].keys, delay="arr_delay", lag=LAG / 2),
@@ -207,16 +194,12 @@ def _flights(silver: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def _in_time(flights: pl.DataFrame, moment: str, lag: timedelta = LAG) -> pl.DataFrame:
-    return flights.filter(pl.col(moment) - pl.col("sched_dep") <= lag)
-
-
 def _last(
     flights: pl.DataFrame, moment: str, *, keys: tuple[str, ...], delay: str, lag: timedelta = LAG
 ) -> pl.DataFrame:
     """Departures or arrivals of `keys` one by one; of several in one minute, the one scheduled last."""
     return (
-        _in_time(flights, moment, lag)
+        in_time(flights, moment, lag)
         .drop_nulls(keys)
         .sort(moment, "sched_dep", "id")
         .unique([*keys, moment], keep="last", maintain_order=True)
@@ -224,76 +207,8 @@ def _last(
     )
 
 
-def _traffic(flights: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
-    """Departures, arrivals and waiting flights of `keys`, as a step function of time.
-
-    Columns: `left_<window>`, `landed_3h` are counts, `..._late` of these more than `LATE` minutes, `..._delay` sums of
-    minutes (clipped, so that one stray does not drown the rest), `landed_gain` sum of minutes lost since departure.
-    `waiting`: flights past their scheduled departure that have not left; `waiting_since`: sum of their scheduled
-    departures in minutes since 1970, so that `waiting * now - waiting_since` is the sum of their waits.
-    """
-    dep_delay, arr_delay = pl.col("dep_delay"), pl.col("arr_delay")
-    departed = {"left": pl.lit(1), "left_delay": dep_delay.clip(-15, 180), "left_late": dep_delay > LATE}
-    arrived = {
-        "landed": pl.lit(1),
-        "landed_delay": arr_delay.clip(-30, 180),
-        "landed_late": arr_delay > LATE,
-        "landed_gain": (arr_delay - dep_delay).clip(-60, 120),
-    }
-    since = pl.col("sched_dep").dt.epoch("s") // 60
-    given_up = pl.col("sched_dep") + OVERDUE
-    steps = [
-        flights.select(*keys, known_at="sched_dep", waiting=1, waiting_since=since),
-        flights.select(
-            *keys,
-            known_at=pl.min_horizontal("departed", given_up),
-            waiting=-1,
-            waiting_since=-since,
-        ),
-    ]
-    for moment, values, windows in (
-        ("departed", departed, WINDOWS),
-        ("arrived", arrived, {"3h": WINDOWS["3h"]}),
-    ):
-        facts = _in_time(flights, moment).select(
-            *keys, known_at=moment, **{n: v.cast(pl.Int64) for n, v in values.items()}
-        )
-        for window, length in windows.items():
-            enters = facts.rename({name: f"{name}_{window}" for name in values})
-            names = [f"{name}_{window}" for name in values]
-            steps += [enters, enters.with_columns(pl.col("known_at") + length, -pl.col(names))]
-    sums = list(_TRAFFIC)
-    return (
-        pl.concat(steps, how="diagonal_relaxed")
-        .group_by(*keys, "known_at")
-        .agg(pl.col(sums).sum())
-        .sort("known_at")
-        .with_columns(pl.col(sums).cum_sum().over(keys))
-    )
-
-
 def _since(view: str) -> pl.Expr:
     return (pl.col("event_time") - pl.col(f"{view}__known_at")).dt.total_minutes()
-
-
-def _mean(view: str, total: str, count: str) -> pl.Expr:
-    number = pl.col(f"{view}__{count}")
-    return pl.col(f"{view}__{total}") / pl.when(number > 0).then(number)
-
-
-def _traffic_features(view: str) -> dict[str, pl.Expr]:
-    now = pl.col("event_time").dt.epoch("s") // 60
-    found: dict[str, pl.Expr] = {}
-    for window in WINDOWS:
-        found[f"left_{window}"] = pl.col(f"{view}__left_{window}")
-        for name in _DEPARTED[1:]:
-            found[f"{name}_{window}"] = _mean(view, f"{name}_{window}", f"left_{window}")
-    found["landed_3h"] = pl.col(f"{view}__landed_3h")
-    for name in _ARRIVED[1:]:
-        found[f"{name}_3h"] = _mean(view, f"{name}_3h", "landed_3h")
-    found["waiting"] = pl.col(f"{view}__waiting")
-    found["waiting_minutes"] = pl.col(f"{view}__waiting") * now - pl.col(f"{view}__waiting_since")
-    return {f"{view}_{name}": value for name, value in found.items()}
 
 
 _LOCAL = pl.col("event_time").dt.convert_time_zone(NEW_YORK)
@@ -312,7 +227,7 @@ _COLUMNS: dict[str, pl.Expr] = {
     "aircraft_seats": pl.col("register__seats"),
     "aircraft_manufacturer": pl.col("register__manufacturer"),
     "scheduled_this_hour": pl.col("schedule__flights"),
-    **{name: value for view in ("airport", "airline", "route") for name, value in _traffic_features(view).items()},
+    **{name: value for view in ("airport", "airline", "route") for name, value in traffic.features(view).items()},
     "departure_delay": pl.col("departure__delay"),
     "departure_since": _since("departure"),
     "departure_slack": _since("departure") - 2 * pl.col("departure__planned"),
