@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import BaseModel, FailFast, Field, ValidationError, create_model
 
 from include.errors import InvalidInput
 from include.serving.refusal import Fault, Refusal, json_path
@@ -37,7 +37,8 @@ class RecordReader:
     """Reads bodies `{"records": [...]}` or one bare record, each record being a `request_type`."""
 
     def __init__(self, request_type: type[BaseModel]) -> None:
-        records: Any = (Annotated[list[request_type], Field(min_length=1)], ...)  # type: ignore[valid-type]
+        # Up to the first record at fault: a body has room for millions of faults, at a kilobyte each.
+        records: Any = (Annotated[list[request_type], Field(min_length=1), FailFast()], ...)  # type: ignore[valid-type]
         self._many: type[Any] = create_model("Records", records=records)
         self._one = request_type
 
@@ -45,7 +46,7 @@ class RecordReader:
         """Check a body.
 
         Raises:
-            Refusal: 400 when it is no JSON object, 422 naming each field at fault.
+            Refusal: 400 when it is no JSON object, 422 naming each field at fault of the first record that is.
         """
         payload = parse(body)
         if not isinstance(payload, dict):
@@ -66,11 +67,11 @@ class RecordReader:
 def _refusal(error: ValidationError) -> Refusal:
     faults = [
         Fault(json_path(fault["loc"]), fault["msg"])
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)[:SHOWN]
     ]
     first = f"{faults[0].path}: {faults[0].message}" if faults[0].path else faults[0].message
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return Refusal(422, first + more, fields=faults[:SHOWN])
+    more = f" (and {error.error_count() - 1} more in this record)" if error.error_count() > 1 else ""
+    return Refusal(422, first + more, fields=faults)
 
 
 def _nul(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

@@ -98,9 +98,17 @@ def test_no_answer_repeats_what_was_sent() -> None:
 
 
 def test_many_faults_are_counted_and_some_named() -> None:
-    refusal = _refused({"records": [3] * 100})
-    assert len(refusal.fields) == 20
-    assert "(and 99 more)" in refusal.message
+    record = GOOD | {f"x{n}": n for n in range(100)}
+    for body in (record, {"records": [GOOD, record]}):
+        refusal = _refused(body)
+        assert len(refusal.fields) == 20
+        assert "(and 99 more in this record)" in refusal.message
+
+
+def test_faults_are_looked_for_up_to_the_first_bad_record() -> None:
+    refusal = _refused({"records": [GOOD, *[{}] * 100]})
+    assert [fault.path for fault in refusal.fields] == ["records[1].at", "records[1].place"]
+    assert refusal.message == "records[1].at: Field required (and 1 more in this record)"
 
 
 def test_the_example_is_the_models_or_made_of_its_fields() -> None:
