@@ -6,6 +6,8 @@ extension. Beyond it: `null` stands for a missing value, which JSON has no numbe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -103,16 +105,20 @@ def _numbers(tensor: Mapping[str, Any], path: str, *, width: int) -> NDArray[np.
     shape = _shape(tensor, path)
     if len(shape) != 2 or shape[1] != width or shape[0] < 1:
         raise Refusal.at(400, f"{path}.shape", f"must be [n, {width}] with n of at least 1")
-    try:
-        values = np.array(_data(tensor, path))
-    except ValueError:  # lists of unequal length
-        raise Refusal.at(400, f"{path}.data", "must be a flat or an evenly nested list") from None
-    if values.dtype == object and all(item is None or type(item) in (int, float) for item in values.flat):
-        values = values.astype(np.float64)  # None becomes NaN
-    if values.dtype.kind not in "iuf":
+    data = _data(tensor, path)
+    # Types first: of a text among numbers, numpy would make texts of that length of all of them.
+    types = set(map(type, data))
+    if list in types:
+        if any(type(row) is not list or len(row) != width for row in data):
+            raise Refusal.at(400, f"{path}.data", f"must be a flat list, or a list of lists of {width} values")
+        data = list(chain.from_iterable(data))
+        types = set(map(type, data))
+    if len(data) != shape[0] * width:
+        raise Refusal.at(400, f"{path}.data", f"has {len(data)} values, its shape {shape} wants {shape[0] * width}")
+    if not types <= {int, float, NoneType}:
         raise Refusal.at(400, f"{path}.data", "must hold numbers, or null for a missing value")
-    if values.size != shape[0] * width or (values.ndim > 1 and list(values.shape) != shape):
-        raise Refusal.at(400, f"{path}.data", f"has {values.size} values, its shape {shape} wants {shape[0] * width}")
+    # None becomes NaN. Whole numbers are not made float64 first, which would round them twice.
+    values = np.array(data, dtype=None if types == {int} else np.float64)
     with np.errstate(over="ignore"):
         matrix = values.astype(np.float32).reshape(shape)
     if np.isinf(matrix).any():

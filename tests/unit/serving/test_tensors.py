@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -71,12 +72,17 @@ def test_the_answer_repeats_id_and_parameters() -> None:
         (_matrix(shape="22"), "inputs[0].shape", "whole numbers"),
         (_matrix(shape=[10**18, 2]), "inputs[0].data", "has 4 values"),
         (_matrix(data=[1, 2, 3]), "inputs[0].data", "has 3 values"),
-        (_matrix(data=[[1, 2, 3, 4]]), "inputs[0].data", "has 4 values"),
-        (_matrix(data=[[1, 2], [3]]), "inputs[0].data", "evenly nested"),
+        (_matrix(data=[[1, 2, 3, 4]]), "inputs[0].data", "lists of 2 values"),
+        (_matrix(data=[[1, 2], [3]]), "inputs[0].data", "lists of 2 values"),
+        (_matrix(data=[[1, 2], 3, 4]), "inputs[0].data", "lists of 2 values"),
+        (_matrix(data=[[1, 2]]), "inputs[0].data", "has 2 values"),
+        (_matrix(data=[[[1], [2]], [[3], [4]]]), "inputs[0].data", "numbers"),
         (_matrix(data=["1", "2", "3", "4"]), "inputs[0].data", "numbers"),
         (_matrix(data=[1, 2, None, "4"]), "inputs[0].data", "numbers"),
         (_matrix(data=[True, False, True, True]), "inputs[0].data", "numbers"),
-        (_matrix(data=[{}, [], None, 1]), "inputs[0].data", "evenly nested"),
+        (_matrix(data=[True, 1, 2.5, 1]), "inputs[0].data", "numbers"),
+        (_matrix(data=[[True, 1], [2, 3]]), "inputs[0].data", "numbers"),
+        (_matrix(data=[{}, [], None, 1]), "inputs[0].data", "lists of 2 values"),
         (_matrix(data=None), "inputs[0].data", "list"),
         (_matrix(data=[1, 2, 3, 1e39]), "inputs[0].data", "beyond FP32"),
         (_matrix(name="label"), "inputs[0].name", "'features'"),
@@ -96,3 +102,22 @@ def test_what_is_wrong_is_named(payload: Any, path: str, says: str) -> None:
     assert caught.value.status == 400
     assert says in caught.value.message
     assert [fault.path for fault in caught.value.fields] == ([path] if path else [])
+
+
+def test_a_text_among_numbers_costs_no_memory() -> None:
+    data = [1] * 9_999 + ["x" * 10_000]
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal, match="must hold numbers"):
+            _read(_matrix(shape=[5_000, 2], data=data))
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(data) * 8
+    finally:
+        tracemalloc.stop()
+
+
+def test_whole_numbers_are_rounded_once() -> None:
+    """By way of float64, this one would be rounded twice, to another neighbour."""
+    number = 2**60 + 2**36 + 1
+    request = _read(_matrix(data=[number] * 4, datatype="INT64"))
+    assert request.matrix is not None
+    assert int(request.matrix[0, 0]) == 2**60 + 2**37
