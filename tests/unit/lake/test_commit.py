@@ -5,6 +5,8 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table import Table
 
 from include.errors import InvalidInput, ServiceUnavailable
 from include.lake import Lake, snapshot, tables
@@ -100,6 +102,45 @@ def test_a_commit_whose_answer_was_lost_is_found(folder_lake: Lake, monkeypatch:
     found = replace_days(folder_lake, TABLE, rows(D[0]), D[:1], {})
     assert tables.current_snapshot_id(folder_lake, TABLE) == found
     assert tables.read(folder_lake, TABLE).height == 1
+
+
+def refuse_what_was_committed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a client does whose first try reached the catalog, whose answer did not come back, and that tried again."""
+    commit = lake.catalog().commit_table
+
+    def retry(*arguments: object, **named: object) -> None:
+        commit(*arguments, **named)
+        monkeypatch.undo()
+        raise CommitFailedException("the table has changed")
+
+    monkeypatch.setattr(lake.catalog(), "commit_table", retry)
+
+
+def test_a_commit_that_the_client_sent_twice_is_no_lost_race(
+    folder_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_days(folder_lake, TABLE, rows(D[0]), D[:1], {})
+    refuse_what_was_committed(folder_lake, monkeypatch)
+    found = replace_days(folder_lake, TABLE, rows(D[1]), D[1:2], {})
+    assert tables.current_snapshot_id(folder_lake, TABLE) == found
+    assert len(tables.load(folder_lake, TABLE).snapshots()) == 2
+    assert tables.read(folder_lake, TABLE).rows() == [(D[0], "0"), (D[1], "0")]
+
+
+def test_where_it_cannot_be_told_whether_a_commit_is_there_nothing_is_deleted(
+    folder_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Table) -> None:
+        raise ConnectionError("no catalog")
+
+    staged = Staged(folder_lake, TABLE, schema=rows().schema, days=D[:1])
+    staged.write(rows(D[0]))
+    refuse_what_was_committed(folder_lake, monkeypatch)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ConnectionError, match="no catalog"):
+        patch.setattr(Table, "refresh", fail)
+        staged.commit({})
+    staged.discard()
+    assert tables.read(folder_lake, TABLE).rows() == [(D[0], "0")]
 
 
 def test_a_commit_that_failed_for_another_reason_says_so(folder_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
