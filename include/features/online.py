@@ -13,6 +13,8 @@ from include.lake import Lake
 from include.spec import UseCase, View, module
 
 log = logging.getLogger(__name__)
+DAY = timedelta(days=1)
+OFFSET = DAY  # a day of silver may be a local one: it begins and ends less than this from the UTC day of its date
 
 
 class Publication(BaseModel):
@@ -54,16 +56,17 @@ def publish_online(lake: Lake, spec: UseCase, start: date, end: date, *, dsn: st
     last = silver.last_affected(start, end)
     newest = max(silver.days, default=last)
     oldest = newest - timedelta(days=spec.features.online.retention_days - 1)
-    since = _midnight(oldest)
+    since = _midnight(oldest) - OFFSET
     rows: dict[str, int] = {}
     if last >= oldest:
         first = max(start, oldest)
-        history = features.history(silver.read(first, last))
+        # The rows to replace begin and end up to an offset outside of these days, where local days are other days yet.
+        history = features.history(silver.read(first - 2 * OFFSET, last + 2 * OFFSET))
         # Where silver ends so does nothing else: facts of its last days become known on the days after.
-        end_of_rows = table.END if last >= newest else _midnight(last + timedelta(days=1))
+        end_of_rows = table.END if last >= newest else _midnight(last + DAY) + OFFSET
         for name, view in features.VIEWS.items():
             # A request of the first day sees rows as old as this, and the days before it tell them all.
-            begin = _midnight(first) - view.max_age
+            begin = _midnight(first) - OFFSET - view.max_age
             frame = _thin(conform(history[name], name=name, view=view), view, since)
             rows[name] = table.publish(
                 dsn, use_case=spec.name, name=name, view=view, frame=frame, start=begin, end=end_of_rows

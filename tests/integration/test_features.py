@@ -1,8 +1,10 @@
 """Gold and the online table from real flights: any order of runs gives the same rows, and online gives batch's bits."""
 
+import random
 import subprocess
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -12,12 +14,14 @@ from include.errors import LeakFound, MissingInput
 from include.features import stale
 from include.features.build import build
 from include.features.online import publish_online
+from include.history import join
 from include.history.table import Reader
 from include.ingest.run import run as ingest
 from include.lake import tables
 from include.lake.commit import replace_days
 from include.lake.connection import Lake
-from include.spec import load
+from include.spec import View, load
+from include.spec.use_case import Features, Online, Source
 from include.use_cases.flight_delays import features as flight_delays
 from sandbox.service import REPO, python
 
@@ -25,6 +29,7 @@ pytestmark = pytest.mark.integration
 SPEC = load("flight_delays")
 DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(13)]
 FLIGHTS = 10_000
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +143,39 @@ def test_a_lost_online_table_is_made_again_by_any_run_that_covers_its_days(full,
     publish_online(full, SPEC, DAYS[-2], DAYS[-1], dsn=dsn)
     recent = _gold(full, start=DAYS[-2])
     assert_frame_equal(_online(dsn, recent), recent.select(*flight_delays.FEATURES), check_exact=True)
+
+
+SALES = {"event_date": pl.Date, "shop": pl.String, "known_at": join.UTC, "sold": pl.Int64}
+
+
+@pytest.mark.parametrize("hours", [-12, -5, 0, 10, 14])
+@pytest.mark.parametrize("order", ["as they come", "shuffled"])
+def test_online_equals_batch_where_a_day_is_a_local_one(new_lake, postgres_database, monkeypatch, hours, order):
+    lake, dsn, days = new_lake(), postgres_database(), DAYS[:6]
+    source = Source(name="sales", contract="Sales")
+    kept = Features(lookback_days=1, online=Online(retention_days=4))
+    spec = SPEC.model_copy(update={"name": "shops", "sources": (source,), "features": kept})
+    view = View(keys=("shop",), max_age=timedelta(hours=20), values={"sold": pl.Int64})
+    shops = SimpleNamespace(VIEWS={"sales": view}, history=lambda silver: silver)
+    monkeypatch.setattr("include.features.online.module", lambda name, part: shops)
+
+    def sales(day):
+        begins = datetime.combine(day, time(0, 30), UTC) - timedelta(hours=hours)
+        rows = [(day, f"shop {n % 12}", begins + timedelta(hours=n), day.day * 100 + n) for n in range(24)]
+        return pl.DataFrame(rows, SALES, orient="row")
+
+    for day in days if order == "as they come" else random.Random(1).sample(days, len(days)):
+        replace_days(lake, spec.table("silver", "sales"), sales(day), [day], {})
+        publish_online(lake, spec, day, day, dsn=dsn)
+
+    whole = pl.concat([sales(day) for day in days])
+    asked = whole.filter(pl.col("event_date") >= days[-4]).select("shop", event_time=pl.col("known_at") - 15 * MINUTE)
+    reader = Reader(dsn, spec.name, shops.VIEWS)
+    online = reader.join(asked)
+    reader.close()
+    batch = join.as_of(asked, {"sales": join.conform(whole, name="sales", view=view)}, shops.VIEWS)
+    assert_frame_equal(online, batch, check_exact=True)
+    assert batch["sales__sold"].null_count() == 0
 
 
 def test_only_days_that_are_not_up_to_date_are_built(empty, monkeypatch):
