@@ -24,7 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 BODY_SECONDS = 10  # in which a caller must have sent the body
-FULL_BODIES = 8  # as many bodies of the greatest size are held at once; more requests get 503
+FULL_BODIES = 8  # of so many bodies of the greatest size the bytes are held, arrived in part or whole; more get 503
 
 
 class App:
@@ -85,25 +85,22 @@ class App:
         if self._in_flight >= self._max_in_flight:
             raise Refusal.busy("too many requests at once")
         self._in_flight += 1
-        held = 0
+        body = bytearray()
         try:
-            body = await self._read(headers, receive)
-            held = len(body)
-            self._held += held
-            if self._held > FULL_BODIES * self._max_body:
-                raise Refusal.busy("too many bytes at once")
-            return await self._service.answer(found, body)
+            await self._read(headers, receive, body)
+            return await self._service.answer(found, bytes(body))
         finally:
-            self._held -= held
+            self._held -= len(body)
             self._in_flight -= 1
 
-    async def _read(self, headers: MutableMapping[bytes, bytes], receive: Receive) -> bytes:
+    async def _read(self, headers: MutableMapping[bytes, bytes], receive: Receive, body: bytearray) -> None:
+        """Read into `body`, which counts as held, complete or not."""
         too_large = Refusal(413, f"a body has {self._max_body} bytes at most", headers={"connection": "close"})
         # Who still sends does not read: unless he waits for leave to send, a body is read on for a while, to no use.
         patience = self._max_body if b"expect" in headers else FULL_BODIES * self._max_body
         if int(headers.get(b"content-length", b"0")) > patience:
             raise too_large
-        body, size = bytearray(), 0
+        size = 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 more = True
@@ -111,18 +108,20 @@ class App:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise Refusal(400, "the caller went away")
-                    more = message.get("more_body", False)
-                    size += len(message.get("body", b""))
+                    more, chunk = message.get("more_body", False), message.get("body", b"")
+                    size += len(chunk)
                     if size > patience:
                         raise too_large
                     if size <= self._max_body:
-                        body += message.get("body", b"")
+                        body += chunk
+                        self._held += len(chunk)
+                        if self._held > FULL_BODIES * self._max_body:
+                            raise Refusal.busy("too many bytes at once")
         except TimeoutError:
             slow = f"the body took more than {BODY_SECONDS} s"
             raise Refusal(408, slow, headers={"connection": "close"}) from None
         if size > self._max_body:
             raise too_large
-        return bytes(body)
 
     def _record(self, found: Route | None, method: str, answer: Answer, seconds: float) -> None:
         endpoint = found.endpoint if found else "none"

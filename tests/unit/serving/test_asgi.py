@@ -289,6 +289,53 @@ def test_more_requests_than_it_holds_get_503(serve: Callable[..., None]) -> None
     serve(test)
 
 
+def test_bytes_count_as_they_arrive(serve: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, server: Server) -> None:
+        server.app._max_in_flight = 100
+        go = asyncio.Event()
+
+        async def stalls() -> AsyncIterator[bytes]:
+            yield b" " * 4095
+            await go.wait()
+            yield b" "
+
+        waiting = [asyncio.create_task(client.post(PREDICT, content=stalls())) for _ in range(12)]
+        await asyncio.sleep(0.05)
+        refused = [task.result() for task in waiting if task.done()]
+        assert [answer.status_code for answer in refused] == [503] * 4
+        assert "too many bytes" in refused[0].json()["error"]
+        assert (await client.post(PREDICT, json=RECORD)).status_code == 503
+        go.set()
+        assert sorted(answer.status_code for answer in await asyncio.gather(*waiting)) == [400] * 8 + [503] * 4
+        assert (await client.post(PREDICT, json=RECORD)).status_code == 200
+
+    serve(test)
+
+
+@pytest.mark.parametrize("end", ["leaves", "is slow", "sends too much", "is refused"])
+def test_what_was_held_is_let_go(serve: Callable[..., None], monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setattr("include.serving.asgi.BODY_SECONDS", 0.01)
+
+    async def test(_: httpx.AsyncClient, server: Server) -> None:
+        part = {"type": "http.request", "body": b" " * 4000, "more_body": True}
+        last = {"leaves": {"type": "http.disconnect"}, "is refused": part | {"body": b"", "more_body": False}}
+        messages, sent = iter([part, last.get(end, part)]), []
+
+        async def receive() -> dict[str, Any]:
+            if end == "is slow" and server.app._held:
+                await asyncio.sleep(60)
+            return next(messages, part | {"more_body": False})
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await server.app({"path": PREDICT, "method": "POST", "headers": []}, receive, send)
+        assert sent[0]["status"] == {"leaves": 400, "is slow": 408, "sends too much": 413, "is refused": 400}[end]
+        assert server.app._held == 0
+
+    serve(test)
+
+
 def test_metrics(serve: Callable[..., None], scorer: Scorer) -> None:
     async def test(client: httpx.AsyncClient, server: Server) -> None:
         await client.post(PREDICT, json={"records": [RECORD, RECORD | {"shop": "south"}]})
