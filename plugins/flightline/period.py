@@ -28,37 +28,55 @@ def range_params(spec: UseCase, *, otherwise: str) -> dict[str, Param]:
 
 
 def requested(
-    params: Mapping[str, Any], spec: UseCase, *, interval_start: datetime | None = None, month: str | None = None
+    params: Mapping[str, Any],
+    spec: UseCase,
+    *,
+    interval_start: datetime | None = None,
+    interval_end: datetime | None = None,
+    month: str | None = None,
 ) -> tuple[date, date]:
     """First and last day of a run: from its form, else its month (`2013-01`), else its data interval.
 
+    A month or an interval counts as far as it lies within the spec's schedule. An interval has the day on which it
+    begins, and the whole days after that one: of a week all seven, of a day from 06:00 to 06:00 the first.
+
     Raises:
-        InvalidInput: only one date is given, they are in the wrong order or outside of the spec's schedule, or the run
-            says nothing of its days.
+        InvalidInput: only one date is given, they are in the wrong order or outside of the spec's schedule, no month
+            is called so, or the run says nothing of its days.
     """
     first, last = params.get("start_date"), params.get("end_date")
     if bool(first) != bool(last):
         raise InvalidInput("give both start_date and end_date, or neither")
+    lowest, highest = spec.schedule.start, spec.schedule.end or date.max
     if first and last:
         start, end = date.fromisoformat(first), date.fromisoformat(last)
-    elif month:
-        start = date.fromisoformat(f"{month}-01")
-        end = start.replace(day=calendar.monthrange(start.year, start.month)[1])
-    elif interval_start:
-        start = end = interval_start.date()
+        if start > end:
+            raise InvalidInput(f"start_date {start} lies after end_date {end}")
+        within = lowest <= start and end <= highest
     else:
-        raise InvalidInput("this run has no data interval: give start_date and end_date")
-    if start > end:
-        raise InvalidInput(f"start_date {start} lies after end_date {end}")
-    bound = spec.schedule.end or date.max
-    if month and not first:
-        return max(start, spec.schedule.start), min(end, bound)
-    if start < spec.schedule.start or end > bound:
+        if month:
+            start, end = _month(month)
+        elif interval_start and interval_end:
+            start = interval_start.date()
+            end = max(start, interval_end.date() - timedelta(days=1))
+        else:
+            raise InvalidInput("this run has no data interval: give start_date and end_date")
+        within = start <= highest and lowest <= end
+    if not within:
         raise InvalidInput(
-            f"{start} to {end} is not within {spec.schedule.start} to {spec.schedule.end or 'today'}, the days for "
+            f"{start} to {end} is not within {lowest} to {spec.schedule.end or 'today'}, the days for "
             f"which {spec.name} has data: give start_date and end_date inside it"
         )
-    return start, end
+    return max(start, lowest), min(end, highest)
+
+
+def _month(key: str) -> tuple[date, date]:
+    """First and last day of a month (`2013-01`)."""
+    try:
+        start = date.fromisoformat(f"{key}-01")
+    except ValueError as error:
+        raise InvalidInput(f"no month is called {key!r}: say it as 2013-01") from error
+    return start, start.replace(day=calendar.monthrange(start.year, start.month)[1])
 
 
 def days(start: date | str, end: date | str) -> list[date]:

@@ -16,7 +16,12 @@ log = logging.getLogger(__name__)
 
 @task
 @failing_fast
-def plan(use_case: str, params: Mapping[str, Any], data_interval_start: datetime | None = None) -> dict[str, Any]:
+def plan(
+    use_case: str,
+    params: Mapping[str, Any],
+    data_interval_start: datetime | None = None,
+    data_interval_end: datetime | None = None,
+) -> dict[str, Any]:
     """Find the landed files of the run's days.
 
     Raises:
@@ -26,7 +31,8 @@ def plan(use_case: str, params: Mapping[str, Any], data_interval_start: datetime
     from include.ingest.plan import Plan
 
     spec = load(use_case)
-    days = period.days(*period.requested(params, spec, interval_start=data_interval_start))
+    first, last = period.requested(params, spec, interval_start=data_interval_start, interval_end=data_interval_end)
+    days = period.days(first, last)
     found = Plan.of(LakeHook().lake, spec, days)
     for source, files in found.files.items():
         log.info("%s: %d files, %.1f MB", source, len(files), sum(file.size for file in files) / 1e6)
@@ -55,14 +61,21 @@ def publish(use_case: str, planned: Mapping[str, Any], run_id: str | None = None
 
 @task
 @failing_fast
-def reconcile(use_case: str, planned: Mapping[str, Any], outlet_events: Any = None) -> dict[str, dict[str, int]]:
-    """Check that landed rows are silver rows plus quarantined rows, then announce the days."""
+def reconcile(
+    use_case: str, planned: Mapping[str, Any], run_id: str | None = None, outlet_events: Any = None
+) -> dict[str, dict[str, int]]:
+    """Check that landed rows are silver rows plus quarantined rows, all of one run, then announce the days.
+
+    Raises:
+        RetryableError: other runs were at work on these days; retried.
+        AirflowFailException: the rows do not add up.
+    """
     from flightline.hooks.lake import LakeHook
     from include.ingest.plan import Plan
     from include.ingest.reconcile import reconcile as compare
 
-    spec, days = load(use_case), Plan(**planned).days
-    totals = compare(LakeHook().lake, spec, days)
+    spec, found = load(use_case), Plan(**planned)
+    totals = compare(LakeHook().lake, spec, found, run_id=str(run_id))
     for asset in assets.silver(spec):
-        outlet_events[asset].add_partitions([day.isoformat() for day in days])
+        outlet_events[asset].add_partitions([day.isoformat() for day in found.days])
     return totals
