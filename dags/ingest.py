@@ -13,7 +13,8 @@ table); by backfill.
 
 **Order** — `publish` parses and judges all rows first; then bronze, quarantine, silver, each one commit that replaces
 exactly the run's days. Clear any task, run any range again, in any order: the same rows result. A crash between two
-commits is finished by the rerun. `reconcile` compares the counts and only then announces the days.
+commits is finished by the rerun. `reconcile` compares the counts, sees that a day's rows are all of one run and of the
+landed file, and only then announces the days.
 
 **When it fails**
 - *a file is missing*: retried, then fails naming the object. Land it and clear `plan`.
@@ -21,6 +22,9 @@ commits is finished by the rerun. `reconcile` compares the counts and only then 
   published. Land a good file and clear `plan`.
 - *over the quarantine budget*: fails with a table of reasons. Nothing is published. Mend the data or the contract, or
   raise `quality.quarantine_budget` in the spec, then clear `plan`.
+- *a file changed since the run was planned*: `publish` fails at once; nothing was published. Clear `plan`.
+- *other runs were at work on these days* (a backfill beside a run by hand): `reconcile` is retried, then fails naming
+  the days. Nothing downstream was started; when the other runs have ended, clear `plan`.
 - *the rows do not add up*: nothing downstream was started; clear `plan`.
 
 **Form** — `start_date`, `end_date`: the days to ingest, both included; both empty: the run's data interval.
@@ -44,7 +48,9 @@ for spec in load_all():
         start_date=start,
         end_date=end,
         catchup=False,
-        max_active_runs=2,
+        # Runs on one day at once may leave rows of an older file; `reconcile` finds that, but one by one they cannot.
+        # A backfill's runs are not counted here, they have a limit of their own; among them no two share a day.
+        max_active_runs=1,
         tags=[spec.name, "ingest"],
         default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20)},
         params=period.range_params(spec, otherwise="the run's data interval"),

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Self
 
@@ -47,7 +47,7 @@ class Plan(BaseModel):
         wanted = sorted(set(days))
         if not wanted:
             raise InvalidInput(f"{spec.name}: a run needs at least one day")
-        files = {source.name: tuple(_find(lake, spec, source, wanted)) for source in spec.sources}
+        files = {source.name: tuple(_find(lake, spec.name, source.name, wanted)) for source in spec.sources}
         missing = [
             landing.uri(lake.landing, spec.name, source.name, day)
             for source in spec.sources
@@ -59,6 +59,14 @@ class Plan(BaseModel):
             raise MissingInput(f"not landed (yet): {', '.join(missing[:3])}{more}")
         return cls(use_case=spec.name, days=tuple(wanted), files=files)
 
+    def changed(self, lake: Lake, source: str) -> set[date]:
+        """Days whose landed file of the source is not the planned one: another, none any more, or one by now."""
+        planned, now = (
+            {(file.day, file.etag) for file in files}
+            for files in (self.files[source], _find(lake, self.use_case, source, self.days))
+        )
+        return {day for day, _ in planned ^ now}
+
     def key(self, source: Source, *, run_id: str, code: str) -> str:
         """The run key of one source: the same run on the same files with the same code has the same one."""
         files = [[file.uri, file.etag] for file in self.files[source.name]]
@@ -66,9 +74,9 @@ class Plan(BaseModel):
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _find(lake: Lake, spec: UseCase, source: Source, days: list[date]) -> Iterable[File]:
+def _find(lake: Lake, use_case: str, source: str, days: Sequence[date]) -> Iterator[File]:
     wanted = set(days)
-    for day, found in landing.landed(lake.objects(), lake.landing, spec.name, source.name, start=days[0], end=days[-1]):
+    for day, found in landing.landed(lake.objects(), lake.landing, use_case, source, start=days[0], end=days[-1]):
         if day in wanted:
             yield File(
                 day=day,

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from include.errors import InvalidInput
 from include.evidence.code import digest
-from include.ingest import rows
+from include.ingest import landing, rows
 from include.ingest.tally import Tally
 from include.lake import tables
 from include.lake.commit import Staged
@@ -92,6 +92,8 @@ def publish(
         ]
         for stage in stages:
             stage.fill()
+        for stage in stages:
+            stage.confirm()
         return [stage.commit() for stage in stages]
 
 
@@ -114,6 +116,7 @@ class Stage:
     def __init__(self, lake: Lake, spec: UseCase, plan: Plan, *, source: str, run_id: str, upto: Layer) -> None:
         self._lake, self._spec, self._run_id = lake, spec, run_id
         self._source = spec.source(source)
+        self._plan = plan
         self._files = plan.files[source]
         self._contract = _contract(spec, self._source.contract)
         self._key = plan.key(self._source, run_id=run_id, code=_code(spec.name))
@@ -151,6 +154,20 @@ class Stage:
                 else:
                     staged.write(verdict.failed.with_columns(run_id=pl.lit(self._run_id)))
         self._tally.enforce(self._spec.quality.quarantine_budget)
+
+    def confirm(self) -> None:
+        """Look once more, right before the commits, whether the files are the planned ones.
+
+        A run that was slow would bring old rows back over those of a run that took a newer file. What lies between
+        this look and the commits is found by `reconcile`.
+
+        Raises:
+            InvalidInput: a file is not the planned one any more.
+        """
+        days = {file.day for file in self._files}
+        if "bronze" in self._staged and (changed := days & self._plan.changed(self._lake, self._source.name)):
+            uris = [landing.uri(self._lake.landing, self._spec.name, self._source.name, day) for day in sorted(changed)]
+            raise InvalidInput(f"changed since the run was planned: {', '.join(uris[:3])}; clear `plan`")
 
     def commit(self) -> Published:
         """Commit what was staged, in order."""

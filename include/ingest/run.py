@@ -27,5 +27,5 @@ def run(lake: Lake, spec: UseCase, days: Iterable[date], *, run_id: str) -> Repo
     """Plan, publish and reconcile the days. Raises as `Plan.of`, `publish` and `reconcile` do."""
     plan = Plan.of(lake, spec, days)
     published = publish(lake, spec, plan, run_id=run_id)
-    reconcile(lake, spec, plan.days)
+    reconcile(lake, spec, plan, run_id=run_id)
     return Report(use_case=spec.name, run_id=run_id, days=plan.days, sources=tuple(published))

@@ -10,7 +10,7 @@ from include.errors import MissingInput
 from include.lake import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from pyiceberg.table import Table
 
@@ -61,6 +61,19 @@ def find_commit(lake: Lake, identifier: str, run_key: str) -> int | None:
             return None if later & each.days else each.snapshot_id
         later |= each.days
     return None
+
+
+def newest(table: Table, days: Collection[date]) -> dict[date, Commit]:
+    """Per day the newest commit of a run that replaced it. Commits without a run key (compaction) are passed over."""
+    found: dict[date, Commit] = {}
+    left = set(days)
+    for each in log(table):
+        if not left:
+            break
+        if each.days is not None and RUN_KEY in each.summary:
+            found |= dict.fromkeys(left & each.days, each)
+            left -= each.days
+    return found
 
 
 def compact(days: Sequence[date]) -> str:

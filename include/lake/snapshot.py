@@ -70,7 +70,7 @@ def replace(table: Table, *, days: Collection[date], files: Sequence[DataFile], 
             ),
         )
     except CommitFailedException:
-        # A client that tries again by itself (Glue's and REST's do) may have met its own first try: it is the table now.
+        # A client that tries again by itself (Glue's and REST's do) may have met its own first try: the table now.
         table.refresh()
         if table.snapshot_by_id(snapshot_id):
             return snapshot_id

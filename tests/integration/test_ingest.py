@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import product
 from pathlib import Path
 
 import polars as pl
@@ -12,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.errors import BudgetExceeded, InvalidInput, MissingInput, PermanentError
+from include.errors import BudgetExceeded, InvalidInput, MissingInput, PermanentError, RetryableError
 from include.ingest import landing
 from include.ingest.plan import Plan
-from include.ingest.publish import check, publish
+from include.ingest.publish import LAYERS, Stage, check, publish
 from include.ingest.reconcile import reconcile
 from include.ingest.run import run
 from include.lake import Lake, tables
@@ -175,7 +176,7 @@ def test_layers_can_be_published_one_by_one(weather: Lake) -> None:
         (published,) = publish(weather, WEATHER, plan, run_id="r", upto=layer)
         assert sum(commits(weather).values()) == number
         assert published.landed == 30
-    assert reconcile(weather, WEATHER, D[:3]) == {"weather": {"landed": 30, "silver": 30, "quarantined": 0}}
+    assert reconcile(weather, WEATHER, plan, run_id="r") == {"weather": {"landed": 30, "silver": 30, "quarantined": 0}}
 
 
 def test_after_a_crash_silver_is_derived_from_the_bronze_that_stands(weather: Lake) -> None:
@@ -260,7 +261,75 @@ def test_reconcile_names_the_day_whose_rows_do_not_add_up(weather: Lake) -> None
     silver = WEATHER.table("silver", "weather")
     replace_days(weather, silver, tables.read(weather, silver, start=D[1], end=D[1])[1:], D[1:2], {})
     with pytest.raises(PermanentError, match="weather 2013-02-12: 10 landed, 9 in silver, 0 in quarantine"):
-        reconcile(weather, WEATHER, D[:3])
+        reconcile(weather, WEATHER, Plan.of(weather, WEATHER, D[:3]), run_id="r")
+
+
+def filled(lake: Lake, run_id: str) -> Stage:
+    """A run on the first day, right before its commits."""
+    stage = Stage(lake, WEATHER, Plan.of(lake, WEATHER, D[:1]), source="weather", run_id=run_id, upto="silver")
+    stage.fill()
+    stage.confirm()
+    return stage
+
+
+def commit_one(stage: Stage) -> None:
+    layer = LAYERS[len(stage._snapshots)]
+    stage._snapshots[layer] = stage._staged[layer].commit(stage._summary())
+
+
+def winds(lake: Lake) -> dict[str, list[object]]:
+    name = {layer: WEATHER.table(layer, "weather") for layer in ("bronze", "silver")}
+    return {layer: tables.read(lake, table)["wind_speed"].to_list() for layer, table in name.items()}
+
+
+NEW = {"bronze": ["9.0"], "silver": [9.0]}
+
+
+def test_a_file_that_changes_before_the_commits_is_refused(weather: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill = Stage.fill
+
+    def fill_slowly(self: Stage) -> None:
+        fill(self)
+        land(weather, D[1], line(D[1], 0, wind=9.0))
+
+    monkeypatch.setattr(Stage, "fill", fill_slowly)
+    with pytest.raises(InvalidInput, match=r"changed since the run was planned: \S+2013-02-12\.csv; clear `plan`"):
+        run(weather, WEATHER, D[:3], run_id="r")
+    assert commits(weather) == {"bronze": 0, "quarantine": 0, "silver": 0}
+
+
+@pytest.mark.parametrize("winners", product("AB", repeat=3), ids="".join)
+def test_runs_that_commit_at_once_leave_the_newest_file_or_the_last_of_them_says_so(
+    new_lake: Callable[[], Lake], winners: tuple[str, ...]
+) -> None:
+    lake, stages, plans = new_lake(), {}, {}
+    for run_id, wind in (("A", 1.0), ("B", 9.0)):
+        land(lake, D[0], line(D[0], 0, wind))
+        stages[run_id], plans[run_id] = filled(lake, run_id), Plan.of(lake, WEATHER, D[:1])
+    for winner in winners:
+        commit_one(stages["A" if winner == "B" else "B"])
+        commit_one(stages[winner])
+    if {*winners} != {"B"}:
+        with pytest.raises(RetryableError, match="clear `plan`"):
+            reconcile(lake, WEATHER, plans[winner], run_id=winner)
+        plans[winner] = Plan.of(lake, WEATHER, D[:1])
+        publish(lake, WEATHER, plans[winner], run_id=winner)
+    reconcile(lake, WEATHER, plans[winner], run_id=winner)
+    assert winds(lake) == NEW
+
+
+def test_between_commits_of_another_run_reconcile_is_to_be_tried_again(weather: Lake) -> None:
+    run(weather, WEATHER, D[:1], run_id="A")
+    plan = Plan.of(weather, WEATHER, D[:1])
+    land(weather, D[0], line(D[0], 0, wind=9.0))
+    other = filled(weather, "B")
+    for _ in range(2):
+        commit_one(other)
+        with pytest.raises(RetryableError, match=r"weather 2013-02-11: bronze of B, quarantine of [AB], silver of A"):
+            reconcile(weather, WEATHER, plan, run_id="A")
+    commit_one(other)
+    reconcile(weather, WEATHER, plan, run_id="A")
+    assert winds(weather) == NEW
 
 
 def test_no_data_file_is_left_behind_by_a_failed_run(weather: Lake) -> None:
