@@ -2,8 +2,8 @@
 
 **Why** — a version is only worth promoting when its data, search, fit and verdict can be told and repeated.
 
-**Starts** — on news in gold, if the spec's policy (`training.policy`) finds enough new days, else it skips the rest; by
-hand with a form.
+**Starts** — on news in gold, if the spec's policy (`training.policy`) finds enough new days, else it skips the rest; on
+the asset `retrain.…`; by hand with a form.
 
 **Order** — `freeze` pins the gold snapshot and opens the MLflow run and the tuning experiment of exactly this input (a
 retry or a second trigger rejoins them). `trial` runs the workers: pods that each loop suggest, fit, observe until the
@@ -17,6 +17,7 @@ budget is spent. `fit` refits the best parameters, exports to ONNX and checks th
 
 **When it fails**
 - *a worker is killed*: its open trial counts as failed, the retried pod goes on. Nothing is to be done.
+- *a pod ends with exit code 65*: no retry can help, the last line of its log names the thing and the remedy.
 - *`fit`: the export differs*: the model file would answer differently from the model; nothing is registered.
 - *`verdict`*: a gate failed; the table in its log and in MLflow says which. The champion keeps serving. Failing closed
   is the point: a missing number fails too.

@@ -1,14 +1,15 @@
 """Versions in MLflow's model registry. A version says in its tags which bytes it is and what it was made from.
 
-Tags: `model_digest` and `model_uri` of the model file, the run manifest (`include.evidence.manifest`), `gate` (passed
-or failed), and on a champion `previous_champion`, the version that it took over from.
+Tags: `model_digest` and `model_uri` of the model file, the run manifest (`include.evidence.manifest`), `gate` (passed,
+failed, or judging while there is no verdict), `gate_champion`, the version that it was judged against or `none`, and on
+a champion `previous_champion`, the version that it took over from.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.errors import InvalidInput
+from include.errors import DigestMismatch, InvalidInput
 from include.evidence.manifest import RunManifest
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 DIGEST, URI, GATE, PREVIOUS = "model_digest", "model_uri", "gate", "previous_champion"
+JUDGED_AGAINST = "gate_champion"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,7 @@ class ModelVersion:
         run_id: the MLflow run that made it.
         digest: SHA-256 of the model file.
         uri: where the model file lies.
-        gate: "passed", "failed", or None if it was not judged.
+        gate: "passed", "failed", "judging", or None if it was not judged.
         tags: all tags.
     """
 
@@ -42,8 +44,24 @@ class ModelVersion:
     tags: Mapping[str, str]
 
     def manifest(self) -> RunManifest:
-        """What it was made from. Raises InvalidInput or DigestMismatch if its tags do not say."""
-        return RunManifest.from_tags(self.tags)
+        """What it was made from.
+
+        Raises:
+            InvalidInput: its tags hold no manifest.
+            DigestMismatch: they hold that of another model, run or file: tags can be changed, a manifest cannot.
+        """
+        name = f"{self.name} version {self.version}"
+        try:
+            manifest = RunManifest.from_tags(self.tags)
+        except InvalidInput as error:
+            raise InvalidInput(f"{name} was not registered by its train Dag: {error}") from error
+        told = (manifest.use_case, manifest.run_id, manifest.artifacts.get("model.onnx"))
+        if told != (self.name, self.run_id, self.digest):
+            raise DigestMismatch(
+                f"{name} is of run {self.run_id} and model {self.digest}, its manifest of {', '.join(map(str, told))}: "
+                "its tags were changed. Register the run again"
+            )
+        return manifest
 
 
 def register(
@@ -96,9 +114,10 @@ def get(client: "MlflowClient", name: str, version: str) -> ModelVersion:
         raise
 
 
-def newest(client: "MlflowClient", name: str) -> ModelVersion | None:
-    """The version that was registered last, whatever its gates said; None if there is none."""
-    found = client.search_model_versions(f"name = '{name}'")
+def newest(client: "MlflowClient", name: str, *, tagged: str | None = None) -> ModelVersion | None:
+    """The version (of those with a tag) that was registered last, whatever its gates said; None if there is none."""
+    versions = client.search_model_versions(f"name = '{name}'")
+    found = [version for version in versions if tagged is None or tagged in version.tags]
     return _version(max(found, key=lambda version: int(version.version))) if found else None
 
 

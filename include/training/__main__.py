@@ -8,9 +8,12 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 
-from include.errors import FlightlineError
+from include.errors import FlightlineError, PermanentError
 from include.training import commands
+from include.training.runs import Training
 from include.training.settings import Settings, services
+
+PERMANENT = 65  # EX_DATAERR of sysexits.h: the operator does not start such a pod again
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Exit code 1 and one line on stderr for an error that has a name."""
+    """Run one command. One line on stderr for an error that has a name; exit code 65 if a retry cannot help, else 1."""
     options = parser().parse_args(arguments)
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "1")
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer = run(options)
     except FlightlineError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        return PERMANENT if isinstance(error, PermanentError) else 1
     print(answer)
     return 0
 
@@ -72,7 +75,7 @@ def run(options: argparse.Namespace) -> str:
             clears=options.clears,
         )
         return json.dumps(prepared)
-    training = commands.Training.from_env(options.run_id)
+    training = Training.from_env(options.run_id)
     match options.command:
         case "trial":
             return f"{commands.trial(training, options.worker)} trials by this worker"

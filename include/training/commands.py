@@ -5,11 +5,7 @@ All that a step needs is found from the parent MLflow run: what was frozen, whic
 
 import json
 import logging
-import time
-from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,14 +18,14 @@ from include.gates import Report, judge
 from include.gates.judge import Holdout, Vector
 from include.gates.latency import answer_times
 from include.lake import Lake
-from include.registry import ModelVersion, champion, register, tag
-from include.registry.versions import DIGEST, GATE, URI
-from include.spec import UseCase, load, module
-from include.training import dataset, runs
+from include.registry import ModelVersion, champion, get, register, tag
+from include.registry.versions import DIGEST, GATE, JUDGED_AGAINST, URI
+from include.spec import load
+from include.training import runs
 from include.training.curves import curves, page
 from include.training.fitting import Fitted, evaluate, fit_final, score
-from include.training.frozen import Frozen, freeze
-from include.training.settings import Settings, services
+from include.training.frozen import freeze
+from include.training.runs import Training
 from include.tuning.experiment import best, create_or_rejoin
 from include.tuning.loop import Progress, Trial, run_worker
 
@@ -39,53 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ANSWERS = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """One training run, found by its MLflow run id; what it needs is read when first asked for."""
-
-    run_id: str
-    client: "MlflowClient"
-    connection: "Connection"
-    lake: Lake
-    settings: Settings
-
-    @classmethod
-    def from_env(cls, run_id: str) -> "Training":
-        """The run, with every endpoint as the environment names it (docs/ARCHITECTURE.md)."""
-        return cls(run_id=run_id, settings=Settings.from_env(), **services())
-
-    @cached_property
-    def frozen(self) -> Frozen:
-        """What the run works on."""
-        return runs.read_frozen(self.client, self.run_id)
-
-    @cached_property
-    def spec(self) -> UseCase:
-        """The use case."""
-        return load(self.frozen.use_case)
-
-    @cached_property
-    def part(self) -> ModuleType:
-        """The use case's model module."""
-        return module(self.frozen.use_case, "model")
-
-    @cached_property
-    def data(self) -> dataset.Dataset:
-        """The frozen rows."""
-        start = time.monotonic()
-        data = dataset.load(self.lake, self.spec, self.frozen)
-        sizes = {name: part.height for name, part in vars(data).items()}
-        log.info("rows %s of snapshot %s in %.1f s", sizes, self.frozen.snapshot_id, time.monotonic() - start)
-        return data
-
-    def tag(self, name: str, remedy: str) -> str:
-        """A tag of the MLflow run. Raises InvalidInput with the remedy if it is not there."""
-        value = self.client.get_run(self.run_id).data.tags.get(name)
-        if not value:
-            raise InvalidInput(f"MLflow run {self.run_id} has no tag {name}: {remedy}")
-        return value
 
 
 def prepare(
@@ -184,10 +133,13 @@ def trial(training: Training, worker: str | None = None) -> int:
 def fit(training: Training) -> Fitted:
     """Refit the best parameters, store the model file and write all evidence to the MLflow run.
 
+    A run that was fitted keeps its evidence, for a version may stand on it: fitting it again only shows that the same
+    file results.
+
     Raises:
         MissingInput: no trial has succeeded.
         ExportDiffersError: the model file answers differently from the model.
-        InvalidInput: the checkout is dirty and may not be.
+        InvalidInput: the checkout is dirty and may not be, or the run was fitted to another file before.
     """
     frozen, client, run_id = training.frozen, training.client, training.run_id
     assignments, _ = best(training.connection, training.tag(runs.TUNING, "prepare the run first"))
@@ -201,6 +153,13 @@ def fit(training: Training) -> Fitted:
         machine=training.settings.machine,
         run_id=run_id,
     )
+    if before := client.get_run(run_id).data.tags.get(DIGEST):
+        if before != fitted.digest:
+            raise InvalidInput(
+                f"MLflow run {run_id} has model {before}, the fit now gives {fitted.digest}: what its version was made "
+                "from stays. Raise `repeat` in the form to train once more"
+            )
+        return fitted
     uri = store.put(training.lake.objects(), training.lake.models, frozen.use_case, fitted.data)
     manifest = RunManifest(
         use_case=frozen.use_case,
@@ -227,17 +186,12 @@ def fit(training: Training) -> Fitted:
         "curves.json": _json(charts),
         "curves.html": page(title, charts, fitted.importance).encode(),
     }
+    measured = {f"holdout_{name}": value for name, value in fitted.metrics.items()}
+    # Parameters first, for MLflow refuses to change them; the digest last, for it says that all is there.
+    runs.log(client, run_id, params=fitted.params, metrics={**measured, "onnx_deviation": fitted.deviation})
     runs.log_files(client, run_id, "model", files)
-    runs.log(
-        client,
-        run_id,
-        params=fitted.params,
-        metrics={
-            **{f"holdout_{name}": value for name, value in fitted.metrics.items()},
-            "onnx_deviation": fitted.deviation,
-        },
-        tags={DIGEST: fitted.digest, URI: uri, "mlflow.source.git.commit": state.commit, **manifest.tags()},
-    )
+    tags = {DIGEST: fitted.digest, URI: uri, "mlflow.source.git.commit": state.commit, **manifest.tags()}
+    runs.log(client, run_id, tags=tags)
     client.set_terminated(run_id)
     return fitted
 
@@ -257,13 +211,26 @@ def gate(training: Training, version: str | None) -> Report:
         version: the registered version to tag; None tags the run only.
 
     Raises:
+        InvalidInput: the version is not of this run and its model file.
         DigestMismatch: stored bytes are not those of the run or of the champion.
     """
-    client, spec, rows = training.client, training.spec, training.data.holdout
-    scorer = _open(training, training.tag(URI, "run fit first"), training.tag(DIGEST, "run fit first"))
+    client, spec = training.client, training.spec
+    uri, model = (training.tag(name, "run fit first") for name in (URI, DIGEST))
+    if version is not None:
+        found = get(client, spec.name, version)
+        if (found.run_id, found.digest) != (training.run_id, model):
+            raise InvalidInput(
+                f"{spec.name} version {version} is model {found.digest} of run {found.run_id}, not {model} of "
+                f"{training.run_id}: judge it by its own run"
+            )
+        tag(
+            client, spec.name, version, {GATE: "judging"}
+        )  # an earlier verdict does not outlive a judgement that breaks
+    rows, scorer = training.data.holdout, _open(training, uri, model)
     reference = champion(client, spec.name)
     if reference and reference.version == version:
         reference = None  # judged once more, the champion is no rival of its own
+    rival, words = _champion(training, reference) if reference else (None, None)
     few = rows.head(ANSWERS)
     report = judge(
         spec.gates,
@@ -271,13 +238,13 @@ def gate(training: Training, version: str | None) -> Report:
             labels=rows["label"].to_numpy().astype(np.float64),
             candidate=score(training.part, scorer, rows),
             baseline=training.part.baseline(training.data.fit, rows),
-            champion=_champion_scores(training, reference) if reference else None,
+            champion=rival,
             columns={part.by: rows[part.by].fill_null("none").to_numpy() for part in spec.gates.slices},
             answer_ms=answer_times(lambda row: score(training.part, scorer, few[row]), few.height),
         ),
         metric=spec.training.metric,
         subject=f"{spec.name} version {version or '-'} (run {training.run_id}, model {scorer.digest[:12]})",
-        champion=f"champion version {reference.version} (model {reference.digest[:12]})" if reference else None,
+        champion=words,
         seed=training.frozen.seed,
     )
     client.log_text(training.run_id, report.json(), "gates/report.json")
@@ -285,7 +252,7 @@ def gate(training: Training, version: str | None) -> Report:
     verdict = "passed" if report.passed else "failed"
     runs.log(client, training.run_id, tags={"flightline.gate": verdict})
     if version is not None:
-        tag(client, spec.name, version, {GATE: verdict})
+        tag(client, spec.name, version, {JUDGED_AGAINST: reference.version if reference else "none", GATE: verdict})
     return report
 
 
@@ -293,13 +260,15 @@ def _open(training: Training, uri: str, digest: str) -> Scorer:
     return open_model(store.fetch(training.lake.objects(), uri, digest), digest)
 
 
-def _champion_scores(training: Training, version: ModelVersion) -> Vector:
-    """The champion's answers on the same rows; NaN, so that the gate fails, if it cannot answer on today's features."""
+def _champion(training: Training, version: ModelVersion) -> tuple[Vector, str]:
+    """The champion's answers on the same rows, and who it is; NaN, so that the gate fails, and why, if it has none."""
+    name = f"champion version {version.version} (model {version.digest[:12]})"
+    rows = training.data.holdout
     try:
-        return score(training.part, _open(training, version.uri, version.digest), training.data.holdout)
+        return score(training.part, _open(training, version.uri, version.digest), rows), name
     except InvalidInput as error:
-        log.warning("champion version %s cannot answer on these rows: %s", version.version, error)
-        return np.full(training.data.holdout.height, np.nan)
+        remedy = "Bring back what it needs, or take its alias `champion` away to begin without one"
+        return np.full(rows.height, np.nan), f"{name}, which cannot answer on these rows: {error}. {remedy}"
 
 
 def _json(value: Any) -> bytes:

@@ -9,7 +9,7 @@ from include.errors import InvalidInput
 from include.evidence.manifest import Window
 from include.lake import Lake
 from include.spec import UseCase, module
-from include.training.frozen import Frozen
+from include.training.frozen import Frozen, fitting_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +33,19 @@ def load(lake: Lake, spec: UseCase, frozen: Frozen) -> Dataset:
     """Read and cut the frozen rows, ordered by time and id whatever the files' order.
 
     Raises:
-        InvalidInput: this code carries another spec than the one that was frozen, or a part has no rows.
+        InvalidInput: the spec or the code here is not what was frozen, or a part has no rows.
     """
     from include.lake import tables
 
-    if spec.digest != frozen.spec_digest:
-        raise InvalidInput(
-            f"the spec of {spec.name} here has digest {spec.digest[:12]}, the run was frozen with "
-            f"{frozen.spec_digest[:12]}: the pod's image is not of the same version"
-        )
+    for what, here, then in (
+        ("spec", spec.digest, frozen.spec_digest),
+        ("code", fitting_code(spec.name), frozen.code_digest),
+    ):
+        if here != then:
+            raise InvalidInput(
+                f"the {what} of {spec.name} here has digest {here[:12]}, the run was frozen with {then[:12]}: the "
+                "pod's image is not of the same version. Build it from the Dags' commit, or train anew"
+            )
     columns = dict.fromkeys(
         [
             *("id", "event_date", "event_time", "label", "label_known_at"),

@@ -66,6 +66,11 @@ def split_days(start: date, end: date, training: Training) -> Window:
     )
 
 
+def fitting_code(use_case: str) -> str:
+    """SHA-256 of the code that turns frozen rows into a model file."""
+    return digest("artifact", "boosting", "training", f"use_cases/{use_case}")
+
+
 def freeze(
     lake: Lake,
     spec: UseCase,
@@ -90,7 +95,7 @@ def freeze(
         clears: how often the run was cleared to start afresh.
 
     Raises:
-        MissingInput: gold has no rows in the window (yet).
+        MissingInput: gold has no rows in the window, or none up to its end (yet).
         InvalidInput: the window is too short.
     """
     from include.lake import tables
@@ -100,6 +105,8 @@ def freeze(
     if snapshot_id is None or not days:
         raise MissingInput(f"{spec.gold} has no rows yet: run {spec.name}.features first")
     end = end or days[-1]
+    if end > days[-1]:
+        raise MissingInput(f"{spec.gold} ends on {days[-1]}: there are no rows yet for a window that ends on {end}")
     start = start or max(days[0], end - timedelta(days=spec.training.window_days - 1))
     rows = tables.read(lake, spec.gold, start=start, end=end, snapshot_id=snapshot_id, columns=["event_date"]).height
     if not rows:
@@ -107,7 +114,7 @@ def freeze(
     return Frozen(
         use_case=spec.name,
         spec_digest=spec.digest,
-        code_digest=digest("artifact", "boosting", "training", f"use_cases/{spec.name}"),
+        code_digest=fitting_code(spec.name),
         snapshot_id=snapshot_id,
         window=split_days(start, end, spec.training),
         rows=rows,

@@ -1,20 +1,78 @@
 """The MLflow side of training: one parent run per frozen input, one nested run per trial."""
 
 import json
+import logging
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from include.errors import InvalidInput
-from include.spec import UseCase
+from include.lake import Lake
+from include.spec import UseCase, load, module
+from include.training import dataset
 from include.training.frozen import Frozen
+from include.training.settings import Settings, services
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from sigopt import Connection
 
+logger = logging.getLogger(__name__)
 FROZEN, KEY, TUNING, WORKER = "flightline.frozen", "flightline.key", "flightline.tuning", "flightline.worker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One training run, found by its MLflow run id; what it needs is read when first asked for."""
+
+    run_id: str
+    client: "MlflowClient"
+    connection: "Connection"
+    lake: Lake
+    settings: Settings
+
+    @classmethod
+    def from_env(cls, run_id: str) -> "Training":
+        """The run, with every endpoint as the environment names it (docs/ARCHITECTURE.md)."""
+        return cls(run_id=run_id, settings=Settings.from_env(), **services())
+
+    @cached_property
+    def frozen(self) -> Frozen:
+        """What the run works on."""
+        return read_frozen(self.client, self.run_id)
+
+    @cached_property
+    def spec(self) -> UseCase:
+        """The use case."""
+        return load(self.frozen.use_case)
+
+    @cached_property
+    def part(self) -> ModuleType:
+        """The use case's model module."""
+        return module(self.frozen.use_case, "model")
+
+    @cached_property
+    def data(self) -> dataset.Dataset:
+        """The frozen rows."""
+        start = time.monotonic()
+        data = dataset.load(self.lake, self.spec, self.frozen)
+        sizes = {name: part.height for name, part in vars(data).items()}
+        logger.info("rows %s of snapshot %s in %.1f s", sizes, self.frozen.snapshot_id, time.monotonic() - start)
+        return data
+
+    def tag(self, name: str, remedy: str) -> str:
+        """A tag of the MLflow run. Raises InvalidInput with the remedy if it is not there."""
+        value = self.client.get_run(self.run_id).data.tags.get(name)
+        if not value:
+            raise InvalidInput(f"MLflow run {self.run_id} has no tag {name}: {remedy}")
+        return value
 
 
 def open_run(client: "MlflowClient", frozen: Frozen, spec: UseCase) -> str:
@@ -52,7 +110,7 @@ def read_frozen(client: "MlflowClient", run_id: str) -> Frozen:
     """What the parent run works on.
 
     Raises:
-        InvalidInput: there is no such run, or it was not opened by `open_run`.
+        InvalidInput: there is no such run, or it was not opened by `open_run` of this version.
     """
     from mlflow.exceptions import MlflowException
 
@@ -64,7 +122,10 @@ def read_frozen(client: "MlflowClient", run_id: str) -> Frozen:
         text = None
     if text is None:
         raise InvalidInput(f"there is no MLflow run {run_id} with a tag {FROZEN}: open one with `prepare`")
-    return Frozen.model_validate_json(text)
+    try:
+        return Frozen.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidInput(f"MLflow run {run_id} was prepared by another version: train anew. {error}") from error
 
 
 def log_trial(

@@ -3,7 +3,8 @@
 import pytest
 from mlflow import MlflowClient
 
-from include.errors import InvalidInput
+from include.errors import DigestMismatch, InvalidInput
+from include.evidence.manifest import RunManifest
 from include.registry import champion, get, newest, register, set_champion, tag
 
 pytestmark = pytest.mark.integration
@@ -40,12 +41,52 @@ def test_newest_is_the_last_registered_by_number(client, run_id):
         register(client, "numbers", run_id=run_id, tags=tags(f"a{number}"))
     assert newest(client, "numbers").version == "11"
     assert newest(client, "numbers").digest == "a10"
+    assert newest(client, "numbers", tagged="manifest_digest") is None, "none was registered by a train Dag"
+    tag(client, "numbers", "9", {"manifest_digest": "m"})
+    assert newest(client, "numbers", tagged="manifest_digest").version == "9"
 
 
 def test_unfinished_fit_is_not_registered(client):
     unfinished = client.create_run("0").info.run_id
     with pytest.raises(InvalidInput, match="did not finish"):
         register(client, "unfinished", run_id=unfinished, tags={"model_digest": "aa"})
+
+
+MANIFEST = RunManifest(
+    use_case="told",
+    spec_digest="ab",
+    snapshots={"gold.told": 7},
+    window={
+        "start": "2013-01-01",
+        "validation_start": "2013-01-02",
+        "holdout_start": "2013-01-03",
+        "end": "2013-01-04",
+    },
+    commit="c",
+    dirty=False,
+    image="i",
+    run_id="",
+    seed=1,
+    parameters={},
+    parent_version=None,
+    metrics={},
+    artifacts={"model.onnx": "aa"},
+)
+
+
+def test_a_manifest_speaks_for_its_own_bytes_run_and_name_only(client, run_id):
+    manifest = MANIFEST.model_copy(update={"run_id": run_id})
+    one = register(client, "told", run_id=run_id, tags=tags("aa") | manifest.tags())
+    assert one.manifest() == manifest
+    other = register(client, "told", run_id=run_id, tags=tags("bb") | manifest.tags())
+    with pytest.raises(DigestMismatch, match=r"told version 2 .* its tags were changed"):
+        other.manifest()
+    elsewhere = register(client, "elsewhere", run_id=run_id, tags=tags("aa") | manifest.tags())
+    with pytest.raises(DigestMismatch, match="elsewhere version 1"):
+        elsewhere.manifest()
+    bare = register(client, "by hand", run_id=run_id, tags=tags("aa"))
+    with pytest.raises(InvalidInput, match="by hand version 1 was not registered by its train Dag"):
+        bare.manifest()
 
 
 def test_no_champion_is_none(client, run_id):

@@ -5,6 +5,7 @@ import secrets
 import signal
 import subprocess
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,12 +18,14 @@ from mlflow import MlflowClient
 
 from include.artifact import store
 from include.artifact.model_file import digest, open_model
+from include.errors import DigestMismatch, InvalidInput
 from include.evidence.manifest import RunManifest
 from include.lake.commit import replace_days
-from include.registry import champion, get, set_champion
+from include.registry import champion, get, set_champion, tag
 from include.spec import load, module
 from include.training import commands
-from include.training.commands import Training
+from include.training.__main__ import PERMANENT
+from include.training.runs import Training
 from include.training.settings import Settings
 from sandbox.service import REPO, Service, answers, free_ports, python, running
 
@@ -173,12 +176,16 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
     assert json.loads(last_line(start("fit", "--run-id", run_id))) == fitted, "the same file, bit for bit"
     assert fitted["deviation"] < 1e-5
     assert commands.registered(training) == commands.registered(training)
+    kept = training.tag("manifest_digest", "")
+    commands.fit(training)
+    assert training.tag("manifest_digest", "") == kept, "a fit that is done again leaves the evidence alone"
     report = finish(start("gate", "--run-id", run_id, "--version", "1"))
     assert "gates passed" in report
     assert "no champion to beat" in report
 
     version = get(client, USE_CASE, "1")
     assert (version.digest, version.gate, version.run_id) == (fitted["digest"], "passed", run_id)
+    assert version.tags["gate_champion"] == "none"
     scorer = open_model(store.fetch(lake.objects(), version.uri, version.digest), version.digest)
     assert scorer.metadata.run_id == run_id
     manifest = version.manifest()
@@ -227,6 +234,58 @@ def test_workers_that_come_late_find_nothing_to_do(found):
 def test_named_errors_are_one_line(start):
     process = start("trial", "--run-id", "0" * 32)
     output, _ = process.communicate(timeout=100)
-    assert process.returncode == 1
+    assert process.returncode == PERMANENT
     assert output.startswith("InvalidInput: there is no MLflow run"), output
     assert len(output.strip().splitlines()) == 1, output
+
+
+def test_a_gate_judges_the_versions_own_run_and_no_verdict_outlives_a_broken_judgement(found, client, lake):
+    opened = prepared(found(""), trials=1, clears=2)
+    training = found(opened["run_id"])
+    assert commands.trial(training, "0") == 1
+    commands.fit(training)
+    version = commands.registered(training).version
+    with pytest.raises(InvalidInput, match=r"version 1 is model .* judge it by its own run"):
+        commands.gate(training, "1")
+    assert get(client, USE_CASE, "1").gate == "passed"
+
+    commands.gate(training, version)
+    judged = get(client, USE_CASE, version)
+    assert (judged.gate, judged.tags["gate_champion"]) == ("failed", champion(client, USE_CASE).version)
+    tag(client, USE_CASE, version, {"gate": "passed"})
+    lake.objects().put(judged.uri, b"other bytes")
+    with pytest.raises(DigestMismatch):
+        commands.gate(found(opened["run_id"]), version)
+    assert get(client, USE_CASE, version).gate == "judging"
+
+
+def test_another_fit_of_the_same_run_is_refused(found, monkeypatch):
+    opened = prepared(found(""), trials=1, clears=3)
+    training = found(opened["run_id"])
+    assert commands.trial(training, "0") == 1
+    fitted = commands.fit(training)
+    monkeypatch.setattr(commands, "fit_final", lambda *_, **__: replace(fitted, digest="0" * 64))
+    with pytest.raises(InvalidInput, match="Raise `repeat`"):
+        commands.fit(training)
+    assert training.tag("model_digest", "") == fitted.digest
+
+
+def test_a_champion_that_cannot_answer_is_named_with_the_reason(found, monkeypatch):
+    opened = prepared(found(""), trials=1, clears=4)
+    training = found(opened["run_id"])
+    assert commands.trial(training, "0") == 1
+    commands.fit(training)
+
+    asked, answer = [], commands.score
+
+    def score(*given):
+        asked.append(given)
+        if len(asked) == 1:
+            raise InvalidInput("no feature 'tide'")
+        return answer(*given)
+
+    monkeypatch.setattr(commands, "score", score)
+    report = commands.gate(training, None)
+    assert "cannot answer on these rows: no feature 'tide'" in report.reference
+    assert "take its alias `champion` away" in report.reference
+    assert "champion" in [gate.name for gate in report.gates if not gate.passed]

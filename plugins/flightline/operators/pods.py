@@ -1,12 +1,14 @@
 """Pods that run the project's own images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightline.links.pages import MlflowRunLink
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 TEMPLATES = Path(__file__).parents[3] / "deploy" / "pods"
+PERMANENT = 65  # include/training/__main__.py
 
 
 def trainer_image(conn_id: str = "cluster") -> str:
@@ -29,7 +32,7 @@ class TrainerPodOperator(BaseOperator):
 
     The profile (extra `profile` of the `cluster` Connection: a folder of `deploy/pods/`) chooses image, accelerator and
     nodes. A pod is rejoined after a lost worker or scheduler, deleted when the task is killed, and its log is shown
-    while it runs.
+    while it runs. A pod that says by its exit code that a retry cannot help fails the task at once.
 
     It holds a KubernetesPodOperator instead of being one, because the import of both Kubernetes clients costs seconds,
     which every parse of the Dag file, and so every light task of the same Dag, would pay.
@@ -71,17 +74,29 @@ class TrainerPodOperator(BaseOperator):
             container_name_log_prefix_enabled=False,
             on_finish_action="delete_pod",
             on_kill_action="delete_pod",
+            skip_on_exit_code=PERMANENT,
         )
 
     def execute(self, context: "Context") -> Any:
         """Start the pod, or rejoin the one that an earlier try started."""
         # Past the guard that warns of operators called by hand: this one is called for the task itself.
-        return type(self.pod).execute.__wrapped__(self.pod, context)  # type: ignore[attr-defined]
+        with _failing():
+            return type(self.pod).execute.__wrapped__(self.pod, context)  # type: ignore[attr-defined]
 
     def trigger_reentry(self, context: "Context", event: dict[str, Any]) -> Any:
         """Go on after the trigger: show the log, wait again or end. KubernetesPodOperator defers to this name."""
-        return self.pod.trigger_reentry(context, event)
+        with _failing():
+            return self.pod.trigger_reentry(context, event)
 
     def on_kill(self) -> None:
         """Delete the pod."""
         self.pod.on_kill()
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """KubernetesPodOperator can skip a task by exit code, but not fail it for good: turn the one into the other."""
+    try:
+        yield
+    except AirflowSkipException as error:
+        raise AirflowFailException(f"a retry cannot help, the log above says why: {error}") from error

@@ -16,18 +16,20 @@ log = logging.getLogger(__name__)
 
 
 @task.short_circuit
-def due(use_case: str, dag_run: Any = None) -> bool:
-    """Whether the spec's policy asks for a new version; a run started by hand always goes on."""
+@failing_fast
+def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None) -> bool:
+    """Whether the spec's policy asks for a new version; a run started by hand or by `retrain` always goes on."""
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
     from include import registry
+    from include.evidence.manifest import DIGEST_TAG
     from include.lake import tables
     from include.training import policy
 
-    if dag_run.run_type == "manual":
-        return True
     spec = load(use_case)
-    newest = registry.newest(MlflowHook().get_conn(), use_case)
+    if dag_run.run_type == "manual" or assets.retrain(spec) in triggering_asset_events:
+        return True
+    newest = registry.newest(MlflowHook().get_conn(), use_case, tagged=DIGEST_TAG)
     verdict, reason = policy.due(
         spec.training.policy,
         days=tables.days(LakeHook().lake, spec.gold),

@@ -4,7 +4,9 @@ import polars as pl
 import pytest
 
 from include.errors import InvalidInput
-from include.training.dataset import split
+from include.spec import load as load_spec
+from include.training.dataset import load, split
+from include.training.frozen import Frozen, fitting_code
 
 
 def test_cuts_by_days(gold, window):
@@ -66,3 +68,13 @@ def test_labels_of_another_kind_are_refused(gold, window):
     minutes = gold.with_columns(label=pl.when(pl.col("id") == "00007").then(7.5).otherwise(pl.col("label")))
     with pytest.raises(InvalidInput, match="true and false, or 1 and 0; that of 00007 is neither"):
         split(minutes, window)
+
+
+@pytest.mark.parametrize("what", ["spec", "code"])
+def test_an_image_of_another_version_reads_no_rows(window, what):
+    spec = load_spec("flight_delays")
+    digests = {"spec_digest": spec.digest, "code_digest": fitting_code(spec.name), f"{what}_digest": "0" * 64}
+    plan = {"trials": 3, "seed": 5, "fixed": {}, "image": "i", "rows": 9, "snapshot_id": 7}
+    frozen = Frozen(use_case=spec.name, window=window, **digests, **plan)
+    with pytest.raises(InvalidInput, match=f"the {what} of flight_delays here .* train anew"):
+        load(None, spec, frozen)

@@ -80,4 +80,6 @@ def test_freeze_pins_the_snapshot(lake, monkeypatch):
     then = tables.read(lake, spec.gold, snapshot_id=frozen.snapshot_id)
     assert then["event_date"].max() == date(2013, 1, 10)
     with pytest.raises(MissingInput, match="2013-01-01 to 2013-01-11"):
-        freeze(lake, spec, image="i", start=date(2014, 1, 1), end=date(2014, 1, 9))
+        freeze(lake, spec, image="i", start=date(2012, 1, 1), end=date(2012, 1, 9))
+    with pytest.raises(MissingInput, match="ends on 2013-01-11"):
+        freeze(lake, spec, image="i", end=date(2013, 1, 12))

@@ -2,7 +2,15 @@ import argparse
 
 import pytest
 
-from include.training.__main__ import main, parser
+from include.errors import MissingInput
+from include.training.__main__ import PERMANENT, main, parser
+
+
+def raising(error):
+    def raises(*arguments):
+        raise error
+
+    return raises
 
 
 def test_every_argument_of_every_command_has_help():
@@ -13,9 +21,13 @@ def test_every_argument_of_every_command_has_help():
             assert action.help, f"{name} {action.option_strings or action.dest}"
 
 
-def test_a_named_error_is_exit_code_1(monkeypatch, capsys):
-    monkeypatch.setenv("FLIGHTLINE_DEVICE", "tpu")
+def test_the_exit_code_says_whether_a_retry_can_help(monkeypatch, capsys):
+    monkeypatch.setattr("include.training.__main__.run", raising(MissingInput("not there yet")))
     assert main(["trial", "--run-id", "r"]) == 1
+    monkeypatch.undo()
+    capsys.readouterr()
+    monkeypatch.setenv("FLIGHTLINE_DEVICE", "tpu")
+    assert main(["trial", "--run-id", "r"]) == PERMANENT
     assert capsys.readouterr().err.startswith("InvalidInput: FLIGHTLINE_DEVICE is 'tpu'")
 
 
@@ -23,7 +35,7 @@ def test_endpoints_that_are_not_set_are_named(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.delenv("SIGOPT_API_URL", raising=False)
-    assert main(["prepare", "flight_delays"]) == 1
+    assert main(["prepare", "flight_delays"]) == PERMANENT
     told = capsys.readouterr().err
     assert "SIGOPT_API_URL" in told
     assert "MLFLOW" not in told

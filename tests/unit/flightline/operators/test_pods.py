@@ -4,8 +4,12 @@ import json
 
 import pytest
 import yaml
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from kubernetes.client import models as k8s
 
-from flightline.operators.pods import TEMPLATES, TrainerPodOperator
+from flightline.operators.pods import PERMANENT, TEMPLATES, TrainerPodOperator
+from include.training.__main__ import PERMANENT as SAID
 
 PROFILES = sorted(path.name for path in TEMPLATES.iterdir())
 
@@ -78,3 +82,43 @@ def test_other_profiles_ask_for_no_gpu(profile):
     text = (TEMPLATES / profile / "trainer.yaml").read_text()
     assert "nvidia.com/gpu" not in text
     assert yaml.safe_load(text)["kind"] == "Pod"
+
+
+@pytest.mark.parametrize("method", ["execute", "trigger_reentry"])
+def test_a_pod_that_says_that_no_retry_helps_fails_the_task_for_good(monkeypatch, method):
+    assert PERMANENT == SAID
+    operator = TrainerPodOperator(task_id="trial", arguments=["trial"])
+    for name in (
+        "is_istio_enabled",
+        "patch_already_checked",
+        "process_pod_deletion",
+        "_read_pod_container_states",
+        "_read_pod_events",
+    ):
+        monkeypatch.setattr(KubernetesPodOperator, name, lambda *arguments, **options: None)
+
+    def ended(code):
+        terminated = k8s.V1ContainerState(terminated=k8s.V1ContainerStateTerminated(exit_code=code))
+        status = k8s.V1ContainerStatus(
+            name="base", image="i", image_id="i", ready=False, restart_count=0, state=terminated
+        )
+        pod = k8s.V1Pod(
+            metadata=k8s.V1ObjectMeta(name="p"),
+            spec=k8s.V1PodSpec(containers=[]),
+            status=k8s.V1PodStatus(phase="Failed", container_statuses=[status]),
+        )
+
+        def ends(self, *arguments):
+            self.cleanup(pod, pod)
+
+        ends.__wrapped__ = ends
+        return ends
+
+    arguments = ({},) if method == "execute" else ({}, {})
+    monkeypatch.setattr(KubernetesPodOperator, method, ended(PERMANENT))
+    with pytest.raises(AirflowFailException, match=f"exit code {PERMANENT}"):
+        getattr(operator, method)(*arguments)
+    monkeypatch.setattr(KubernetesPodOperator, method, ended(1))
+    with pytest.raises(AirflowException, match="returned a failure") as caught:
+        getattr(operator, method)(*arguments)
+    assert not isinstance(caught.value, AirflowFailException)
