@@ -16,7 +16,8 @@ the model file's own. After the last stage the version gets the alias `champion`
 **When it fails** — if anything fails after the first commit, the use case's folder is restored by a new commit, Argo CD
 syncs it and waits until it is healthy, the alias stays where it was, and `revert.report_failure` fails with the reason.
 If the revert itself fails, its message says so in capitals: act by hand (`git revert` in the GitOps repository, then
-sync). A rejected or unanswered approval changes nothing.
+sync). It refuses where another run or a person has changed the folder meanwhile; so clear a whole run, not single
+tasks. A rejected or unanswered approval changes nothing.
 
 **Form** — `version`: the registered version (empty only for runs started by the asset); `until`: the last
 stage to go to.
@@ -116,7 +117,9 @@ for spec in load_all():
             applications = promote.undo(spec.name)
             restore = GitOpsCommitOperator(
                 task_id="restore",
-                restore=(spec.slug, "{{ ti.xcom_pull('prepare')['commit'] }}"),
+                # The head, not the commit: of a cleared run that is an old one, and newer runs came after it.
+                restore=(spec.slug, "{{ ti.xcom_pull('prepare')['head'] }}"),
+                own=True,
                 message=f"Revert {spec.name}",
             )
             resync = ArgoCDSyncOperator.partial(

@@ -13,7 +13,8 @@ FlightlineAirflowError
 └── GitOpsError
     ├── GitOpsUnavailable           the repository cannot be read or written now
     ├── GitOpsConflict              others pushed first, again and again
-    └── GitOpsInvalid *             a path leaves the repository, or a commit to restore does not exist
+    └── GitOpsInvalid *             a path leaves the repository, a commit to restore does not exist, or others changed
+                                    what a run restores
 """
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -72,4 +73,4 @@ class GitOpsConflict(GitOpsError):
 
 
 class GitOpsInvalid(GitOpsError, AirflowFailException):
-    """A path leaves the repository, or a commit to restore does not exist."""
+    """A path leaves the repository, a commit to restore does not exist, or others changed what a run restores."""

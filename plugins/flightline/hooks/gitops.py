@@ -27,10 +27,14 @@ TRAILER = "Flightline-Key"
 
 @dataclass(frozen=True, kw_only=True)
 class Restore:
-    """A file or folder as it was at an earlier commit (None: as if it had never been)."""
+    """A file or folder as it was at an earlier commit (None: as if it had never been).
+
+    With `owner`, only if all commits since then that changed the path have keys that start with it.
+    """
 
     path: str
     commit: str | None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +42,11 @@ class Commit:
     """What a call of `commit` left on the branch.
 
     `previous` is the commit before ours, None for the first commit of a branch. Nothing to change: `changed` is empty
-    and both are the head, unless the head's content is of an earlier try of ours.
+    and both are the head, unless the head's content is of an earlier try of ours. `head` is the branch's newest commit.
     """
 
     commit: str
+    head: str
     previous: str | None
     changed: tuple[str, ...]
 
@@ -71,7 +76,8 @@ class GitOpsHook(GitHook):
         Raises:
             GitOpsConflict: others pushed first, PUSH_ATTEMPTS times.
             GitOpsUnavailable: git failed otherwise.
-            GitOpsInvalid: a path leaves the repository, or the commit to restore is not there.
+            GitOpsInvalid: a path leaves the repository, the commit to restore is not there, or others changed what an
+                owner restores.
         """
         from git.exc import GitCommandError
 
@@ -103,7 +109,8 @@ class GitOpsHook(GitHook):
                         self.log.info("others pushed to %s first (attempt %d of %d)", branch, attempt, PUSH_ATTEMPTS)
                         time.sleep(RETRY_SECONDS * attempt)
                     else:
-                        return Commit(commit=repo.head.commit.hexsha, previous=head, changed=changed)
+                        commit = repo.head.commit.hexsha
+                        return Commit(commit=commit, head=commit, previous=head, changed=changed)
         except GitCommandError as error:
             raise GitOpsUnavailable(
                 f"{_public(str(self.repo_url))}: {_public(str(error.stderr or error).strip())}"
@@ -154,8 +161,10 @@ class GitOpsHook(GitHook):
         root = Path(str(repo.working_tree_dir)).resolve()
         if isinstance(change, Restore):
             _inside(root, change.path)
+            there = change.commit and self._has(repo, change.commit, change.path)
+            self._refuse_others(repo, change)
             repo.git.rm("-r", "--quiet", "--force", "--ignore-unmatch", "--", change.path)
-            if change.commit and self._has(repo, change.commit, change.path):
+            if there:
                 repo.git.checkout("--quiet", change.commit, "--", change.path)
             return [change.path]
         for path, content in change.items():
@@ -182,6 +191,22 @@ class GitOpsHook(GitHook):
             ) from None
         return bool(repo.git.ls_tree("--name-only", commit, "--", path))
 
+    def _refuse_others(self, repo: "Repo", change: Restore) -> None:
+        """Raise GitOpsInvalid if others than the owner changed the path since the commit to restore."""
+        if change.owner is None:
+            return
+        if repo.git.rev_parse("--is-shallow-repository") == "true":  # else their commits may lie beyond what we fetched
+            repo.git.fetch("--quiet", "--unshallow", "origin", kill_after_timeout=GIT_SECONDS)
+        since = f"{change.commit}..HEAD" if change.commit else "HEAD"
+        shown = f"--format=%H %(trailers:key={TRAILER},valueonly,separator=%x20)"
+        for line in repo.git.log(shown, since, "--", change.path).splitlines():
+            commit, _, key = line.partition(" ")
+            if not key.startswith(change.owner):
+                raise GitOpsInvalid(
+                    f"{change.path} is not restored, for that would undo commit {commit[:12]} of {key or 'a person'}: "
+                    f"revert by hand what is left of {change.owner}"
+                )
+
     def _unchanged(self, repo: "Repo", head: str | None, paths: list[str], key: str) -> Commit:
         """The files are as wanted: by an earlier try of ours, or by others."""
         if head is None:
@@ -194,9 +219,9 @@ class GitOpsHook(GitHook):
                 repo.git.diff_tree("-r", "--root", "--no-commit-id", "--name-only", "-z", commit).split("\0")[:-1]
             )
             self.log.info("commit %s was pushed by an earlier try", commit)
-            return Commit(commit=commit, previous=previous, changed=changed)
+            return Commit(commit=commit, head=head, previous=previous, changed=changed)
         self.log.info("nothing to change: the files are so at %s", head)
-        return Commit(commit=head, previous=head, changed=())
+        return Commit(commit=head, head=head, previous=head, changed=())
 
 
 def _inside(root: Path, path: str) -> Path:

@@ -22,11 +22,13 @@ class GitOpsCommitOperator(BaseOperator):
         files: path in the repository -> content; None deletes the file.
         restore: instead of `files`: `(path, commit)`, a file or folder as it was at an earlier commit. With an empty
             commit (there was none before) the path is removed.
+        own: with `restore`: refuse if others than this run changed the path since that commit.
         branch: to push to; made if missing.
         conn_id: Connection of type `git`.
 
-    Returns (XCom): `{"commit", "previous", "changed"}`: the commit that holds the state, the commit before it, the
-    paths it changed. Nothing to change: `commit` and `previous` are the branch's head, `changed` is empty.
+    Returns (XCom): `{"commit", "head", "previous", "changed"}`: the commit that holds the state, the branch's newest,
+    the commit before ours, the paths it changed. Nothing to change: all three are the head, `changed` is empty, unless
+    an earlier try of this task (before a clear, too) made the commit.
 
     Raises:
         GitOpsConflict, GitOpsUnavailable, GitOpsInvalid: see `flightline.exceptions`.
@@ -42,6 +44,7 @@ class GitOpsCommitOperator(BaseOperator):
         message: str,
         files: dict[str, str | None] | None = None,
         restore: tuple[str, str | None] | None = None,
+        own: bool = False,
         branch: str = "main",
         conn_id: str = "gitops",
         **kwargs: Any,
@@ -50,21 +53,24 @@ class GitOpsCommitOperator(BaseOperator):
         self.message = message
         self.files = files
         self.restore = restore
+        self.own = own
         self.branch = branch
         self.conn_id = conn_id
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Commit and push."""
         ti = context["ti"]
-        key = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}"
-        done = GitOpsHook(self.conn_id).commit(self._change(), message=self.message, key=key, branch=self.branch)
+        run = f"{ti.dag_id}/{ti.run_id}/"
+        done = GitOpsHook(self.conn_id).commit(
+            self._change(run), message=self.message, key=f"{run}{ti.task_id}/{ti.map_index}", branch=self.branch
+        )
         self.log.info("%s is at %s: %s", self.branch, done.commit, ", ".join(done.changed) or "nothing to change")
-        return {"commit": done.commit, "previous": done.previous, "changed": list(done.changed)}
+        return {"commit": done.commit, "head": done.head, "previous": done.previous, "changed": list(done.changed)}
 
-    def _change(self) -> Change | Restore:
+    def _change(self, run: str) -> Change | Restore:
         if bool(self.files) == bool(self.restore):
             raise GitOpsInvalid(f"{self.task_id}: give either files or restore")
         if self.restore:
             path, commit = self.restore
-            return Restore(path=path, commit=commit or None)
+            return Restore(path=path, commit=commit or None, owner=run if self.own else None)
         return dict(self.files or {})

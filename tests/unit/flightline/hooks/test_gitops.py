@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_trailers_of_the_message_stay_trailers(gitops_origin):
 def test_nothing_to_change_is_the_head(gitops_origin):
     (head,) = commits(gitops_origin)
     done = GitOpsHook().commit({"README.md": "hello\n"}, message="again", key="other")
-    assert (done.commit, done.previous, done.changed) == (head, head, ())
+    assert (done.commit, done.head, done.previous, done.changed) == (head, head, head, ())
     assert commits(gitops_origin) == [head]
 
 
@@ -80,7 +81,7 @@ def test_retry_returns_the_commit_of_the_try_before(gitops_origin):
     first = GitOpsHook().commit({"x": "1"}, message="m", key="task/1")
     GitOpsHook().commit({"y": "1"}, message="by others", key="other")
     again = GitOpsHook().commit({"x": "1"}, message="m", key="task/1")
-    assert again == first
+    assert again == replace(first, head=commits(gitops_origin)[0])
     assert len(commits(gitops_origin)) == 3
     of_another_task = GitOpsHook().commit({"x": "1"}, message="m", key="task/11")
     assert of_another_task.changed == ()
@@ -121,6 +122,38 @@ def test_restore_reaches_further_than_the_fetched_history(gitops_origin):
 def test_restore_of_an_unknown_commit_is_refused(gitops_origin):
     with pytest.raises(GitOpsInvalid, match="commit 0123456789012345678901234567890123456789 is not in"):
         GitOpsHook().commit(Restore(path="app", commit="0123456789" * 4), message="m", key="k")
+
+
+def test_owner_takes_back_only_its_own(gitops_origin):
+    before = GitOpsHook().commit({"app/a": "1", "app/b": "1"}, message="v1", key="d/old/t/-1")
+    ours = Restore(path="app", commit=before.commit, owner="d/new/")
+    GitOpsHook().commit({"app/a": "2"}, message="v2", key="d/new/t/-1")
+    GitOpsHook().commit({"elsewhere/a": "2"}, message="v2", key="d/newest/t/-1")
+    done = GitOpsHook().commit(ours, message="Revert", key="d/new/r/-1")
+    assert done.changed == ("app/a",)
+    assert GitOpsHook().commit(ours, message="Revert", key="d/new/r/-1") == done
+    GitOpsHook().commit({"app/b": "3"}, message="v3", key="d/newer/t/-1")
+    work = gitops_origin.parent / "work"
+    git("clone", "--quiet", str(gitops_origin), str(work), cwd=gitops_origin.parent)
+    for number in range(60):  # more than are fetched at first
+        (work / "app/a").write_text(str(number))
+        message = "ours\n\nFlightline-Key: d/new/t/-1"
+        git("-c", "user.name=o", "-c", "user.email=o@o", "commit", "-aqm", message, cwd=work)
+    git("push", "--quiet", "origin", "main", cwd=work)
+    with pytest.raises(GitOpsInvalid, match=r"would undo commit \w{12} of d/newer/t/-1: .* what is left of d/new/"):
+        GitOpsHook().commit(ours, message="Revert", key="d/new/r/-1")
+    assert shown(gitops_origin, "app/b") == "3"
+
+
+def test_owner_does_not_take_back_what_a_person_did(gitops_origin):
+    (first,) = commits(gitops_origin)
+    work = gitops_origin.parent / "work"
+    git("clone", "--quiet", str(gitops_origin), str(work), cwd=gitops_origin.parent)
+    (work / "README.md").write_text("mended")
+    git("-c", "user.name=o", "-c", "user.email=o@o", "commit", "-aqm", "Mend", cwd=work)
+    git("push", "--quiet", "origin", "main", cwd=work)
+    with pytest.raises(GitOpsInvalid, match="of a person"):
+        GitOpsHook().commit(Restore(path="README.md", commit=first, owner="d/r/"), message="Revert", key="d/r/t/-1")
 
 
 def test_writers_at_the_same_time_all_get_in(gitops_origin):

@@ -24,6 +24,7 @@ def test_operator_commits_and_restores(gitops_origin):
     second = run(GitOpsCommitOperator(task_id="two", message="m", files={"app/x": "2"}))
     assert second == {
         "commit": git("rev-parse", "main", cwd=gitops_origin),
+        "head": git("rev-parse", "main", cwd=gitops_origin),
         "previous": first["commit"],
         "changed": ["app/x"],
     }
