@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from include.spec import cron
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 # Single underscores only: `__` parts use case and source in a table's name, and no DNS name ends in one.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63)]
-Cron = Annotated[str, Field(pattern=r"^(@(hourly|daily|weekly|monthly|quarterly|yearly)|\S+( +\S+){4})$")]
+# One line, and nothing that Airflow would take for a template.
+Line = Annotated[str, Field(pattern=r"^[^[:cntrl:]{}]+$", max_length=200)]
+Cron = Annotated[str, AfterValidator(cron.check)]
 TASKS = ("choose", "approve", "record_approval", "prepare", "crown", "revert")  # of `promote`, beside its stages
 
 
@@ -29,7 +33,7 @@ class Schedule(Part):
     """When the ingest Dag runs. Data outside [start, end] do not exist, so nothing is scheduled for them."""
 
     cron: Cron = "@daily"
-    start: date
+    start: date = Field(lt=date(2200, 1, 1))
     end: date | None = None
 
     @model_validator(mode="after")
@@ -172,7 +176,7 @@ class Promotion(Part):
     """The stages in order; the last one is production."""
 
     stages: tuple[Stage, ...] = (Stage(name="staging"), Stage(name="production", replicas=2))
-    approval_hours: int = Field(24, ge=1)
+    approval_hours: int = Field(24, ge=1, le=366 * 24)
 
     @model_validator(mode="after")
     def _stages_have_names_of_their_own(self) -> "Promotion":
@@ -187,9 +191,9 @@ class UseCase(Part):
     """The whole spec (`use_case.yaml`)."""
 
     name: Name
-    title: str
+    title: Line
     description: str
-    owner: str
+    owner: Line
     schedule: Schedule
     sources: tuple[Source, ...]
     quality: Quality = Quality()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.spec import load, loading, names
+from include.spec import UseCase, load, loading, names
 
 ROOT = Path(__file__).parents[2]
 STAGES = {
@@ -64,6 +64,32 @@ def test_a_use_case_that_cannot_be_loaded_is_an_import_error_and_leaves_the_othe
     assert "no use case 'rain'" in error
 
 
+def test_airflow_takes_the_widest_spec(monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    name = "a" * 63
+    sound = load("flight_delays").model_dump(mode="json")
+    change = {
+        "name": name,
+        "title": "é" * 200,
+        "owner": ",'\"\\" * 50,
+        "schedule": {"cron": "0 0 29 2 *", "start": "2199-12-31", "end": "9999-12-31"},
+        "sources": [{"name": "b" * 63, "contract": "C"}, {"name": "ingest", "contract": "D"}],
+        "promotion": {"stages": [{"name": "c" * 63}, {"name": "a"}, {"name": "a_b"}], "approval_hours": 366 * 24},
+    }
+    widest = UseCase.model_validate(sound | change)
+    monkeypatch.setattr("include.spec.load_all", lambda: [widest])
+    bag = DagBag(ROOT / "dags")
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {f"{name}.{stage}" for stage in STAGES}
+    for dag in bag.dags.values():
+        stored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+        assert stored.task_ids == dag.task_ids
+        stored.next_dagrun_info(last_automated_run_info=None)
+        assert len(dag.owner) <= 2000, "as the metadata database keeps it"
+
+
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("use_case", names())
 def test_a_dag_has_its_tasks_and_says_what_it_is(bag, use_case, stage):
@@ -99,6 +125,23 @@ def test_a_sync_survives_tries_that_airflow_loses(bag):
         "production.sync": 3,
         "revert.resync": 3,
     }
+
+
+@pytest.mark.parametrize("task_id", ["staging.sync", "production.sync", "revert.resync"])
+def test_a_verdict_of_argo_cd_is_not_asked_for_again(bag, task_id):
+    from airflow.sdk import RetryAction
+
+    from flightline import exceptions
+
+    task = bag.dags["flight_delays.promote"].get_task(task_id)
+    policy = task.partial_kwargs["retry_policy"] if task.is_mapped else task.retry_policy
+
+    def action(error):
+        return policy.evaluate(error("web: why"), try_number=1, max_tries=3).action
+
+    for name in ("Superseded", "Timeout", "Unhealthy", "SyncFailed"):
+        assert action(getattr(exceptions, f"ArgoCD{name}")) is RetryAction.FAIL
+    assert action(exceptions.ArgoCDUnavailable) is RetryAction.DEFAULT
 
 
 def test_every_external_job_can_be_killed(bag):

@@ -28,7 +28,13 @@ def test_the_sound_spec_is_read_back_as_it_is():
     [
         ({"name": "rain_"}, "name"),
         ({"name": "rain__later"}, "name"),
+        ({"title": "Rain\nand snow"}, "title"),
+        ({"title": "Rain at {{ place }}"}, "title"),
+        ({"owner": ""}, "owner"),
+        ({"owner": "x" * 2001}, "owner"),
         ({"schedule": {"cron": "every day"}}, "schedule.cron"),
+        ({"schedule": {"cron": "99 99 * * *"}}, "schedule.cron: .*'99' says no minute: 0 to 59"),
+        ({"schedule": {"start": "9999-12-31", "end": None}}, "schedule.start"),
         ({"schedule": {"end": "2012-12-31"}}, "end 2012-12-31 lies before start 2013-01-01"),
         ({"sources": [{"name": "planes", "contract": "Planes", "every": "snapshot"}]}, "must land every day"),
         ({"sources": [{"name": "flights", "contract": "Flights"}] * 2}, "sources: flights twice"),
@@ -48,6 +54,7 @@ def test_the_sound_spec_is_read_back_as_it_is():
         ({"promotion": {"stages": [{"name": "live"}] * 2}}, "stages: live twice"),
         ({"promotion": {"stages": [{"name": "revert"}]}}, "none named .*revert"),
         ({"promotion": {"stages": []}}, "stages: at least one"),
+        ({"promotion": {"approval_hours": 10**13}}, "promotion.approval_hours"),
     ],
 )
 def test_nonsense_is_refused(change, message):
