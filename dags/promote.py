@@ -38,6 +38,7 @@ from airflow.sdk import (
 )
 
 from flightline import assets
+from flightline.exceptions import ArgoCDVerdict
 from flightline.links.pages import EndpointLink, MlflowVersionLink, linked
 from flightline.operators.argocd import ArgoCDSyncOperator
 from flightline.operators.gitops import GitOpsCommitOperator
@@ -48,6 +49,8 @@ from include.spec import load_all
 # (or its approval was given) takes the resumed task for a dead one. The next try goes on with the sync, or asks again.
 LOST_TRIES = 3
 ASK_NO_MORE = ExceptionRetryPolicy([RetryRule(HITLTimeoutError, RetryAction.FAIL, reason="nobody answered in time")])
+# A second sync would undo a person's that took our place, and put off the revert.
+SYNC_ONCE = ExceptionRetryPolicy([RetryRule(ArgoCDVerdict, RetryAction.FAIL, reason="Argo CD's verdict is final")])
 
 for spec in load_all():
     stages = [stage.name for stage in spec.promotion.stages]
@@ -105,6 +108,7 @@ for spec in load_all():
                     application_spec=rendered["application"],
                     revision=f"{{{{ ti.xcom_pull('{stage}.commit')['commit'] }}}}",
                     retries=LOST_TRIES,
+                    retry_policy=SYNC_ONCE,
                 )
                 smoked = linked(promote.smoke(spec.name, stage, chosen), EndpointLink())
                 previous >> go >> rendered >> commit >> sync >> smoked
@@ -123,6 +127,9 @@ for spec in load_all():
                 message=f"Revert {spec.name}",
             )
             resync = ArgoCDSyncOperator.partial(
-                task_id="resync", revision="{{ ti.xcom_pull('revert.restore')['commit'] }}", retries=LOST_TRIES
+                task_id="resync",
+                revision="{{ ti.xcom_pull('revert.restore')['commit'] }}",
+                retries=LOST_TRIES,
+                retry_policy=SYNC_ONCE,
             ).expand(application=applications)
             [*changes, crowned] >> applications >> restore >> resync >> promote.report_failure(spec.name)

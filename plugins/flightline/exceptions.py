@@ -6,10 +6,11 @@ FlightlineAirflowError
 │   ├── ArgoCDRefused *             the request can never be granted: 400, 401, 403, 404, 415
 │   ├── ArgoCDSyncWindowClosed      a sync window forbids it now
 │   ├── ArgoCDOperationInProgress   one operation at a time, and another one runs
-│   ├── ArgoCDSyncFailed            the operation ended otherwise than Succeeded
-│   ├── ArgoCDSuperseded            another operation took the place of ours, to another revision
-│   ├── ArgoCDUnhealthy             synced, but Degraded
-│   └── ArgoCDTimeout               not synced or not healthy in time
+│   └── ArgoCDVerdict               the sync was carried out, or waited for to the end: a retry would be another sync
+│       ├── ArgoCDSyncFailed        the operation ended otherwise than Succeeded
+│       ├── ArgoCDSuperseded        another operation took the place of ours, to another revision
+│       ├── ArgoCDUnhealthy         synced, but Degraded
+│       └── ArgoCDTimeout           not synced or not healthy in time
 └── GitOpsError
     ├── GitOpsUnavailable           the repository cannot be read or written now
     ├── GitOpsConflict              others pushed first, again and again
@@ -44,19 +45,23 @@ class ArgoCDOperationInProgress(ArgoCDError):
     """Another operation of the application runs."""
 
 
-class ArgoCDSyncFailed(ArgoCDError):
+class ArgoCDVerdict(ArgoCDError):
+    """The sync was carried out, or waited for to the end: a retry would be another sync."""
+
+
+class ArgoCDSyncFailed(ArgoCDVerdict):
     """The operation ended otherwise than Succeeded."""
 
 
-class ArgoCDSuperseded(ArgoCDError):
+class ArgoCDSuperseded(ArgoCDVerdict):
     """Another operation took the place of ours, to another revision."""
 
 
-class ArgoCDUnhealthy(ArgoCDError):
+class ArgoCDUnhealthy(ArgoCDVerdict):
     """The revision is synced, but Degraded."""
 
 
-class ArgoCDTimeout(ArgoCDError):
+class ArgoCDTimeout(ArgoCDVerdict):
     """The revision was not synced or not healthy in time."""
 
 
