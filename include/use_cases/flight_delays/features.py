@@ -183,14 +183,15 @@ def _flights(silver: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Flights with `id`, `planned` (minutes) and the moments from which departure and arrival are known.
 
     A flight to a place whose clock is not known counts as arrived `LAG` and its delay after it left: too late, never
-    too early.
+    too early. Nor is an arrival known before the departure, whatever the clocks say.
     """
     sched = pl.col("sched_dep")
     planned = pl.col("planned").fill_null(LAG // MINUTE)
+    departed = sched + pl.duration(minutes=pl.col("dep_delay").clip(lower_bound=0) + 1)
+    arrived = sched + pl.duration(minutes=planned + pl.col("arr_delay") + 1)
     flights = silver["flights"].with_columns(sched_arr=_minutes("sched_arr_time"))
     return flights.with_columns(requests(silver)["id"], planned=_planned()).with_columns(
-        departed=sched + pl.duration(minutes=pl.col("dep_delay").clip(lower_bound=0) + 1),
-        arrived=sched + pl.duration(minutes=planned + pl.col("arr_delay") + 1),
+        departed=departed, arrived=pl.when(arrived.is_not_null()).then(pl.max_horizontal(arrived, departed))
     )
 
 
