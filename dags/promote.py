@@ -2,8 +2,8 @@
 
 **Why** — production changes only by an approved commit, step by step, and goes back by itself when a step fails.
 
-**Starts** — when `train` announces a version that passed its gates (asset `model.…`, partition = version); by hand
-with a version.
+**Starts** — when `train` announces a version that passed its gates (asset `model.…`, partition = version); it must have
+been judged against the champion of today. By hand with any version that passed: so one goes back to an older one.
 
 **Order** — a person approves; then for each stage of the spec: commit the manifests to the GitOps repository, let Argo
 CD sync exactly that commit, wait until it is healthy, ask the endpoint for real records and compare its answers with

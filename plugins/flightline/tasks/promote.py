@@ -18,9 +18,14 @@ SERVING_IMAGE = "flightline/serving:0.1.0"
 def choose(
     use_case: str, params: Mapping[str, Any], partition_key: str | None = None, ti: Any = None
 ) -> dict[str, Any]:
-    """The version to promote: of the form, else of the asset's partition. Only one that passed its gates will do."""
+    """The version to promote: of the form, else of the asset's partition. Only one that passed its gates will do.
+
+    What the asset brings must have been judged against today's champion: it may have waited while another was crowned.
+    A person may go back to any version that passed.
+    """
     from flightline.hooks.mlflow import MlflowHook
     from include import registry
+    from include.registry.versions import JUDGED_AGAINST
 
     version = params["version"] or partition_key
     if not version:
@@ -29,6 +34,13 @@ def choose(
     found, champion = registry.get(hook.get_conn(), use_case, version), registry.champion(hook.get_conn(), use_case)
     if found.gate != "passed":
         raise GateFailed(f"{use_case} version {version} has gate={found.gate}: only a version that passed is promoted")
+    now, judged = champion.version if champion else "none", found.tags.get(JUDGED_AGAINST)
+    if not params["version"] and now not in (version, judged):
+        against = f"champion {judged}" if judged else "an unknown champion, by an older release"
+        raise GateFailed(
+            f"{use_case} version {version} was judged against {against}, but the champion is {now} now: "
+            "run its gate again or promote it by hand"
+        )
     ti.xcom_push("mlflow_version", hook.version_url(use_case, version))
     return {
         "version": version,
