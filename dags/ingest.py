@@ -12,7 +12,8 @@ table); by backfill.
 `features`.
 
 **Order** — `publish` parses and judges all rows first; then bronze, quarantine, silver, each one commit that replaces
-exactly the run's days. Clear any task, run any range again, in any order: the same rows result. A crash between two
+exactly the run's days (of a source that lands as snapshots: days with a file, and days whose file has gone from landing
+and so goes from the lake). Clear any task, run any range again, in any order: the same rows result. A crash between two
 commits is finished by the rerun. `reconcile` compares the counts, sees that a day's rows are all of one run and of the
 landed file, and only then announces the days.
 

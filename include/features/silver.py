@@ -9,6 +9,7 @@ import polars as pl
 
 from include.errors import MissingInput
 from include.lake import Lake, tables
+from include.lake.commit_log import log
 from include.spec import UseCase
 
 
@@ -54,10 +55,10 @@ class Silver:
         """The last day whose features depend on silver of `start` to `end`.
 
         A later day looks back `lookback_days`. A snapshot holds until the next one, and for what the next one lacks
-        longer: with one in the range every later day depends on it.
+        longer: with one in the range, or one that was there and has gone, every later day depends on it.
         """
         last = end + timedelta(days=self.spec.features.lookback_days)
-        if any(start <= day <= end for day in self._days("snapshot")):
+        if any(start <= day <= end for day in self._days("snapshot") | self._removed()):
             return max([last, *self.days])
         return last
 
@@ -77,6 +78,18 @@ class Silver:
                 snapshot_id=self.snapshots[source.name],
             )
             for source in self.spec.sources
+        }
+
+    def _removed(self) -> set[date]:
+        """Days of snapshots that commits replaced, as far as commits are kept: some have no rows any more."""
+        return {
+            day
+            for source in self.spec.sources
+            if source.every == "snapshot"
+            for commit in log(
+                tables.load(self.lake, self.spec.table("silver", source.name)), self.snapshots[source.name]
+            )
+            for day in commit.days or ()
         }
 
     def _days(self, every: str) -> set[date]:

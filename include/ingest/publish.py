@@ -27,6 +27,7 @@ from include.spec import module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
     from typing import Self
 
     from include.ingest.plan import Plan
@@ -77,7 +78,7 @@ def publish(
         upto: the last layer to commit.
 
     Returns:
-        One entry per source that has files in the plan.
+        One entry per source that has files in the plan, or rows of a file that has gone.
 
     Raises:
         InvalidInput: a file is malformed, or has changed since it was planned; nothing was published.
@@ -86,9 +87,9 @@ def publish(
     """
     with ExitStack() as stack:
         stages = [
-            stack.enter_context(Stage(lake, spec, plan, source=source.name, run_id=run_id, upto=upto))
+            stack.enter_context(Stage(lake, spec, plan, source=source.name, days=days, run_id=run_id, upto=upto))
             for source in spec.sources
-            if plan.files[source.name] and (sources is None or source.name in sources)
+            if (sources is None or source.name in sources) and (days := _days(lake, spec, plan, source.name))
         ]
         for stage in stages:
             stage.fill()
@@ -113,8 +114,10 @@ def check(lake: Lake, spec: UseCase, plan: Plan) -> list[Tally]:
 class Stage:
     """One source's rows on their way: `fill` writes them where nobody looks, `commit` publishes them."""
 
-    def __init__(self, lake: Lake, spec: UseCase, plan: Plan, *, source: str, run_id: str, upto: Layer) -> None:
-        self._lake, self._spec, self._run_id = lake, spec, run_id
+    def __init__(
+        self, lake: Lake, spec: UseCase, plan: Plan, *, source: str, days: set[date], run_id: str, upto: Layer
+    ) -> None:
+        self._lake, self._spec, self._days, self._run_id = lake, spec, days, run_id
         self._source = spec.source(source)
         self._plan = plan
         self._files = plan.files[source]
@@ -124,9 +127,12 @@ class Stage:
         self._tally = Tally(source)
         self._snapshots: dict[Layer, int] = {}
         self._staged: dict[Layer, Staged] = {}
+        gone = days - {file.day for file in self._files}
         for layer in LAYERS[: LAYERS.index(upto) + 1]:
-            # A layer stands only on what it was made from.
-            standing = None if self._staged else find_commit(lake, spec.table(layer, source), self._key)
+            # A layer stands only on what it was made from, and not while it holds rows of a file that has gone.
+            table = spec.table(layer, source)
+            stale = self._staged or (gone and gone & {*tables.days(lake, table)})
+            standing = None if stale else find_commit(lake, table, self._key)
             if standing is None:
                 self._staged[layer] = self._open(layer)
             else:
@@ -164,8 +170,7 @@ class Stage:
         Raises:
             InvalidInput: a file is not the planned one any more.
         """
-        days = {file.day for file in self._files}
-        if "bronze" in self._staged and (changed := days & self._plan.changed(self._lake, self._source.name)):
+        if "bronze" in self._staged and (changed := self._days & self._plan.changed(self._lake, self._source.name)):
             uris = [landing.uri(self._lake.landing, self._spec.name, self._source.name, day) for day in sorted(changed)]
             raise InvalidInput(f"changed since the run was planned: {', '.join(uris[:3])}; clear `plan`")
 
@@ -197,7 +202,7 @@ class Stage:
             "silver": self._contract.silver(),
         }[layer]
         identifier = self._spec.table(layer, self._source.name)
-        return Staged(self._lake, identifier, schema=schema, days=[file.day for file in self._files])
+        return Staged(self._lake, identifier, schema=schema, days=self._days)
 
     def _summary(self) -> dict[str, str]:
         """What a commit says about itself: whose it is, what it was made from, what was found."""
@@ -215,6 +220,17 @@ class Stage:
         layer = [*self._snapshots][-1]
         identifier = self._spec.table(layer, self._source.name)
         return dict(tables.snapshot_summary(self._lake, identifier, self._snapshots[layer]))
+
+
+def _days(lake: Lake, spec: UseCase, plan: Plan, source: str) -> set[date]:
+    """Days to replace: those with a file, and those of the plan whose file, a snapshot landed by mistake, has gone.
+
+    The other days of the plan are left alone: a snapshot holds for every later day, so they would all be made again.
+    """
+    days = {file.day for file in plan.files[source]}
+    if spec.source(source).every == "snapshot":
+        days |= {day for layer in LAYERS for day in tables.days(lake, spec.table(layer, source)) if day in plan.days}
+    return days
 
 
 def _contract(spec: UseCase, name: str) -> Contract:

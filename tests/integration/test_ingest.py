@@ -247,6 +247,38 @@ def test_a_missing_file_is_named_and_a_missing_snapshot_is_none(weather: Lake) -
     assert [each.source for each in run(weather, planes, D[:3], run_id="r").sources] == ["weather"]
 
 
+PLANES = WEATHER.model_copy(update={"sources": (SPEC.source("weather"), SPEC.source("planes"))})
+
+
+def land_planes(lake: Lake, day: date, maker: str) -> str:
+    uri = landing.uri(lake.landing, SPEC.name, "planes", day)
+    names = "tailnum,year,type,manufacturer,model,engines,seats,speed,engine"
+    lake.objects().put(uri, f"{names}\nN10156,2004,x,{maker},m,2,55,NA,Turbo\n".encode())
+    return uri
+
+
+@pytest.mark.parametrize("survived", [0, 1, 2, 3])
+def test_a_snapshot_that_has_gone_from_landing_goes_from_the_lake(weather: Lake, survived: int) -> None:
+    land_planes(weather, D[0], "RIGHT")
+    run(weather, PLANES, D[:3], run_id="r")
+    clean = state(weather, PLANES)
+    assert len(clean["silver.planes"]) == 1
+
+    mistake = land_planes(weather, D[1], "WRONG")
+    run(weather, PLANES, D[1:2], run_id="mistake")
+    assert len(state(weather, PLANES)["silver.planes"]) == 2
+    weather.objects().delete(mistake)
+    plan = Plan.of(weather, PLANES, D[:3])
+    for layer in LAYERS[:survived]:
+        publish(weather, PLANES, plan, run_id="r", upto=layer)
+    run(weather, PLANES, D[:3], run_id="r")
+    assert state(weather, PLANES) == clean
+    planes = tables.load(weather, PLANES.table("silver", "planes"))
+    assert [each.summary["days"] for each in planes.snapshots()][1:] == ["2013-02-12", "2013-02-11..2013-02-12"]
+    run(weather, PLANES, D[:3], run_id="r")
+    assert len(tables.load(weather, PLANES.table("silver", "planes")).snapshots()) == 3
+
+
 def test_a_file_that_changes_during_the_run_is_refused(weather: Lake) -> None:
     plan = Plan.of(weather, WEATHER, D[:3])
     uri = land(weather, D[2], line(D[2], 0))
@@ -266,7 +298,9 @@ def test_reconcile_names_the_day_whose_rows_do_not_add_up(weather: Lake) -> None
 
 def filled(lake: Lake, run_id: str) -> Stage:
     """A run on the first day, right before its commits."""
-    stage = Stage(lake, WEATHER, Plan.of(lake, WEATHER, D[:1]), source="weather", run_id=run_id, upto="silver")
+    stage = Stage(
+        lake, WEATHER, Plan.of(lake, WEATHER, D[:1]), source="weather", days={D[0]}, run_id=run_id, upto="silver"
+    )
     stage.fill()
     stage.confirm()
     return stage
@@ -298,7 +332,7 @@ def test_a_file_that_changes_before_the_commits_is_refused(weather: Lake, monkey
     assert commits(weather) == {"bronze": 0, "quarantine": 0, "silver": 0}
 
 
-@pytest.mark.parametrize("winners", product("AB", repeat=3), ids="".join)
+@pytest.mark.parametrize("winners", [*product("AB", repeat=3)], ids="".join)
 def test_runs_that_commit_at_once_leave_the_newest_file_or_the_last_of_them_says_so(
     new_lake: Callable[[], Lake], winners: tuple[str, ...]
 ) -> None:
