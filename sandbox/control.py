@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sandbox.supervisor import MARK
 
 ENVIRONMENTS = ("airflow", "trainer", "serving", "tuning", "sandbox")
 _STOP_SECONDS = 120.0
-_GRACE_SECONDS = 10.0  # for what a killed supervisor left behind
+_SHIM_SECONDS = 10.0  # for a container's parent to kill it and to write down how it ended
 _RECENT_SECONDS = 60.0  # a heartbeat that `status` takes for a sign of life
 _QUIET_SECONDS = 10.0  # after which `up` says what it waits for
 
@@ -221,12 +222,12 @@ def _failure(state: dict[str, Any]) -> str:
 
 
 def remains(home: Home) -> list[processes.Process]:
-    """Processes that the status file or the mark in their environment gives away as this sandbox's.
+    """Processes that the status file, the mark in their environment or their command gives away as this sandbox's.
 
     Some programs overwrite their environment, so both are asked. A session's number is not used again while it has
     members: where the recorded leader is gone, they are ours all the same.
     """
-    found = set(processes.marked(MARK, str(home.path)))
+    found = {*processes.marked(MARK, str(home.path)), *_shims(home)}
     for state in _states(home):
         leader = processes.look(state["pid"]) if state["pid"] else None
         if state["pid"] and (leader is None or leader.started == state["started"]):
@@ -234,15 +235,37 @@ def remains(home: Home) -> list[processes.Process]:
     return [process for process in found if process.pid != os.getpid()]
 
 
+def _shims(home: Home) -> list[processes.Process]:
+    """The parents of the cluster's containers: in sessions of their own and without our mark, so that they outlive it.
+
+    `shim.py` is followed by the directory of its container.
+    """
+    pods = f"{home.path}/cluster/pods/"
+    return [
+        process
+        for process in processes.everyone()
+        if any(word.endswith("/shim.py") and at.startswith(pods) for word, at in pairwise(processes.words(process.pid)))
+    ]
+
+
 def _sweep(home: Home) -> int:
-    """End what a killed supervisor left behind; PostgreSQL last, and in its own way. Returns how many there were."""
+    """End what a killed supervisor left behind; PostgreSQL last, and in its own way. Returns how many there were.
+
+    Raises:
+        SandboxError: something will not end.
+    """
     left = remains(home)
-    names = {state["pid"]: state["name"] for state in _states(home)}
-    database = [process for process in left if names.get(process.pid) == "postgres"]
-    leaders = [process for process in left if process.pid in names and process not in database]
-    processes.end(leaders, grace_seconds=_GRACE_SECONDS)
+    states = {state["pid"]: state for state in _states(home) if state["pid"]}
+    database = [process for process in left if states.get(process.pid, {}).get("name") == "postgres"]
+    leaders = [process for process in left if process.pid in states and process not in database]
+    patience = max((state.get("grace_seconds", 0) for state in states.values()), default=0)
+    processes.end(leaders, grace_seconds=patience)
+    # What the cluster could not end itself: its containers, each by its parent, which kills all of its descendants.
+    processes.end(_shims(home), first=signal.SIGUSR1, grace_seconds=_SHIM_SECONDS)
     processes.end((process for process in remains(home) if process not in database), grace_seconds=0)
-    processes.end(database, first=signal.SIGINT, grace_seconds=_GRACE_SECONDS)
+    processes.end(database, first=signal.SIGINT, grace_seconds=patience)
+    if stubborn := remains(home):
+        raise SandboxError(f"these processes do not end: {' '.join(str(process.pid) for process in stubborn)}")
     return len(left)
 
 

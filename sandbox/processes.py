@@ -65,6 +65,15 @@ def in_session(session: int) -> list[Process]:
     return [process for process in everyone() if process.session == session and not process.zombie]
 
 
+def words(pid: int) -> list[str]:
+    """The command line of a process; empty when it is gone or a zombie."""
+    try:
+        line = (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return []
+    return [word.decode(errors="replace") for word in line.split(b"\0")[:-1]]
+
+
 def marked(name: str, value: str) -> list[Process]:
     """Processes that were started with the environment variable `name` set to `value`, zombies left out."""
     wanted = f"{name}={value}".encode()
@@ -147,7 +156,5 @@ def listener(port: int) -> str:
     inodes = {inode for inode, (_, number) in listeners().items() if number == port}
     for process in everyone():
         if inodes & sockets(process.pid):
-            with suppress(OSError):
-                words = (_PROC / str(process.pid) / "cmdline").read_bytes().replace(b"\0", b" ")
-                return f"pid {process.pid} ({words.decode(errors='replace').strip()[:80]})"
+            return f"pid {process.pid} ({' '.join(words(process.pid))[:80]})"
     return "another user's process"

@@ -27,7 +27,8 @@ class State:
     """What the supervisor knows about a service.
 
     `phase` is waiting (for others), starting, ready, ending, done (ran once), restarting, failed or stopped.
-    `started` are clock ticks since boot (see `processes.Process`), `seconds` from start to ready.
+    `started` are clock ticks since boot (see `processes.Process`), `seconds` from start to ready, `grace_seconds` what
+    it may take to end.
     """
 
     name: str
@@ -37,6 +38,7 @@ class State:
     pid: int | None = None
     started: int | None = None
     stop_signal: int = signal.SIGTERM
+    grace_seconds: float = 10.0
     seconds: float | None = None
     restarts: int = 0
     message: str = ""
@@ -110,7 +112,11 @@ class Keeper(threading.Thread):
         self.halt = threading.Event()
         self.retry = threading.Event()
         self.state = State(
-            name=service.name, url=service.url, log=str(home.log(service.name)), stop_signal=service.stop_signal
+            name=service.name,
+            url=service.url,
+            log=str(home.log(service.name)),
+            stop_signal=service.stop_signal,
+            grace_seconds=service.grace_seconds,
         )
         self._ready_since: float | None = None
         self._supervisor = supervisor

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import boto3
+import httpx
 import polars
 import psycopg
 import pyarrow
@@ -217,6 +218,40 @@ def test_a_killed_supervisor_is_recovered_from(new_sandbox) -> None:
     kill_supervisor(new_sandbox)
     new_sandbox.down()
     assert not any(map(runs, before))
+
+
+STUBBORN = (
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
+)
+
+
+def run_stubborn_pod(sandbox) -> list[processes.Process]:
+    """A pod that ignores SIGTERM, for longer than other services may take to end; returns its processes."""
+    at = sandbox.endpoints
+    with httpx.Client(
+        base_url=f"{at.url('cluster')}/api/v1/namespaces/flightline",
+        headers={"Authorization": f"Bearer {at.secrets.cluster_token}"},
+    ) as http:
+        container = {"name": "base", "image": "flightline/serving:0", "command": ["python", "-c", STUBBORN]}
+        spec = {"containers": [container], "terminationGracePeriodSeconds": 12}
+        http.post("/pods", json={"metadata": {"name": "stays"}, "spec": spec}).raise_for_status()
+        wait_for(lambda: "up" in http.get("/pods/stays/log").text)
+    return [one for one in processes.everyone() if STUBBORN in processes.words(one.pid)]
+
+
+@pytest.mark.parametrize("killed", [("supervisor",), ("supervisor", "cluster")], ids=" and ".join)
+def test_no_pod_outlives_down_whoever_was_killed_before(new_sandbox, killed) -> None:
+    new_sandbox.up("cluster")
+    shim_and_container = run_stubborn_pod(new_sandbox)
+    assert len(shim_and_container) == 2
+    cluster = new_sandbox.services()["cluster"]["pid"]
+    kill_supervisor(new_sandbox)
+    if "cluster" in killed:
+        os.kill(cluster, signal.SIGKILL)
+    said = new_sandbox.run("down")
+    assert not any(map(runs, shim_and_container))
+    assert (said.returncode, said.stdout.partition(";")[0]) == (0, "down")
+    assert remains(new_sandbox.endpoints.home) == []
 
 
 def test_restart_gives_a_service_another_pid(new_sandbox) -> None:
