@@ -1,5 +1,6 @@
 """Which days of gold are not what the code would make of silver now."""
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from datetime import date, timedelta
@@ -17,8 +18,10 @@ def origin(silver: Silver) -> dict[str, str]:
     """What a commit of gold says of its origin: the snapshots of silver, and the code and the spec that read them."""
     spec = silver.spec
     code = digest("features", "history", f"use_cases/{spec.name}")
+    # Of the spec only what gold is made by: other gates or another approval time make the same rows.
+    said = spec.model_dump_json(include={"sources": True, "features": {"lookback_days", "label_days"}})
     snapshots = {spec.table("silver", name): snapshot for name, snapshot in silver.snapshots.items()}
-    return {MADE_FROM: json.dumps(snapshots), MADE_BY: f"{code} {spec.digest}"}
+    return {MADE_FROM: json.dumps(snapshots), MADE_BY: f"{code} {hashlib.sha256(said.encode()).hexdigest()}"}
 
 
 def stale(silver: Silver, days: Collection[date]) -> set[date]:

@@ -3,8 +3,9 @@
 import pytest
 
 from include.errors import InvalidInput
+from include.evidence import code
 from include.ingest.plan import Plan
-from include.ingest.publish import check
+from include.ingest.publish import _code, check
 from include.spec import load
 
 SPEC = load("flight_delays")
@@ -15,3 +16,17 @@ def test_a_contract_that_is_not_there_is_told_from_those_that_are():
     sources = (SPEC.sources[0].model_copy(update={"contract": "Flight"}),)
     with pytest.raises(InvalidInput, match=r"contract.py has no 'Flight', .* it has .*'Flights', 'Weather', 'Planes'"):
         check(None, SPEC.model_copy(update={"sources": sources}), NO_FILES)
+
+
+def test_a_module_that_the_contract_imports_makes_other_code(monkeypatch, tmp_path):
+    found = set()
+    neighbour = tmp_path / "include" / "use_cases" / "rain" / "limits.py"
+    neighbour.parent.mkdir(parents=True)
+    neighbour.with_name("contract.py").write_text("from include.use_cases.rain.limits import MOST\n")
+    monkeypatch.setattr(code, "ROOT", tmp_path)
+    for limit in (150, 60):
+        neighbour.write_text(f"MOST = {limit}\n")
+        code.digest.cache_clear()
+        found.add(_code("rain"))
+    code.digest.cache_clear()
+    assert len(found) == 2
