@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sandbox.cluster import quantities
+from sandbox.cluster import quantities, timestamps
 from sandbox.cluster.faults import LABEL, LEFT_OUT, SUBDOMAIN, Faults
 from sandbox.cluster.pod_spec import admit_pod_spec
 from sandbox.cluster.resources import Resource
@@ -55,6 +55,21 @@ def _metadata(resource: Resource, item: Object, faults: Faults) -> None:
             faults.add(f"metadata.{part}", "Invalid value: must be a map of strings")
         elif part == "labels":
             _labels(values or {}, "metadata.labels", faults)
+    if not _texts(metadata.get("finalizers") or []):
+        faults.add("metadata.finalizers", "Invalid value: must be a list of names")
+    owners = metadata.get("ownerReferences") or []
+    if not isinstance(owners, list):
+        faults.add("metadata.ownerReferences", "Invalid value: must be a list")
+        return
+    for index, owner in enumerate(owners):
+        for key in ("apiVersion", "kind", "name", "uid"):
+            if not isinstance(owner, dict) or not _texts([owner.get(key)]):
+                faults.add(f"metadata.ownerReferences[{index}].{key}", "Invalid value: must not be empty")
+
+
+def _texts(values: Any) -> bool:
+    """Whether it is a list of texts, none of them empty."""
+    return isinstance(values, list) and all(isinstance(value, str) and value for value in values)
 
 
 def _labels(labels: dict[str, str], path: str, faults: Faults) -> None:
@@ -189,6 +204,15 @@ def _configmap(item: Object, faults: Faults) -> None:
             faults.add(f"data[{key}]", f"Invalid value: {text!r}: must be a string")
 
 
+def _event(item: Object, faults: Faults) -> None:
+    involved = item.get("involvedObject")
+    if not isinstance(involved, dict) or not _texts([involved.get("kind"), involved.get("name")]):
+        faults.add("involvedObject", "Invalid value: must have kind and name")
+    faults.whole(item, "count", "event")
+    if item.get("lastTimestamp"):
+        timestamps.parse(item["lastTimestamp"])
+
+
 def _node(item: Object, _faults: Faults) -> None:
     item.setdefault("spec", {})
     item.setdefault("status", {}).setdefault("allocatable", {})
@@ -211,6 +235,7 @@ _PREPARE: dict[str, Callable[[Object, Faults], None]] = {
     "ConfigMap": _configmap,
     "Namespace": _namespace,
     "Node": _node,
+    "Event": _event,
 }
 
 

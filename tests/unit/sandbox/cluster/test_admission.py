@@ -105,6 +105,32 @@ def test_what_is_wrong_with_other_objects_is_named():
     assert faults("Job", {"spec": {"template": pod()}}) == {"spec.template.spec.restartPolicy"}
 
 
+OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "1"}
+
+
+@pytest.mark.parametrize("key", OWNER)
+@pytest.mark.parametrize("value", [None, "", 1])
+def test_an_owner_is_named_in_full(key, value):
+    metadata = {"name": "x", "ownerReferences": [OWNER, OWNER | {key: value}]}
+    assert faults("ConfigMap", {"metadata": metadata}) == {f"metadata.ownerReferences[1].{key}"}
+
+
+@pytest.mark.parametrize(
+    ("part", "value"), [("finalizers", "x"), ("finalizers", [1]), ("ownerReferences", "x"), ("ownerReferences", 1)]
+)
+def test_finalizers_and_owners_are_lists(part, value):
+    assert faults("ConfigMap", {"metadata": {"name": "x", part: value}}) == {f"metadata.{part}"}
+
+
+def test_an_event_says_what_it_is_about_and_when():
+    about = {"kind": "Pod", "name": "p"}
+    admit(KINDS["Event"], {"metadata": {"name": "x"}, "involvedObject": about, "lastTimestamp": "2026-01-01T00:00:00Z"})
+    assert faults("Event", {"reason": "Told"}) == {"involvedObject"}
+    assert faults("Event", {"involvedObject": {"name": "p"}}) == {"involvedObject"}
+    assert faults("Event", {"involvedObject": about, "count": "2"}) == {"event.count"}
+    assert faults("Event", {"involvedObject": about, "lastTimestamp": "today"}) == {"spec"}
+
+
 def test_a_running_pod_can_only_change_its_image():
     old = {"metadata": {"name": "x"}, **pod()}
     admit(KINDS["Pod"], old)
