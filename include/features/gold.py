@@ -25,7 +25,8 @@ def join_history(features: ModuleType, silver: Mapping[str, pl.DataFrame], first
         InvalidInput: requests or a view's frame are not what they must be, or two requests have one id.
     """
     requests = features.requests(silver)
-    _check(requests, "requests()", {"id": pl.String, DAY: pl.Date, EVENT_TIME: UTC}, also=features.Request.model_fields)
+    types: dict[str, PolarsDataType] = {"id": pl.String, DAY: pl.Date, EVENT_TIME: UTC}
+    _check(requests, f"{features.__name__}.requests()", types, also=features.Request.model_fields, filled=types)
     requests = requests.filter(pl.col(DAY).is_between(first, last))
     if requests["id"].is_duplicated().any():
         raise InvalidInput(f"two requests have the id {requests.filter(pl.col('id').is_duplicated())['id'][0]}")
@@ -46,13 +47,15 @@ def to_gold(features: ModuleType, silver: Mapping[str, pl.DataFrame], joined: pl
         InvalidInput: `features` gave other columns, types or rows than it says, or labels are not what they must be.
     """
     computed = features.features(joined)
-    _check(computed, "features()", features.FEATURES)
+    _check(computed, f"{features.__name__}.features()", features.FEATURES)
     if len(computed.columns) > len(features.FEATURES) or computed.height != joined.height:
         raise InvalidInput(
             f"features() must give {joined.height} rows of FEATURES; it gave {computed.height} of {computed.columns}"
         )
     labels = features.labels(silver)
-    _check(labels, "labels()", {"id": pl.String, "label_known_at": UTC}, also=["label"])
+    _check(
+        labels, f"{features.__name__}.labels()", {"id": pl.String, "label_known_at": UTC}, also=["label"], filled=["id"]
+    )
     if labels["id"].is_duplicated().any():
         raise InvalidInput(f"labels(): two have the id {labels.filter(pl.col('id').is_duplicated())['id'][0]}")
     if (odd := labels.filter(pl.col("label").is_null() != pl.col("label_known_at").is_null())).height:
@@ -67,8 +70,15 @@ def to_gold(features: ModuleType, silver: Mapping[str, pl.DataFrame], joined: pl
     )
 
 
-def _check(frame: pl.DataFrame, giver: str, types: Mapping[str, PolarsDataType], *, also: Collection[str] = ()) -> None:
-    """Raise InvalidInput if the frame lacks a column, or one has another type."""
+def _check(
+    frame: pl.DataFrame,
+    giver: str,
+    types: Mapping[str, PolarsDataType],
+    *,
+    also: Collection[str] = (),
+    filled: Collection[str] = (),
+) -> None:
+    """Raise InvalidInput if the frame lacks a column, one has another type, or a `filled` one is null."""
     have = frame.schema
     wrong = [
         f"{name} is {have.get(name, 'missing')}, not {dtype}"
@@ -76,5 +86,11 @@ def _check(frame: pl.DataFrame, giver: str, types: Mapping[str, PolarsDataType],
         if have.get(name) != dtype
     ]
     wrong += [f"{name} is missing" for name in also if name not in have]
+    if not wrong:
+        wrong = [
+            f"{name} is null in {nulls} of {frame.height} rows"
+            for name in filled
+            if (nulls := frame[name].null_count())
+        ]
     if wrong:
         raise InvalidInput(f"{giver}: {'; '.join(wrong)}")

@@ -83,11 +83,20 @@ def _without_zone(frame):
     return frame.with_columns(pl.col("event_time").dt.replace_time_zone(None))
 
 
+def _without(column):
+    """Spoils a frame: one row lacks the column's value."""
+    return lambda frame: frame.with_columns(pl.when(pl.int_range(pl.len()) != 217).then(column).alias(column))
+
+
 @pytest.mark.parametrize(
     ("part", "spoil", "message"),
     [
         ("requests", _without_zone, r"requests\(\): event_time is Datetime.*, not Datetime.*UTC"),
         ("requests", lambda frame: frame.drop("shop"), r"requests\(\): shop is missing"),
+        ("requests", _without("id"), r"features\.requests\(\): id is null in 1 of 480 rows"),
+        ("requests", _without("event_date"), r"requests\(\): event_date is null in 1 of 480 rows"),
+        ("requests", _without("event_time"), r"requests\(\): event_time is null in 1 of 480 rows"),
+        ("labels", _without("id"), r"labels\(\): id is null in 1 of 480 rows"),
         ("labels", lambda frame: pl.concat([frame, frame.head(1)]), r"labels\(\): two have the id a0"),
         ("labels", lambda frame: frame.drop("label_known_at"), r"labels\(\): label_known_at is missing"),
         ("labels", lambda frame: frame.with_columns(label=None), r"labels\(\): .* together: \('a1', None, "),
