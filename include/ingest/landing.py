@@ -26,9 +26,11 @@ def landed(
             day = date.fromisoformat(PurePosixPath(found.uri).stem)
         except ValueError:
             continue
+        if found.uri != uri(landing, use_case, source, day):
+            continue
         if day > end:
             return
-        if day >= start and found.uri == uri(landing, use_case, source, day):
+        if day >= start:
             yield day, found
 
 
