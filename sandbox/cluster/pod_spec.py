@@ -3,6 +3,8 @@
 Features that would change what a pod does and that this cluster lacks are refused, not ignored.
 """
 
+from typing import Any
+
 from sandbox.cluster import quantities
 from sandbox.cluster.faults import LABEL, LEFT_OUT, Faults
 from sandbox.cluster.status import Object
@@ -74,6 +76,8 @@ def _container(container: Object, path: str, faults: Faults) -> None:
         faults.add(f"{path}.lifecycle.postStart", LEFT_OUT)
     if any(key not in ("exec", "sleep") for key in hooks.get("preStop") or ()):
         faults.add(f"{path}.lifecycle.preStop", LEFT_OUT)
+    elif "exec" in (hooks.get("preStop") or ()):
+        _command(hooks["preStop"]["exec"], f"{path}.lifecycle.preStop.exec", faults)
 
 
 def _values(container: Object, path: str, faults: Faults) -> None:
@@ -112,8 +116,26 @@ def _probe(probe: Object, path: str, faults: Faults) -> None:
         faults.add(path, "Required value: must specify exactly one handler type")
     elif handlers == ["grpc"]:
         faults.add(f"{path}.grpc", LEFT_OUT)
-    elif handlers == ["httpGet"]:
+    elif handlers == ["exec"]:
+        _command(probe["exec"], f"{path}.exec", faults)
+    else:
+        _port(probe[handlers[0]].get("port"), f"{path}.{handlers[0]}.port", faults)
+    if handlers == ["httpGet"]:
         probe["httpGet"].setdefault("path", "/")
         probe["httpGet"].setdefault("scheme", "HTTP")
         if probe["httpGet"]["scheme"] != "HTTP":
             faults.add(f"{path}.httpGet.scheme", LEFT_OUT)
+
+
+def _port(port: Any, path: str, faults: Faults) -> None:
+    """The number of a port, or the name of one that the pod declares."""
+    number = int(port) if isinstance(port, str) and port.isdigit() else port
+    named = isinstance(number, str) and LABEL.fullmatch(number)
+    if not named and not (isinstance(number, int) and 0 < number < 65536):
+        faults.add(path, f"Invalid value: {port!r}: must be a port's name or between 1 and 65535")
+
+
+def _command(handler: Object, path: str, faults: Faults) -> None:
+    words = handler.get("command")
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        faults.add(f"{path}.command", "Required value: must be a list of strings")

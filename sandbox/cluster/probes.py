@@ -36,7 +36,7 @@ async def http_get(port: int, handler: Object, timeout: float) -> None:
                 line = await reader.readline()
             finally:
                 writer.close()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the first line may be longer than a line may be
         raise ProbeError(f'Get "{url}": {str(error) or "timeout"}') from error
     parts = line.split()
     if len(parts) < 2 or not parts[1].isdigit():
@@ -96,7 +96,7 @@ async def watch(
 
     Args:
         probe: period, delay and thresholds.
-        attempt: one probe; raises ProbeError.
+        attempt: one probe; whatever it raises, ProbeError above all, is a failure.
         report: takes success and message.
         impatient: probe oftener until the first success.
     """
@@ -106,11 +106,11 @@ async def watch(
     while True:
         try:
             await attempt()
-        except ProbeError as error:
+        except Exception as error:  # noqa: BLE001  one that ended the probing would leave the container as it is
             successes, failures = 0, failures + 1
             if failures % probe["failureThreshold"] == 0:
                 ready = False
-                report(False, str(error))
+                report(False, str(error) or repr(error))
         else:
             failures, successes = 0, successes + 1
             if successes == probe["successThreshold"]:

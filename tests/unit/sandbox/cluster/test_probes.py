@@ -28,6 +28,7 @@ async def http(answer, delay=0.0):
         ("HTTP/1.1 503 Busy\r\n\r\n", "statuscode: 503"),
         ("nonsense", "not an HTTP answer"),
         ("", "not an HTTP answer"),
+        ("X" * 200_000, "Get "),
     ],
 )
 def test_http(answer, fault):
@@ -67,7 +68,10 @@ def test_commands(code, fault):
             asyncio.run(run())
 
 
-def reports(outcomes, **probe):
+NO = ProbeError("no")
+
+
+def reports(outcomes, fault=NO, **probe):
     """What `watch` reports for these outcomes (letters: s succeeds, f fails)."""
     seen, rest = [], list(outcomes)
 
@@ -75,7 +79,7 @@ def reports(outcomes, **probe):
         if not rest:
             await asyncio.Event().wait()
         if rest.pop(0) == "f":
-            raise ProbeError("no")
+            raise fault
 
     async def run():
         settings = {"periodSeconds": 0, "successThreshold": 1, "failureThreshold": 3, **probe}
@@ -98,3 +102,7 @@ def test_thresholds():
     assert reports("sffsfff") == "ssf"
     assert reports("ssfsss", successThreshold=3) == "s"
     assert reports("ffffff") == "ff"
+
+
+def test_an_unforeseen_fault_is_a_failure_too():
+    assert reports("sfffs", fault=KeyError("port")) == "sfs"
