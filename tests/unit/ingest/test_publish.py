@@ -20,8 +20,9 @@ def test_a_contract_that_is_not_there_is_told_from_those_that_are():
 
 def test_a_module_that_the_contract_imports_makes_other_code(monkeypatch, tmp_path):
     found = set()
+    for part in ("ingest", "quality", "use_cases/rain"):
+        (tmp_path / "include" / part).mkdir(parents=True)
     neighbour = tmp_path / "include" / "use_cases" / "rain" / "limits.py"
-    neighbour.parent.mkdir(parents=True)
     neighbour.with_name("contract.py").write_text("from include.use_cases.rain.limits import MOST\n")
     monkeypatch.setattr(code, "ROOT", tmp_path)
     for limit in (150, 60):
