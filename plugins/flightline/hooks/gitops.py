@@ -55,7 +55,7 @@ class GitOpsHook(GitHook):
     """Commits to the repository of a Connection of type `git` (URL and credentials as in `GitHook`).
 
     Extra besides GitHook's: `author_name`, `author_email`. Credentials reach git by its environment, never by the URL,
-    and no message shows what stands before an `@` in a URL.
+    and no message shows a URL's (`public`).
     """
 
     def __init__(self, conn_id: str = "gitops") -> None:
@@ -113,9 +113,9 @@ class GitOpsHook(GitHook):
                         return Commit(commit=commit, head=commit, previous=head, changed=changed)
         except GitCommandError as error:
             raise GitOpsUnavailable(
-                f"{_public(str(self.repo_url))}: {_public(str(error.stderr or error).strip())}"
+                f"{public(str(self.repo_url))}: {public(str(error.stderr or error).strip())}"
             ) from None
-        raise GitOpsConflict(f"{_public(str(self.repo_url))}: others pushed to {branch} first, {PUSH_ATTEMPTS} times")
+        raise GitOpsConflict(f"{public(str(self.repo_url))}: others pushed to {branch} first, {PUSH_ATTEMPTS} times")
 
     @contextmanager
     def _clone(self) -> Iterator["Repo"]:
@@ -187,7 +187,7 @@ class GitOpsHook(GitHook):
                 repo.git.fetch("--quiet", "--depth", 1, "origin", commit, kill_after_timeout=GIT_SECONDS)
         except GitCommandError as error:
             raise GitOpsInvalid(
-                f"commit {commit} is not in {_public(str(self.repo_url))}: {_public(str(error.stderr))}"
+                f"commit {commit} is not in {public(str(self.repo_url))}: {public(str(error.stderr))}"
             ) from None
         return bool(repo.git.ls_tree("--name-only", commit, "--", path))
 
@@ -239,6 +239,7 @@ def _lost_the_race(message: str) -> bool:
     )
 
 
-def _public(text: str) -> str:
-    """Text without the credentials of URLs."""
-    return re.sub(r"://[^/@\s]+@", "://***@", text)
+def public(text: str) -> str:
+    """Text without the credentials of URLs. The user of an SSH URL stays: it is part of the address and no secret."""
+    text = re.sub(r"(?<!ssh)://[^/\s]+@", "://", text)
+    return re.sub(r"(ssh://[^/:@\s]*):[^/\s]*@", r"\1@", text)

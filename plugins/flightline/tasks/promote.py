@@ -76,10 +76,12 @@ def render(use_case: str, stage: str, chosen: Mapping[str, Any], approval: Mappi
     """The manifests of a stage, the Argo CD Application that applies them, and the commit's message."""
     from airflow.sdk import BaseHook
 
+    from flightline.hooks.gitops import public
     from include.promotion import manifests
 
     spec, place = _place(use_case, stage)
     gitops, cluster = BaseHook.get_connection("gitops"), BaseHook.get_connection("cluster")
+    url = public(str(gitops.extra_dejson.get("argocd_repo_url", gitops.host)))  # Argo CD has credentials of its own
     return {
         "files": manifests.render(
             spec,
@@ -90,7 +92,7 @@ def render(use_case: str, stage: str, chosen: Mapping[str, Any], approval: Mappi
             image=cluster.extra_dejson.get("serving_image", SERVING_IMAGE),
             manifest_digest=chosen["manifest"],
         ),
-        "application": manifests.application(spec, place, str(gitops.extra_dejson.get("argocd_repo_url", gitops.host))),
+        "application": manifests.application(spec, place, url),
         "message": f"Deploy {use_case} version {chosen['version']} to {stage}\n\n"
         f"Model-Digest: sha256:{chosen['digest']}\nRun-Manifest: sha256:{chosen['manifest']}\n"
         f"Approved-By: {approval['approved_by']} at {approval['approved_at']}\n",

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from flightline.exceptions import GitOpsInvalid, GitOpsUnavailable
-from flightline.hooks.gitops import GitOpsHook, Restore
+from flightline.hooks.gitops import GitOpsHook, Restore, public
 
 
 def git(*arguments, cwd):
@@ -211,3 +211,17 @@ def test_bare_token_in_the_url_is_not_shown(monkeypatch):
     with pytest.raises(GitOpsUnavailable) as raised:
         GitOpsHook().commit({"x": "1"}, message="m", key="k")
     assert "tok3n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://bot:s3cr3t@git.example/x.git", "https://git.example/x.git"),
+        ("https://bot:s3@cr3t@git.example:8443/x@1.git", "https://git.example:8443/x@1.git"),
+        ("https://t0k3n@git.example/x.git", "https://git.example/x.git"),
+        ("ssh://git:s3cr3t@git.example:22/x.git", "ssh://git@git.example:22/x.git"),
+        *((url, url) for url in ("ssh://git@git.example/x.git", "git@git.example:x.git", "https://git.example/a@b")),
+    ],
+)
+def test_public_url_is_still_an_address(url, shown):
+    assert public(f"{url} {url}") == f"{shown} {shown}"

@@ -1,5 +1,6 @@
 """The steps of `promote` that need no server, and the Dag's own commits in a real repository."""
 
+import json
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ import pytest
 
 from flightline.exceptions import GitOpsInvalid
 from flightline.operators.gitops import GitOpsCommitOperator
+from flightline.tasks import promote
 from include.spec import load
 
 SPEC = load("flight_delays")
@@ -74,3 +76,15 @@ def test_run_whose_failed_tasks_are_cleared_does_not_take_back_a_newer_run(clear
     with pytest.raises(GitOpsInvalid, match=r"of flight_delays\.promote/newer/production\.commit/-1: revert by hand"):
         cleared.task("revert.restore")
     assert deployed(gitops_origin) == "2"
+
+
+@pytest.mark.parametrize("extra", [{}, {"argocd_repo_url": "https://bot:s3cr3t@git.example/x.git"}])
+def test_no_credentials_get_into_the_application(monkeypatch, extra):
+    gitops = {"conn_type": "git", "host": "https://bot:s3cr3t@git.example/x.git", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_GITOPS", json.dumps(gitops))
+    monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps({"conn_type": "kubernetes"}))
+    chosen = {"version": "1", "uri": "s3://models/x", "digest": "ab" * 32, "manifest": "cd" * 32}
+    approval = {"approved_by": "ada", "approved_at": "now"}
+    rendered = promote.render.function(SPEC.name, "staging", chosen, approval)
+    assert rendered["application"]["spec"]["source"]["repoURL"] == "https://git.example/x.git"
+    assert "s3cr3t" not in json.dumps(rendered)
