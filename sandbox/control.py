@@ -88,11 +88,11 @@ def down(*, say: Callable[[str], None]) -> None:
     if not home.path.exists():
         say("nothing runs")
         return
-    supervisor = _supervisor(home)
-    if supervisor:
-        os.kill(supervisor, signal.SIGTERM)
+    supervisor = None
     deadline = time.monotonic() + _STOP_SECONDS
     while (lock := Lock(home).take()) is None:
+        if supervisor is None and (supervisor := Lock(home).holder()):  # an `up` may be about to start it
+            os.kill(supervisor, signal.SIGTERM)
         if time.monotonic() > deadline:
             raise SandboxError(f"the supervisor (pid {supervisor}) does not stop; see {home.log('supervisor')}")
         time.sleep(0.05)
@@ -108,7 +108,7 @@ def status() -> list[Report]:
     home = Home.from_env()
     states = _states(home)
     services = catalogue(Endpoints.from_env()) if states else {}
-    recently, supervised = time.time() - _RECENT_SECONDS, _supervisor(home) is not None
+    recently, supervised = time.time() - _RECENT_SECONDS, Lock(home).holder() is not None
 
     def probe(state: dict[str, Any]) -> Report:
         alive = bool(state["pid"]) and processes.alive(state["pid"], state["started"])
@@ -125,7 +125,7 @@ def status() -> list[Report]:
 def restart(name: str, *, say: Callable[[str], None]) -> None:
     """End a service; the supervisor starts it again. Raises SandboxError if it does not come back."""
     home = Home.from_env()
-    supervisor = _supervisor(home)
+    supervisor = Lock(home).holder()
     if not supervisor:
         raise SandboxError("the sandbox is down; `python -m sandbox up` starts it")
     states = {state["name"]: state for state in _states(home)}
@@ -137,13 +137,7 @@ def restart(name: str, *, say: Callable[[str], None]) -> None:
         while processes.alive(before["pid"], before["started"]):
             time.sleep(0.05)
     os.kill(supervisor, signal.SIGHUP)
-    _follow(home, alive=lambda: _supervisor(home) is not None, say=say, only=name, not_pid=before["pid"])
-
-
-def _supervisor(home: Home) -> int | None:
-    """The pid of the running supervisor."""
-    one = (read_json(home.status) or {}).get("supervisor")
-    return int(one["pid"]) if one and processes.alive(one["pid"], one["started"]) else None
+    _follow(home, alive=lambda: Lock(home).holder() is not None, say=say, only=name, not_pid=before["pid"])
 
 
 def _join(home: Home, names: list[str], *, say: Callable[[str], None]) -> None:
@@ -152,7 +146,7 @@ def _join(home: Home, names: list[str], *, say: Callable[[str], None]) -> None:
     if recorded != asked:
         raise SandboxError(f"the sandbox in {home.path} is up on base port {recorded}; take it down before {asked}")
     say("the sandbox is already up")
-    if supervisor := _supervisor(home):
+    if supervisor := Lock(home).holder():
         os.kill(supervisor, signal.SIGHUP)
     _follow(home, alive=Lock(home).held, say=say, settled=True)
     missing = set(chosen(Endpoints.from_env(), names)) - {report.name for report in status()}

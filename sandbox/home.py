@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox import processes
 from sandbox.service import REPO
 
 DEFAULT_PORT = 8080
@@ -121,6 +122,19 @@ class Lock:
             os.close(descriptor)
             return None
         return descriptor
+
+    def sign(self) -> None:
+        """Leave word who holds the lock, for `holder`."""
+        me = processes.look(os.getpid())
+        self._path.write_text(f"{os.getpid()} {me.started if me else 0}", encoding="ascii")
+
+    def holder(self) -> int | None:
+        """The pid of who has signed and still lives."""
+        try:
+            pid, started = map(int, self._path.read_text(encoding="ascii").split())
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if processes.alive(pid, started) else None
 
     def held(self) -> bool:
         """Whether somebody holds it."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from sandbox import processes
-from sandbox.home import Home, write
+from sandbox.home import Home, Lock, write
 from sandbox.service import SandboxError, Service, start
 
 MARK = "FLIGHTLINE_SANDBOX"
@@ -59,6 +59,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._halt.set())
         signal.signal(signal.SIGHUP, lambda *_: self._retry())
+        Lock(self._home).sign()  # from now on signals are understood
         self.publish()
         for keeper in self._keepers.values():
             keeper.start()

@@ -63,3 +63,12 @@ def test_the_lock_passes_to_a_child_and_goes_with_it(tmp_path) -> None:
     child.kill()
     child.communicate()
     assert not lock.held()
+
+
+def test_who_signed_the_lock_is_known_for_as_long_as_it_lives(tmp_path) -> None:
+    lock = Lock(made(tmp_path))
+    assert lock.holder() is None
+    lock.sign()
+    assert lock.holder() == os.getpid()
+    (tmp_path / "home/lock").write_text(f"{os.getpid()} 1")  # another process that once had our pid
+    assert lock.holder() is None
