@@ -130,13 +130,19 @@ def crown(use_case: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 @task(trigger_rule="one_failed")
 def undo(use_case: str, ti: Any = None) -> list[str]:
-    """After a failure: the Applications whose folder this run has changed, the latest stage first."""
-    spec = load(use_case)
-    stages = [stage.name for stage in spec.promotion.stages]
-    touched = [stage for stage in stages if ti.xcom_pull(task_ids=f"{stage}.commit")]
-    if not touched:
+    """After a failure: the Applications that this run may have synced, the latest stage first.
+
+    A commit that failed may have arrived, with only its answer lost. Restoring what did not is harmless.
+    """
+    spec, states = load(use_case), _states(ti)
+
+    def tried(step: str) -> list[str]:
+        stages = [stage.name for stage in spec.promotion.stages]
+        return [stage for stage in reversed(stages) if states.get(f"{stage}.{step}") in ("success", "failed")]
+
+    if not tried("commit"):
         raise AirflowSkipException("nothing was committed, so there is nothing to take back")
-    return [spec.application(stage) for stage in reversed(touched)]
+    return [spec.application(stage) for stage in tried("sync")]
 
 
 @task(trigger_rule="all_done")
@@ -145,11 +151,13 @@ def report_failure(use_case: str, ti: Any = None) -> None:
 
     It is the Dag's last task, so without it a run in which something failed would count as a success.
     """
-    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+    states = _states(ti)
     failed = sorted(name for name, state in states.items() if state == "failed")
     if not failed:
         raise AirflowSkipException("nothing failed")
-    chosen, restored = ti.xcom_pull(task_ids="choose") or {}, ti.xcom_pull(task_ids="revert.restore")
+    chosen = ti.xcom_pull(task_ids="choose") or {}
+    # A run that was cleared still has what its last life left in XCom.
+    restored = ti.xcom_pull(task_ids="revert.restore") if states.get("revert.restore") == "success" else None
     reasons = "; ".join(f"{name}: {ti.xcom_pull(task_ids=name, key='reason') or 'see its log'}" for name in failed)
     if any(name.startswith("revert.") for name in failed):
         raise AirflowException(f"PROMOTION FAILED AND WAS NOT TAKEN BACK, act by hand. {reasons}")
@@ -164,6 +172,12 @@ def report_failure(use_case: str, ti: Any = None) -> None:
 def keep_reason(context: Any) -> None:
     """`on_failure_callback`: keep why a task failed where `report_failure` finds it."""
     context["ti"].xcom_push("reason", str(context.get("exception"))[:1000])
+
+
+def _states(ti: Any) -> dict[str, str | None]:
+    """State of each task of this run; of a mapped one the id ends in `_<index>`."""
+    states: dict[str, str | None] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+    return states
 
 
 def _place(use_case: str, stage: str) -> tuple[UseCase, Any]:

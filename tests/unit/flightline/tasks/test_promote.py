@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightline.exceptions import GitOpsInvalid
 from flightline.operators.gitops import GitOpsCommitOperator
@@ -88,3 +89,46 @@ def test_no_credentials_get_into_the_application(monkeypatch, extra):
     rendered = promote.render.function(SPEC.name, "staging", chosen, approval)
     assert rendered["application"]["spec"]["source"]["repoURL"] == "https://git.example/x.git"
     assert "s3cr3t" not in json.dumps(rendered)
+
+
+class Ti:
+    """A task of a run that was cleared: XCom is full of the run's last life, and only the states tell of this one."""
+
+    dag_id, run_id = "flight_delays.promote", "r"
+
+    def __init__(self, **states):
+        self.states = {name.replace("__", "."): state for name, state in states.items()}
+
+    def get_task_states(self, *, dag_id, run_ids):
+        assert (dag_id, run_ids) == (self.dag_id, [self.run_id])
+        return {self.run_id: self.states}
+
+    def xcom_pull(self, *, task_ids, key="return_value"):
+        left = {"return_value": {"commit": "0ld" * 13, "version": "2", "champion": "1"}, "reason": "it rained"}
+        return left[key]
+
+
+def test_commit_that_failed_is_taken_back_too():
+    """Its push may have arrived. Only a stage whose sync began is synced again: others may have no Application."""
+    first = Ti(staging__commit="failed", staging__sync="upstream_failed", production__commit="upstream_failed")
+    assert promote.undo.function("flight_delays", ti=first) == []
+    done = {"staging__commit": "success", "staging__sync": "success"}
+    second = Ti(**done, production__commit="failed", production__sync="upstream_failed")
+    assert promote.undo.function("flight_delays", ti=second) == ["flight-delays-staging"]
+    third = Ti(**done, production__commit="success", production__sync="failed")
+    assert promote.undo.function("flight_delays", ti=third) == ["flight-delays-production", "flight-delays-staging"]
+
+
+@pytest.mark.parametrize("state", ["upstream_failed", "skipped", None])
+def test_stage_that_was_not_reached_is_not_taken_back(state):
+    with pytest.raises(AirflowSkipException, match="nothing was committed"):
+        promote.undo.function("flight_delays", ti=Ti(staging__commit=state, production__commit=state))
+
+
+def test_report_tells_of_this_life_of_the_run():
+    with pytest.raises(
+        AirflowFailException, match=r"not promoted, and nothing had been committed; .* prepare: it rained"
+    ):
+        promote.report_failure.function("flight_delays", ti=Ti(prepare="failed", revert__restore="skipped"))
+    with pytest.raises(AirflowFailException, match="not promoted, and its commits are reverted by 0ld0ld0ld0ld; "):
+        promote.report_failure.function("flight_delays", ti=Ti(production__smoke="failed", revert__restore="success"))
