@@ -32,7 +32,9 @@ def parser(contract: str, name: str, column: Column) -> Parser:
     pattern = (column.metadata or {}).get("format")
     if kind == pl.String:
         return lambda text: text
-    if kind.is_numeric() and kind != pl.Decimal:
+    if kind.is_float():
+        return lambda text: _finite(text.cast(kind, strict=False))
+    if kind.is_integer():
         return lambda text: text.cast(kind, strict=False)
     if kind == pl.Boolean:
         return lambda text: text.str.to_lowercase().replace_strict(
@@ -52,6 +54,11 @@ def meaning(kind: pl.DataType) -> str:
     if kind.is_numeric():
         return "a number"
     return {pl.Boolean: "true or false", pl.Date: "a date"}.get(kind.base_type(), "a timestamp")
+
+
+def _finite(number: pl.Expr) -> pl.Expr:
+    """Text such as `nan` and `1e999` is no measured value, and no bound would keep NaN out of silver."""
+    return pl.when(number.is_finite()).then(number)
 
 
 def _moment(text: pl.Expr, kind: pl.Datetime, pattern: str | None) -> pl.Expr:

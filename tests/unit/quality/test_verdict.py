@@ -1,3 +1,5 @@
+import math
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -6,6 +8,7 @@ import pandera.polars as pa
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandera.errors import SchemaError
 
 from include.quality import Contract, judge
 
@@ -92,7 +95,54 @@ def test_no_rows() -> None:
     assert verdict.failed.schema["reasons"] == pl.List(pl.String)
 
 
-FIELD = st.sampled_from(["", "NA", "1", "2", "-1", "0.5", "abc", "9" * 30, "true", "2013-01-01T00:00:00Z", "nan", " 1"])
+class Reading(pa.DataFrameModel):
+    value: float = pa.Field(nullable=True, le=1000)
+    event_date: date
+
+
+READING = Contract.of(Reading)
+NUMBER = (
+    st.floats().map(repr)
+    | st.builds("{}e{}".format, st.integers(-99, 99), st.integers(-400, 400))
+    | st.sampled_from(["nan", "-nan", "inf", "-inf", "Infinity", "1e999", "-1e999", "NA", "", "-0.0"])
+)
+
+
+def pandera_passes(number: float | None) -> bool:
+    try:
+        Reading.validate(pl.DataFrame([(number, DAY)], schema=READING.silver(), orient="row"))
+    except SchemaError:
+        return False
+    return True
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(NUMBER, max_size=6), st.sets(st.sampled_from(["NA", "", "nan", "inf"])))
+def test_a_float_enters_silver_as_a_finite_number_that_pandera_passes(texts: list[str], nulls: set[str]) -> None:
+    read: list[float | None] = []
+    for text in texts:
+        with suppress(ValueError):
+            number = None if text in nulls else float(text)
+            if number is None or math.isfinite(number):
+                read.append(number)
+    landed = pl.DataFrame({"value": texts}, schema={"value": pl.String}).with_columns(event_date=pl.lit(DAY))
+    passed = judge(READING, landed, null_values=nulls).passed
+    assert passed["value"].to_list() == [number for number in read if pandera_passes(number)]
+
+
+def test_what_is_no_finite_number_says_so() -> None:
+    landed = rows(("1", "nan", "", "", ""), ("2", "1e999", "", "", ""), ("3", "-1e999", "", "", ""))
+    assert judge(CONTRACT, landed, null_values=NULLS).failed["reasons"].to_list() == [
+        ["share: not a number: 'nan'"],
+        ["share: not a number: '1e999'"],
+        ["share: not a number: '-1e999'"],
+    ]
+    assert judge(CONTRACT, landed[:1], null_values=(*NULLS, "nan")).passed["share"].to_list() == [None]
+
+
+FIELD = st.sampled_from(
+    ["", "NA", "1", "2", "-1", "0.5", "abc", "9" * 30, "true", "2013-01-01T00:00:00Z", "nan", "-1e999", " 1"]
+)
 
 
 @settings(max_examples=150, deadline=None)
