@@ -1,5 +1,6 @@
 """Gold and the online table from real flights: any order of runs gives the same rows, and online gives batch's bits."""
 
+import json
 import random
 import subprocess
 from dataclasses import replace
@@ -9,6 +10,8 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import BaseModel
 
 from include.errors import LeakFound, MissingInput
 from include.features import stale
@@ -21,7 +24,7 @@ from include.lake import tables
 from include.lake.commit import replace_days
 from include.lake.connection import Lake
 from include.spec import View, load
-from include.spec.use_case import Features, Online, Source
+from include.spec.use_case import Features, Online, Schedule, Source
 from include.use_cases.flight_delays import features as flight_delays
 from sandbox.service import REPO, python
 
@@ -145,37 +148,102 @@ def test_a_lost_online_table_is_made_again_by_any_run_that_covers_its_days(full,
     assert_frame_equal(_online(dsn, recent), recent.select(*flight_delays.FEATURES), check_exact=True)
 
 
-SALES = {"event_date": pl.Date, "shop": pl.String, "known_at": join.UTC, "sold": pl.Int64}
+class Sale(BaseModel):
+    shop: str
+
+
+SALES = {"id": pl.String, "event_date": pl.Date, "shop": pl.String, "known_at": join.UTC, "sold": pl.Int64}
+
+
+@pytest.fixture
+def shops(monkeypatch):
+    """A small use case, each of whose requests finds the sale before it."""
+    view = View(keys=("shop",), max_age=timedelta(hours=20), values={"sold": pl.Int64})
+    made = SimpleNamespace(
+        __name__="shops",
+        Request=Sale,
+        VIEWS={"sales": view},
+        FEATURES={"sold": pl.Int64},
+        requests=lambda silver: silver["sales"].select(
+            "id", "event_date", "shop", event_time=pl.col("known_at") - 15 * MINUTE
+        ),
+        history=lambda silver: silver,
+        features=lambda joined: joined.select(sold="sales__sold"),
+        labels=lambda silver: silver["sales"].select(
+            "id", label=pl.lit(None, pl.Boolean), label_known_at=pl.lit(None, join.UTC)
+        ),
+        mask=lambda silver, at: silver,
+    )
+    for stage in ("build", "online"):
+        monkeypatch.setattr(f"include.features.{stage}.module", lambda name, part: made)
+    monkeypatch.setattr(stale, "digest", lambda *_: "this code")
+    return made
+
+
+def _shops(**features):
+    source = Source(name="sales", contract="Sales")
+    return SPEC.model_copy(update={"name": "shops", "sources": (source,), "features": Features(**features)})
+
+
+def _sales(day, hours=0):
+    """A sale an hour, twelve shops in turn; the day is that of a place so many hours before UTC."""
+    begins = datetime.combine(day, time(0, 30), UTC) - timedelta(hours=hours)
+    rows = [(f"{day} {n}", day, f"shop {n % 12}", begins + timedelta(hours=n), day.day * 100 + n) for n in range(24)]
+    return pl.DataFrame(rows, SALES, orient="row")
 
 
 @pytest.mark.parametrize("hours", [-12, -5, 0, 10, 14])
 @pytest.mark.parametrize("order", ["as they come", "shuffled"])
-def test_online_equals_batch_where_a_day_is_a_local_one(new_lake, postgres_database, monkeypatch, hours, order):
+def test_online_equals_batch_where_a_day_is_a_local_one(new_lake, postgres_database, shops, hours, order):
     lake, dsn, days = new_lake(), postgres_database(), DAYS[:6]
-    source = Source(name="sales", contract="Sales")
-    kept = Features(lookback_days=1, online=Online(retention_days=4))
-    spec = SPEC.model_copy(update={"name": "shops", "sources": (source,), "features": kept})
-    view = View(keys=("shop",), max_age=timedelta(hours=20), values={"sold": pl.Int64})
-    shops = SimpleNamespace(VIEWS={"sales": view}, history=lambda silver: silver)
-    monkeypatch.setattr("include.features.online.module", lambda name, part: shops)
-
-    def sales(day):
-        begins = datetime.combine(day, time(0, 30), UTC) - timedelta(hours=hours)
-        rows = [(day, f"shop {n % 12}", begins + timedelta(hours=n), day.day * 100 + n) for n in range(24)]
-        return pl.DataFrame(rows, SALES, orient="row")
-
+    spec = _shops(lookback_days=1, online=Online(retention_days=4))
     for day in days if order == "as they come" else random.Random(1).sample(days, len(days)):
-        replace_days(lake, spec.table("silver", "sales"), sales(day), [day], {})
+        replace_days(lake, spec.table("silver", "sales"), _sales(day, hours), [day], {})
         publish_online(lake, spec, day, day, dsn=dsn)
 
-    whole = pl.concat([sales(day) for day in days])
-    asked = whole.filter(pl.col("event_date") >= days[-4]).select("shop", event_time=pl.col("known_at") - 15 * MINUTE)
+    whole = pl.concat([_sales(day, hours) for day in days])
+    asked = shops.requests({"sales": whole}).filter(pl.col("event_date") >= days[-4])
     reader = Reader(dsn, spec.name, shops.VIEWS)
     online = reader.join(asked)
     reader.close()
-    batch = join.as_of(asked, {"sales": join.conform(whole, name="sales", view=view)}, shops.VIEWS)
+    batch = join.as_of(asked, {"sales": join.conform(whole, name="sales", view=shops.VIEWS["sales"])}, shops.VIEWS)
     assert_frame_equal(online, batch, check_exact=True)
     assert batch["sales__sold"].null_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("starts", "months"), [(date(2013, 1, 1), {"2013-01", "2013-02"}), (date(2013, 2, 1), {"2013-02"})]
+)
+def test_a_run_announces_every_month_that_depends_on_its_days(
+    new_lake, postgres_database, shops, monkeypatch, starts, months
+):
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    from flightline import assets
+    from flightline.tasks import features
+
+    lake = new_lake()
+    s3, extra = lake.s3, {"catalog": dict(lake.catalog_properties), "landing": lake.landing, "models": lake.models}
+    connection = {"conn_type": "aws", "login": s3.access_key, "password": s3.secret_key}
+    extra |= {"endpoint_url": s3.endpoint, "region_name": s3.region}
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(connection | {"extra": extra}))
+    at = conninfo_to_dict(postgres_database())
+    online = {"conn_type": "postgres", "host": at["host"], "login": at["user"], "schema": at["dbname"]}
+    monkeypatch.setenv("AIRFLOW_CONN_ONLINE", json.dumps(online))
+    spec = _shops(lookback_days=1, label_days=1).model_copy(update={"schedule": Schedule(start=starts)})
+    monkeypatch.setattr(features, "load", lambda name: spec)
+    days = [day for n in range(5) if (day := date(2013, 1, 30) + timedelta(days=n)) >= starts]
+    replace_days(lake, spec.table("silver", "sales"), pl.concat([_sales(day) for day in days]), days, {})
+
+    def run():
+        built = features.build.function(spec.name, {"start_date": "2013-02-01", "end_date": "2013-02-01"})
+        events = OutletEventAccessors()
+        features.publish.function(spec.name, built, events)
+        return built["days"], events[assets.gold(spec)].partition_keys
+
+    near = [str(day) for day in days if date(2013, 1, 31) <= day <= date(2013, 2, 2)]
+    assert run() == (near, months)
+    assert run() == ([], months), "as a retry after gold's commit"
 
 
 def test_only_days_that_are_not_up_to_date_are_built(empty, monkeypatch):

@@ -1,6 +1,7 @@
 """Tasks of `<use case>.features`."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from airflow.sdk import task
@@ -13,7 +14,7 @@ from include.spec import load
 @task
 @failing_fast
 def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = None) -> dict[str, Any]:
-    """Gold of the run's days and of those that look back into them.
+    """Gold of the run's days, of those that look back into them, and of those whose labels they hold.
 
     Raises:
         LeakFound: a feature used what was not known when the prediction is asked; nothing was published.
@@ -30,13 +31,15 @@ def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = 
 @task
 @failing_fast
 def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None) -> dict[str, Any]:
-    """Bring the newest history to the online table, then announce the months."""
+    """Bring the newest history to the online table, then announce the months of all days that the run was about."""
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.online import OnlineHook
     from include.features.online import publish_online
 
     spec = load(use_case)
-    days = period.days(built["start"], built["end"])
-    published = publish_online(LakeHook().lake, spec, days[0], days[-1], dsn=OnlineHook().get_conn())
+    start, end, first, last = (date.fromisoformat(built[name]) for name in ("start", "end", "first", "last"))
+    published = publish_online(LakeHook().lake, spec, start, end, dsn=OnlineHook().get_conn())
+    # Not of the days that were built: a retry after gold's commit finds none to build, and the news would be lost.
+    days = period.days(max(first, spec.schedule.start), min(max(last, end), spec.schedule.end or date.max))
     outlet_events[assets.gold(spec)].add_partitions(sorted({day.strftime("%Y-%m") for day in days}))
     return published.model_dump(mode="json")
