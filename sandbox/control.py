@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sandbox import preflight, processes
@@ -123,21 +124,17 @@ def status() -> list[Report]:
 
 
 def restart(name: str, *, say: Callable[[str], None]) -> None:
-    """End a service; the supervisor starts it again. Raises SandboxError if it does not come back."""
+    """Let the supervisor restart a service. Raises SandboxError if it does not come back."""
     home = Home.from_env()
     supervisor = Lock(home).holder()
     if not supervisor:
         raise SandboxError("the sandbox is down; `python -m sandbox up` starts it")
-    states = {state["name"]: state for state in _states(home)}
-    if name not in states:
-        raise SandboxError(f"there is no service {name!r}; there are: {', '.join(states)}")
-    before = states[name]
-    if before["pid"] and processes.alive(before["pid"], before["started"]):
-        os.kill(before["pid"], before["stop_signal"])
-        while processes.alive(before["pid"], before["started"]):
-            time.sleep(0.05)
+    lives = {state["name"]: state["lives"] for state in _states(home)}
+    if name not in lives:
+        raise SandboxError(f"there is no service {name!r}; there are: {', '.join(lives)}")
+    home.restart(name).touch()
     os.kill(supervisor, signal.SIGHUP)
-    _follow(home, alive=lambda: Lock(home).holder() is not None, say=say, only=name, not_pid=before["pid"])
+    _follow(home, alive=lambda: Lock(home).holder() is not None, say=say, only=name, old={name: lives[name]})
 
 
 def _join(home: Home, names: list[str], *, say: Callable[[str], None]) -> None:
@@ -146,9 +143,11 @@ def _join(home: Home, names: list[str], *, say: Callable[[str], None]) -> None:
     if recorded != asked:
         raise SandboxError(f"the sandbox in {home.path} is up on base port {recorded}; take it down before {asked}")
     say("the sandbox is already up")
+    failed: dict[str, int] = {}
     if supervisor := Lock(home).holder():
+        failed = {state["name"]: state["lives"] for state in _states(home) if state["phase"] == "failed"}
         os.kill(supervisor, signal.SIGHUP)
-    _follow(home, alive=Lock(home).held, say=say, settled=True)
+    _follow(home, alive=Lock(home).held, say=say, old=failed, settled=True)
     missing = set(chosen(Endpoints.from_env(), names)) - {report.name for report in status()}
     if missing:
         raise SandboxError(f"it was told to run without {', '.join(sorted(missing))}; take it down first")
@@ -160,26 +159,28 @@ def _follow(
     alive: Callable[[], bool],
     say: Callable[[str], None],
     only: str | None = None,
-    not_pid: int | None = None,
+    old: Mapping[str, int] = MappingProxyType({}),
     settled: bool = False,
 ) -> None:
-    """Tell what happens until all services (or `only` one, with another pid) are ready.
+    """Tell what happens until all services (or `only` one) are ready.
 
     Args:
         home: whose status file to read.
         alive: whether there still is somebody to wait for.
         say: where lines go.
         only: the service to wait for.
-        not_pid: its pid before, which does not count.
+        old: the lives of services that do not count any more.
         settled: leave out what was ready from the start.
     """
     told: dict[str, str] = {}
     begun = quiet_since = time.monotonic()
     while True:
         living = alive()
-        states = _states(home)
-        if only:
-            states = [state for state in states if state["name"] == only and state["pid"] != not_pid]
+        states = [
+            state | {"phase": "waiting"} if state["lives"] <= old.get(state["name"], -1) else state
+            for state in _states(home)
+            if only in {None, state["name"]}
+        ]
         for state in states:
             line = _line(state)
             if line and told.get(state["name"]) != line and not (settled and state["name"] not in told):

@@ -85,6 +85,10 @@ class Home:
         """The file with a service's access token."""
         return self.path / "tokens" / service
 
+    def restart(self, service: str) -> Path:
+        """The file that, with a SIGHUP, asks the supervisor to restart a service."""
+        return self.path / f"restart.{service}"
+
     def make(self) -> None:
         """Make the directory and those that any service may write to."""
         for path in (self.path, self.path / "logs", self.path / "tokens", self.airflow):

@@ -28,7 +28,7 @@ class State:
 
     `phase` is waiting (for others), starting, ready, ending, done (ran once), restarting, failed or stopped.
     `started` are clock ticks since boot (see `processes.Process`), `seconds` from start to ready, `grace_seconds` what
-    it may take to end.
+    it may take to end, `restarts` those after a death, `lives` also those by hand.
     """
 
     name: str
@@ -41,6 +41,7 @@ class State:
     grace_seconds: float = 10.0
     seconds: float | None = None
     restarts: int = 0
+    lives: int = 0
     message: str = ""
 
 
@@ -54,11 +55,15 @@ class Supervisor:
         self._keepers = {name: Keeper(self, home, service) for name, service in services.items()}
 
     def run(self) -> None:
-        """Run until SIGTERM or SIGINT. SIGHUP starts the services again that have failed for good."""
+        """Run until SIGTERM or SIGINT.
+
+        SIGHUP restarts the services that are asked for by a file, or else those that have failed for good.
+        """
         processes.adopt_orphans()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._halt.set())
-        signal.signal(signal.SIGHUP, lambda *_: self._retry())
+        signal.signal(signal.SIGHUP, lambda *_: self._restart())
+        self._asked()  # of a supervisor before this one
         Lock(self._home).sign()  # from now on signals are understood
         self.publish()
         for keeper in self._keepers.values():
@@ -85,9 +90,18 @@ class Supervisor:
             with suppress(OSError):  # on a full disk the last status stays
                 write(self._home.status, json.dumps(status, indent=1))
 
-    def _retry(self) -> None:
-        for keeper in self._keepers.values():
-            keeper.retry.set()
+    def _restart(self) -> None:
+        failed = [keeper for keeper in self._keepers.values() if keeper.state.phase == "failed"]
+        for keeper in self._asked() or failed:
+            keeper.interrupt.set()
+
+    def _asked(self) -> list["Keeper"]:
+        """Take the files that ask for a restart."""
+        files = {name: self._home.restart(name) for name in self._keepers}
+        asked = [self._keepers[name] for name, file in files.items() if file.exists()]
+        for file in files.values():
+            file.unlink(missing_ok=True)
+        return asked
 
     def _stop(self) -> None:
         """Stop each service after those that need it or are outlived by it, and then whatever they left behind."""
@@ -96,7 +110,7 @@ class Supervisor:
             held = {name for keeper in left.values() for name in (*keeper.service.needs, *keeper.service.outlived_by)}
             batch = [keeper for name, keeper in left.items() if name not in held]
             for keeper in batch:
-                keeper.halt.set()
+                keeper.stop()
             for keeper in batch:
                 keeper.join()
                 del left[keeper.service.name]
@@ -105,13 +119,13 @@ class Supervisor:
 
 
 class Keeper(threading.Thread):
-    """Keeps one service running until `halt` is set."""
+    """Keeps one service running until it is told to stop. `interrupt` ends a life, or the rest before one, at once."""
 
     def __init__(self, supervisor: Supervisor, home: Home, service: Service) -> None:
         super().__init__(name=service.name, daemon=True)
         self.service = replace(service, env={**service.env, MARK: str(home.path)})
-        self.halt = threading.Event()
-        self.retry = threading.Event()
+        self.interrupt = threading.Event()
+        self._halt = threading.Event()
         self.state = State(
             name=service.name,
             url=service.url,
@@ -123,40 +137,41 @@ class Keeper(threading.Thread):
         self._supervisor = supervisor
         self._home = home
 
+    def stop(self) -> None:
+        """End for good."""
+        self._halt.set()
+        self.interrupt.set()
+
     def run(self) -> None:
         """Start, watch, restart with growing pauses, give up after several quick deaths in a row."""
         deaths = 0
         while self._needs_are_ready():
             self._ready_since = None
+            self._set(phase="starting", lives=self.state.lives + 1, message="")
             try:
                 self._live()
             except Exception as error:  # noqa: BLE001 (whatever a step raises, the service must be kept)
                 self._set(message=f"{str(error) or repr(error)}{self._disk()}")
-            if self.halt.is_set() or self.state.phase == "done":
-                break
             lasted = self._ready_since is not None and time.monotonic() - self._ready_since > _QUICK_SECONDS
             deaths = 1 if lasted else deaths + 1
-            if deaths <= len(_BACK_OFF_SECONDS):
-                self._set(phase="restarting", restarts=self.state.restarts + 1)
-                self.halt.wait(_BACK_OFF_SECONDS[deaths - 1])
-            else:
-                self._set(phase="failed")
-                self._wait_for_retry()
+            pause = None
+            if self.state.phase != "done" and not self.interrupt.is_set():
+                if deaths <= len(_BACK_OFF_SECONDS):
+                    pause = _BACK_OFF_SECONDS[deaths - 1]
+                    self._set(phase="restarting", restarts=self.state.restarts + 1)
+                else:
+                    self._set(phase="failed")
+            if self.interrupt.wait(pause):  # by hand: what was before does not count
                 deaths = 0
-        self.halt.wait()
         if self.state.phase != "done":
             self._set(phase="stopped", message="")
 
     def _needs_are_ready(self) -> bool:
+        self.interrupt.clear()
         while any(self._supervisor.phase(name) not in {"ready", "done"} for name in self.service.needs):
-            if self.halt.wait(0.05):
+            if self._halt.wait(0.05):
                 return False
-        return not self.halt.is_set()
-
-    def _wait_for_retry(self) -> None:
-        self.retry.clear()
-        while not (self.retry.is_set() or self.halt.wait(0.2)):
-            pass
+        return not self._halt.is_set()
 
     def _live(self) -> None:
         """One life of the process, from start to end; whatever ends it, nothing of its session is left."""
@@ -164,16 +179,16 @@ class Keeper(threading.Thread):
         process = start(self.service, log=self._home.log(self.service.name))
         try:
             seen = processes.look(process.pid)
-            self._set(phase="starting", pid=process.pid, started=seen.started if seen else None, message="")
-            while process.poll() is None and not self.halt.is_set():
+            self._set(pid=process.pid, started=seen.started if seen else None)
+            while process.poll() is None and not self.interrupt.is_set():
                 if self.state.phase == "starting" and self.service.ready(since):
                     self.service.bootstrap()
                     self._ready_since = time.monotonic()
                     self._set(phase="ready", seconds=self._ready_since - clock)
                 elif self.state.phase == "starting" and time.monotonic() - clock > _READY_SECONDS:
                     raise SandboxError(f"it did not become ready in {_READY_SECONDS:.0f} s")
-                self.halt.wait(0.05 if self.state.phase == "starting" else 0.2)
-            if self.halt.is_set():
+                self.interrupt.wait(0.05 if self.state.phase == "starting" else 0.2)
+            if self.interrupt.is_set():
                 return
             if self.service.once and process.returncode == 0:
                 self._set(phase="done", seconds=time.monotonic() - clock)

@@ -11,18 +11,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandbox import processes
+import pytest
+
+from sandbox import control, processes
+from sandbox.service import SandboxError
 from sandbox.supervisor import MARK
 
 # A supervisor whose services are Python snippets; each is ready when it has made the file that is named after it.
 DRIVER = """
 import json, sys
 from pathlib import Path
-from sandbox.home import Home
+from sandbox import supervisor
+from sandbox.home import Home, Lock
 from sandbox.service import Service
-from sandbox.supervisor import Supervisor
+supervisor._BACK_OFF_SECONDS = (0.0, 0.1, 0.1, 0.1)
 home = Home(Path(sys.argv[1]))
 home.make()
+lock = Lock(home).take()
 services = {}
 for spec in json.loads(sys.argv[2]):
     name, code = spec.pop("name"), "from pathlib import Path\\n" + spec.pop("code")
@@ -34,7 +39,7 @@ for spec in json.loads(sys.argv[2]):
         return mark.exists()
     command = (sys.executable, "-c", code.replace("UP()", f"Path({str(mark)!r}).touch()"))
     services[name] = Service(name=name, command=command, ready=ready, prepare=prepare, **spec)
-Supervisor(home, services).run()
+supervisor.Supervisor(home, services).run()
 """
 SERVE = "UP()\nimport time\ntime.sleep(600)"
 
@@ -126,6 +131,55 @@ def test_a_service_that_dies_again_and_again_fails_and_can_be_tried_again(tmp_pa
         time.sleep(0.3)
         running.process.send_signal(signal.SIGHUP)
         running.wait(lambda s: s["a"]["phase"] == "ready")
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch) -> list[str]:
+    """What the commands that the test calls say."""
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
+    monkeypatch.delenv("FLIGHTLINE_PORT", raising=False)
+    return []
+
+
+def test_a_service_that_failed_for_good_is_restarted_by_hand_and_by_up(tmp_path, said) -> None:
+    code = f"Path('{tmp_path}/mended').exists() or exit(3)\n" + SERVE
+    with supervised(tmp_path, {"name": "s3", "code": code}) as running:
+        running.wait(lambda s: s["s3"]["phase"] == "failed")
+        with pytest.raises(SandboxError, match="s3 failed: it ended with exit code 3"):
+            control.restart("s3", say=said.append)
+        with pytest.raises(SandboxError, match="s3 failed: it ended with exit code 3"):
+            control.up(["s3"], say=said.append)
+        (tmp_path / "mended").touch()
+        control.up(["s3"], say=said.append)
+        assert said[-1].split()[:2] == ["s3", "ready"]
+        assert running.services()["s3"]["phase"] == "ready"
+
+
+def test_restarts_by_hand_are_no_deaths(tmp_path, said) -> None:
+    with supervised(tmp_path, {"name": "a", "code": SERVE}, {"name": "b", "code": SERVE}) as running:
+        before = running.wait(lambda s: phases(s) == ["ready"] * 2)
+        for _ in range(6):
+            control.restart("a", say=said.append)
+        assert [line.split()[:2] for line in said] == [["a", "ready"]] * 6
+        after = running.services()
+        assert (after["a"]["restarts"], after["a"]["lives"]) == (0, 7)
+        assert after["b"] == before["b"]
+
+
+def test_a_service_that_does_not_listen_is_restarted_all_the_same(tmp_path, said) -> None:
+    with supervised(tmp_path, {"name": "a", "code": SERVE, "grace_seconds": 0.5}) as running:
+        before = running.wait(lambda s: phases(s) == ["ready"])
+        os.kill(before["a"]["pid"], signal.SIGSTOP)
+        control.restart("a", say=said.append)
+        assert running.services()["a"]["pid"] != before["a"]["pid"]
+
+
+def test_what_ran_once_runs_again_by_hand(tmp_path, said) -> None:
+    with supervised(tmp_path, {"name": "once", "code": "print('ran')", "once": True}) as running:
+        running.wait(lambda s: phases(s) == ["done"])
+        control.restart("once", say=said.append)
+        assert phases(running.services()) == ["done"]
+    assert (tmp_path / "logs/once.log").read_text() == "ran\nran\n"
 
 
 def test_a_descendant_that_left_its_session_does_not_outlive_the_supervisor(tmp_path) -> None:
