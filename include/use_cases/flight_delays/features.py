@@ -133,7 +133,7 @@ def history(silver: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """All views: their keys, `known_at` and values."""
     flights = _flights(silver)
     frames = {
-        "weather": silver["weather"].with_columns(pl.col(_WEATHER).fill_nan(None), known_at=_observed()),
+        "weather": silver["weather"].with_columns(known_at=_observed()),
         "register": silver["planes"].with_columns(known_at=_registered()),
         "schedule": flights.group_by("origin", known_at="time_hour").agg(flights=pl.len()),
         **{view: traffic.history(flights, VIEWS[view].keys) for view in ("airport", "airline", "route")},
