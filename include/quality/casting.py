@@ -20,6 +20,31 @@ if TYPE_CHECKING:
     Parser = Callable[[pl.Expr], pl.Expr]
 
 
+# Iceberg's integers are signed, of 32 or 64 bits; its timestamps are microseconds, with UTC or with no zone.
+INTEGERS = {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16}
+FLOATS = {pl.Float32, pl.Float64}
+ZONES = {None, "UTC"}
+
+
+def check_type(contract: str, name: str, kind: pl.DataType) -> None:
+    """See that a table can hold every value of a column's type.
+
+    Raises:
+        InvalidInput: it cannot; the message says what to use instead.
+    """
+    instead = None
+    if kind.is_integer() and kind not in INTEGERS:
+        instead = "Int64"
+    elif kind.is_float() and kind not in FLOATS:
+        instead = "Float64"
+    elif isinstance(kind, pl.Datetime) and (kind.time_unit == "ns" or kind.time_zone not in ZONES):
+        instead = repr(pl.Datetime("us", "UTC" if kind.time_zone else None))
+    elif kind == pl.Duration:
+        instead = "Int64, in a unit that the column's name tells"
+    if instead:
+        raise InvalidInput(f"contract {contract}: column {name!r} is {kind!r}, which no table holds: use {instead}")
+
+
 def parser(contract: str, name: str, column: Column) -> Parser:
     """How a column's text becomes a value.
 

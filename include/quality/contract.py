@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include.errors import InvalidInput
-from include.quality.casting import parser
+from include.quality.casting import check_type, parser
 from include.quality.checks import Rule, rules
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Contract:
         for key, column in schema.columns.items():
             if column.regex or not column.required or column.default is not None or column.coerce:
                 raise InvalidInput(f"contract {name}: column {key!r} must be required, with no regex, default, coerce")
+            check_type(name, key, column.dtype.type)
             if column.unique and key != DAY:
                 raise InvalidInput(
                     f"contract {name}: say `unique = ({DAY!r}, {key!r})` in Config instead of unique={key!r}:"

@@ -1,11 +1,16 @@
 from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
 
 import pandera.polars as pa
 import polars as pl
 import pytest
 
 from include.errors import InvalidInput
-from include.quality import Contract
+from include.lake import Lake, tables
+from include.lake.commit import replace_days
+from include.quality import Contract, judge
+from include.quality.casting import FLOATS, INTEGERS
 
 
 class Good(pa.DataFrameModel):
@@ -47,6 +52,56 @@ class Taken(pa.DataFrameModel):
 class Unreadable(pa.DataFrameModel):
     a: pl.List
     event_date: date
+
+
+ZONED, FINE = Annotated[pl.Datetime, "us", "America/New_York"], Annotated[pl.Datetime, "ns", None]
+
+
+@pytest.mark.parametrize("derived", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (ZONED, r"Datetime\(.*'America/New_York'\), .* use Datetime\(time_unit='us', time_zone='UTC'\)"),
+        (FINE, r"Datetime\(time_unit='ns', .* use Datetime\(time_unit='us', time_zone=None\)"),
+        (pl.UInt32, "UInt32, .* use Int64"),
+        (pl.UInt64, "UInt64, .* use Int64"),
+        (pl.Int128, "Int128, .* use Int64"),
+        (pl.Float16, "Float16, .* use Float64"),
+        (pl.Duration, "Duration.* use Int64"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:'.*' support is not guaranteed")
+def test_a_type_that_no_table_holds_is_refused(kind: Any, told: str, derived: bool) -> None:
+    class Model(pa.DataFrameModel):
+        x: kind = pa.Field(metadata={"derived": lambda: None} if derived else None)
+        event_date: date
+
+    with pytest.raises(InvalidInput, match=f"contract Model: column 'x' is {told}"):
+        Contract.of(Model)
+
+
+TEXTS = {pl.Boolean: "true", pl.Date: "2013-01-01", pl.String: "a"}
+TIMES = [Annotated[pl.Datetime, unit, zone] for unit in ("us", "ms") for zone in (None, "UTC")]
+
+
+@pytest.mark.parametrize("kind", [*INTEGERS, *FLOATS, *TEXTS, *TIMES])
+def test_every_other_type_that_has_a_reading_can_be_held(tmp_path: Path, kind: Any) -> None:
+    class Model(pa.DataFrameModel):
+        x: kind
+        event_date: date
+
+    contract = Contract.of(Model)
+    parsed = contract.silver()["x"]
+    text = TEXTS.get(kind, "127")
+    if isinstance(parsed, pl.Datetime):
+        text = "2013-01-01T10:00:00" + ("Z" if parsed.time_zone else "")
+    day = date(2013, 1, 1)
+    passed = judge(contract, pl.DataFrame({"x": [text], "event_date": [day]}), null_values=()).passed
+    catalog = {"type": "sql", "uri": f"sqlite:///{tmp_path}/c.db", "warehouse": f"file://{tmp_path}"}
+    lake = Lake(catalog_properties=catalog, landing="", models="")
+    for _ in range(2):
+        replace_days(lake, "silver.t", passed, [day], {})
+    assert tables.read(lake, "silver.t").rows() == passed.rows() != []
 
 
 def test_derived_columns_and_the_day_do_not_land() -> None:
