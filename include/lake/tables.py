@@ -201,7 +201,8 @@ def _missing(table: Table, wanted: Schema) -> bool:
         if field.name in have and have[field.name] != field.field_type:
             raise InvalidInput(
                 f"{'.'.join(table.name())}: column {field.name!r} is {have[field.name]}, and the new rows have"
-                f" {field.field_type}; types of a table do not change, give the column another name"
+                f" {field.field_type}; types of a table do not change. Keep the type, and give what is derived from it"
+                " another name; or drop the table and run all its days again, which makes it anew"
             )
     return any(field.name not in have for field in wanted.fields)
 

@@ -54,7 +54,7 @@ def judge(contract: Contract, rows: pl.DataFrame, *, null_values: Collection[str
     broken = [
         (rule, found.filter(~found.is_in(unreadable.implode()))) for rule, found in failures(contract.rules, typed)
     ]
-    reasons = [(rule, indices) for rule, indices in unread + broken if len(indices)]
+    reasons = _merged([(rule, indices) for rule, indices in unread + broken if len(indices)])
     bad = pl.concat([indices for _, indices in reasons]).unique().sort() if reasons else unreadable
     failed = rows[bad]
     at = [(rule, bad.search_sorted(indices)) for rule, indices in reasons]
@@ -83,6 +83,15 @@ def _typed(
     derived = {name: derive() for name, derive in contract.derived.items()}
     frame = nw.from_native(typed).with_columns(**derived).to_native() if derived else typed
     return frame.select(contract.columns), unread
+
+
+def _merged(reasons: Sequence[tuple[Rule, pl.Series]]) -> list[tuple[Rule, pl.Series]]:
+    """Rules that say the same are one reason: a row that fails several of them has it once."""
+    merged: dict[str, tuple[Rule, pl.Series]] = {}
+    for rule, indices in reasons:
+        first, before = merged.get(str(rule), (rule, indices[:0]))
+        merged[str(rule)] = first, pl.concat([before, indices]).unique().sort()
+    return [*merged.values()]
 
 
 def _texts(failed: pl.DataFrame, at: Sequence[tuple[Rule, pl.Series]]) -> list[list[str]]:

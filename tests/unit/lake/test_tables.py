@@ -54,8 +54,14 @@ def test_new_columns_are_added_and_old_rows_have_none(folder_lake: Lake) -> None
 
 def test_a_type_does_not_change(folder_lake: Lake) -> None:
     replace_days(folder_lake, TABLE, FRAME, D, {})
+    changed = FRAME.with_columns(pl.col("i").cast(pl.String))
     with pytest.raises(InvalidInput, match=r"silver\.t: column 'i' is int, and the new rows have string"):
-        replace_days(folder_lake, TABLE, FRAME.with_columns(pl.col("i").cast(pl.String)), D, {})
+        replace_days(folder_lake, TABLE, changed, D, {})
+    with pytest.raises(InvalidInput, match="drop the table and run all its days again"):
+        replace_days(folder_lake, TABLE, changed, D, {})
+    folder_lake.catalog().drop_table(TABLE)
+    replace_days(folder_lake, TABLE, changed, D, {})
+    assert tables.read(folder_lake, TABLE)["i"].to_list() == ["1", "2", None, "4"]
 
 
 @pytest.mark.parametrize("rows", [pl.DataFrame({"a": [1]}), pl.DataFrame({"event_date": ["2013-01-01"]})])

@@ -8,6 +8,7 @@ import pandera.polars as pa
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandera.api.polars.types import PolarsData
 from pandera.errors import SchemaError
 
 from include.quality import Contract, judge
@@ -86,6 +87,29 @@ def test_duplicates_fail_together() -> None:
     )
     assert verdict.failed["line"].to_list() == [2, 4]
     assert verdict.counts == {"not unique: event_date, number": 2}
+
+
+class Twice(pa.DataFrameModel):
+    x: int
+    event_date: date
+
+    @pa.dataframe_check(error="x is too big")
+    @classmethod
+    def _low(cls, data: PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col("x") < 5)
+
+    @pa.dataframe_check(error="x is too big")
+    @classmethod
+    def _odd(cls, data: PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col("x").is_between(1, 9))
+
+
+def test_checks_with_one_message_are_one_reason() -> None:
+    landed = pl.DataFrame({"x": ["6", "2", "10", "0"], "event_date": [DAY] * 4})
+    verdict = judge(Contract.of(Twice), landed, null_values=NULLS)
+    assert verdict.failed["reasons"].to_list() == [["x is too big"]] * 3
+    assert verdict.counts == {"x is too big": 3}
+    assert verdict.examples == {"x is too big": 0}
 
 
 def test_no_rows() -> None:
