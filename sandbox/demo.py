@@ -1,6 +1,6 @@
 """The demo: real files land, the real Dags take them to a serving champion, and it is asked about the following day.
 
-    python -m sandbox.demo                 January to April, then questions about the first of May
+    python -m sandbox.demo                 January to April, then questions about the following day
     python -m sandbox.demo play --days 7   the next seven days, one run a day, as the schedule would
 
 Runs in Airflow's environment against a sandbox that is up. It does nothing that a person could not do in the UI: it
@@ -172,7 +172,7 @@ def _champion(at: Endpoints) -> dict[str, Any] | None:
 
 def demo(at: Endpoints, api: AirflowApi, show: Show) -> int:
     """The whole loop. Returns the exit code: 0 only if a champion serves and has answered."""
-    land(at, show, FIRST, LAST + timedelta(days=1))
+    land(at, show, FIRST, LAST)
     since = datetime.now(UTC)
     api.trigger(f"{SPEC.name}.ingest", {"start_date": str(FIRST), "end_date": str(LAST)})
     show.say(f"triggered {SPEC.name}.ingest for {FIRST} to {LAST}; everything after it starts by its assets")
@@ -180,7 +180,11 @@ def demo(at: Endpoints, api: AirflowApi, show: Show) -> int:
     failed = [
         f"{stage} {run['dag_run_id']}" for stage, found in runs.items() for run in found if run["state"] == "failed"
     ]
-    answers = ask(at, SPEC, LAST + timedelta(days=1)) if _champion(at) else None
+    answers = None
+    if _champion(at):
+        following = next_day(_lake(at))
+        land(at, show, following, following)
+        answers = ask(at, SPEC, following)
     sys.stdout.write(summary(at, api, runs, answers) + "\n")
     if failed or answers is None:
         sys.stdout.write(f"\nNOT COMPLETE: {'failed: ' + ', '.join(failed) if failed else 'no champion serves'}\n")
@@ -190,8 +194,7 @@ def demo(at: Endpoints, api: AirflowApi, show: Show) -> int:
 
 def play(at: Endpoints, api: AirflowApi, show: Show, days: int) -> int:
     """Land the next days and run the schedule's own runs on them, by a backfill."""
-    present = tables.days(_lake(at), SPEC.table("silver", "flights"))
-    first = (present[-1] if present else SPEC.schedule.start - timedelta(days=1)) + timedelta(days=1)
+    first = next_day(_lake(at))
     last = first + timedelta(days=days - 1)
     land(at, show, first, last)
     since = datetime.now(UTC)
@@ -200,6 +203,12 @@ def play(at: Endpoints, api: AirflowApi, show: Show, days: int) -> int:
     runs = settle(api, show, since)
     sys.stdout.write(summary(at, api, runs, None) + "\n")
     return int(any(run["state"] == "failed" for found in runs.values() for run in found))
+
+
+def next_day(lake: Lake) -> date:
+    """The first day that is not ingested yet."""
+    present = tables.days(lake, SPEC.table("silver", "flights"))
+    return present[-1] + timedelta(days=1) if present else SPEC.schedule.start
 
 
 def _lake(at: Endpoints) -> Lake:

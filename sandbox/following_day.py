@@ -22,6 +22,7 @@ from include.lake import Lake
 from include.quality import Contract, judge
 from include.spec import UseCase, module
 from sandbox.endpoints import Endpoints
+from sandbox.service import SandboxError
 
 BATCH = 50
 SHOWN = 6
@@ -68,6 +69,7 @@ def ask(at: Endpoints, spec: UseCase, day: date) -> Answers:
 
     Raises:
         MissingInput: the day's files have not landed.
+        SandboxError: the day or a later one is ingested; to feed it would take the later days' history away.
         httpx.HTTPError: the endpoint does not answer.
     """
     lake, features = Lake.from_env(at.trainer_env), module(spec.name, "features")
@@ -106,7 +108,10 @@ def _silver(lake: Lake, spec: UseCase, day: date) -> dict[str, pl.DataFrame]:
     """Silver of the days before, as ingested, and of the day itself, judged but not published."""
     from include.features.silver import Silver
 
-    before = Silver.current(lake, spec).read(day, day - timedelta(days=1))
+    ingested = Silver.current(lake, spec)
+    if ingested.days and ingested.days[-1] >= day:
+        raise SandboxError(f"{spec.name} is ingested up to {ingested.days[-1]}; ask about a later day than {day}")
+    before = ingested.read(day, day - timedelta(days=1))
     plan = Plan.of(lake, spec, [day])
     frames = {}
     for source in spec.sources:
