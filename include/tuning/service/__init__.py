@@ -19,6 +19,8 @@ Different from SigOpt, and why:
 - Reporting the same outcome of a suggestion again returns the first observation; another outcome is refused with 409.
 - Suggestions are repeatable: the seed is the experiment's `metadata.seed`, else its id. They are numbered from 1 within
   the experiment (`number`).
+- What the optimiser cannot compute, or only in minutes, is refused: whole numbers beyond 2**53 and others beyond 1e150,
+  grids of more than 1000 values, more than 200 categorical values or 100 linear constraints in an experiment.
 
 Left out: AI experiments, training runs, checkpoints, files, tags, queued suggestions, importances, projects, clients,
 users and rights; experiments of type `grid` or with several solutions; `runs_only`; unnamed metrics; update of

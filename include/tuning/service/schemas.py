@@ -75,7 +75,8 @@ EXPERIMENT = _object(
             type={"enum": ["less_than", "greater_than"]},
             threshold=_NUMBER,
             terms=_list(_object(("name", "weight"), name=_NAME, weight=_NUMBER), minItems=2),
-        )
+        ),
+        maxItems=100,
     ),
     tasks=_list(
         _object(("name", "cost"), name=_NAME, cost={"type": "number", "exclusiveMinimum": 0, "maximum": 1}), minItems=2
@@ -95,7 +96,7 @@ _VALUE = _object(
     ("value",),
     name={"type": "string"},
     value=_NUMBER,
-    value_stddev={"type": "number", "minimum": 0},
+    value_stddev={"type": "number", "minimum": 0, "maximum": 1e150},  # its square is finite
     object={},
 )
 OBSERVATION = _object(

@@ -15,6 +15,11 @@ from include.tuning.service.records import Document, Experiment
 from include.tuning.service.refusal import Refusal
 
 _FIXED = ("conditionals", "linear_constraints", "metrics", "num_solutions", "parameters", "tasks", "type")
+# What the optimiser computes with: whole numbers that a double holds exactly, and numbers whose squares it holds.
+_LARGEST = {"int": 2**53, "double": 1e150}
+_LONGEST_GRID = 1000
+_MOST_CHOICES = 200  # each is a dimension of the model: 6 s a suggestion; with 1000 it were minutes
+_LEAST_SHAPE = 1e-3  # of a beta distribution, which numpy cannot draw from when 1 / shape overflows
 
 
 def _checker(schema: Document) -> Callable[[Any], Document]:
@@ -24,10 +29,15 @@ def _checker(schema: Document) -> Callable[[Any], Document]:
         present = _present(body)
         if fault := best_match(validator.iter_errors(present)):
             path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.absolute_path)
-            raise Refusal(f"{path.lstrip('.') or 'the body'}: {fault.message}")
+            raise Refusal(f"{path.lstrip('.') or 'the body'}: {_shortened(fault.message)}")
         return dict(present)
 
     return check
+
+
+def _shortened(message: str) -> str:
+    """It begins with the value that is at fault, and ends with what is wrong about it."""
+    return message if len(message) <= 500 else f"{message[:200]} ... {message[-200:]}"
 
 
 def _present(value: Any) -> Any:
@@ -54,6 +64,7 @@ def check_experiment(body: Any) -> Document:
         if metric["strategy"] == "store" and metric["threshold"] is not None:
             raise Refusal(f"metrics: {metric['name']} is only stored, so it has no threshold")
     checked["parameters"] = [_check_parameter(_bare(parameter)) for parameter in checked["parameters"]]
+    _check_choices(checked["parameters"], checked.get("conditionals", []))
     checked.setdefault("type", "offline")
     return checked
 
@@ -130,7 +141,7 @@ def check_assignments(assignments: Document, experiment: Experiment) -> None:
     if left:
         raise Refusal(f"assignments: unknown parameters {', '.join(sorted(left))}")
     for constraint in spec.get("linear_constraints", []):
-        total = sum(term["weight"] * assignments[term["name"]] for term in constraint["terms"])
+        total = sum(float(term["weight"]) * assignments[term["name"]] for term in constraint["terms"])
         sign = 1 if constraint["type"] == "less_than" else -1
         if sign * total > sign * constraint["threshold"]:
             raise Refusal(f"assignments: {total} is not {constraint['type']} {constraint['threshold']}")
@@ -145,6 +156,8 @@ def _check_assignment(parameter: Document, value: Any) -> None:
         return
     if not _is_number(value) or (kind == "int" and value != int(value)):
         raise Refusal(f"{field}: want a value of type {kind}, got {value!r}")
+    if abs(value) > _LARGEST[kind]:
+        raise Refusal(f"{field}: want a value within {_LARGEST[kind]}, got {value!r}")
     if parameter.get("grid") and value not in parameter["grid"]:
         raise Refusal(f"{field}: want one of {parameter['grid']}, got {value!r}")
     if parameter.get("transformation") == "log" and value <= 0:
@@ -162,8 +175,17 @@ def _check_parameter(parameter: Document) -> Document:
         parameter["categorical_values"] = [{"name": each, "enum_index": n} for n, each in enumerate(names, 1)]
     elif "categorical_values" in parameter or ("bounds" in parameter) == ("grid" in parameter):
         raise Refusal(f"parameters: {name} is of type {kind} and needs either bounds or grid")
+    numbers = (*parameter.get("bounds", {}).values(), *parameter.get("grid", ()))
+    if beyond := [value for value in numbers if kind in _LARGEST and abs(value) > _LARGEST[kind]]:
+        raise Refusal(f"parameters: {name} is of type {kind}, {beyond[0]} is beyond {_LARGEST[kind]}")
+    if len(parameter.get("grid", ())) > _LONGEST_GRID:
+        raise Refusal(
+            f"parameters: {name} has a grid of {len(parameter['grid'])} values, at most {_LONGEST_GRID} are taken"
+        )
+    prior = parameter.get("prior", {})
+    if any(prior.get(shape, 1) < _LEAST_SHAPE for shape in ("shape_a", "shape_b")):
+        raise Refusal(f"parameters: {name} has a prior with a shape of less than {_LEAST_SHAPE}")
     if kind == "int":
-        numbers = (*parameter.get("bounds", {}).values(), *parameter.get("grid", ()))
         if fractions := [value for value in numbers if value != int(value)]:
             raise Refusal(f"parameters: {name} is of type int, {fractions[0]} is not")
         if "bounds" in parameter:
@@ -173,6 +195,19 @@ def _check_parameter(parameter: Document) -> Document:
     if parameter.get("transformation") == "none":
         del parameter["transformation"]
     return parameter
+
+
+def _check_choices(parameters: list[Document], conditionals: list[Document]) -> None:
+    if both := {each["name"] for each in parameters} & {each["name"] for each in conditionals}:
+        raise Refusal(f"conditionals: {min(both)} is the name of a parameter as well")
+    choices = {each["name"]: len(each["categorical_values"]) for each in parameters if "categorical_values" in each}
+    choices |= {each["name"]: len(each["values"]) for each in conditionals}
+    if sum(choices.values()) > _MOST_CHOICES:
+        most = max(choices, key=choices.__getitem__)
+        raise Refusal(
+            f"parameters, conditionals: they have {sum(choices.values())} categorical values, {choices[most]} of them"
+            f" {most}; at most {_MOST_CHOICES} are taken"
+        )
 
 
 def _bare(document: Document) -> Document:

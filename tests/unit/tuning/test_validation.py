@@ -15,6 +15,10 @@ from include.tuning.service.validation import (
 )
 
 X = {"name": "x", "type": "double", "bounds": {"min": 0, "max": 1}}
+N = {"name": "n", "type": "int"}
+C = {"name": "c", "type": "categorical"}
+LINEAR = {"type": "less_than", "threshold": 1, "terms": [{"name": "x", "weight": 2}, {"name": "y", "weight": 0.5}]}
+MANY = [f"value {number}" for number in range(120)]
 
 
 def body(**changes):
@@ -55,6 +59,35 @@ def test_experiment_is_completed():
         ({"parameters": [{**X, "grid": [1, 2]}]}, "parameters: x is of type double and needs either"),
         ({"parameters": [{**X, "type": "int", "bounds": {"min": 0, "max": 1.5}}]}, "parameters: x is of type int, 1.5"),
         ({"parameters": [{"name": "x", "type": "categorical"}]}, "parameters: x needs categorical_values"),
+        ({"parameters": [{**N, "bounds": {"min": 0, "max": 2**63}}]}, "parameters: n is of type int, 9223.* is beyond"),
+        (
+            {"parameters": [{**N, "bounds": {"min": -(2**62), "max": 2**62}}]},
+            "parameters: n is of type int, -46.* beyond",
+        ),
+        ({"parameters": [{**N, "bounds": {"min": 0, "max": 1e300}}]}, "parameters: n is of type int, 1e.300 is beyond"),
+        ({"parameters": [{**N, "grid": [1, 2**70]}]}, "parameters: n is of type int, 1180.* is beyond"),
+        (
+            {"parameters": [{**X, "bounds": {"min": -1e308, "max": 1e308}}]},
+            "parameters: x is of type double, -1e.308 is",
+        ),
+        (
+            {"parameters": [{"name": "x", "type": "double", "grid": [1, 1e200]}]},
+            "parameters: x is of type double, 1e.200",
+        ),
+        ({"parameters": [{"name": "x", "type": "double", "grid": [*range(1001)]}]}, "parameters: x has a grid of 1001"),
+        (
+            {"parameters": [{**X, "prior": {"name": "beta", "shape_a": 1, "shape_b": 5e-324}}]},
+            "parameters: x has a prior with a shape of less",
+        ),
+        (
+            {"parameters": [{**C, "categorical_values": MANY}], "conditionals": [{"name": "k", "values": MANY[:81]}]},
+            "they have 201 categorical values, 120 of them c",
+        ),
+        (
+            {"parameters": [X], "conditionals": [{"name": "x", "values": ["a", "b"]}]},
+            "conditionals: x is the name of a",
+        ),
+        ({"linear_constraints": [LINEAR] * 101}, "linear_constraints: .* is too long"),
         ({"metrics": [{"name": "f", "objective": "best"}]}, "metrics"),
         ({"metrics": [{"name": f"f{n}", "strategy": "constraint", "threshold": 1} for n in range(5)]}, "at most 4"),
         ({"metrics": ["f", {"name": "g", "strategy": "store", "threshold": 1}]}, "metrics: g is only stored"),
@@ -72,6 +105,22 @@ def test_faulty_experiment_is_refused_by_field(changes, fault):
     with pytest.raises(Refusal, match=fault) as refused:
         check_experiment(body(**changes))
     assert refused.value.status == 400
+
+
+def test_the_largest_experiment_passes():
+    whole = {**N, "bounds": {"min": -(2**53), "max": 2**53}}
+    wide = {**X, "bounds": {"min": -1e150, "max": 1e150}}
+    grid = {"name": "g", "type": "double", "grid": [*range(1000)]}
+    choice = {**C, "categorical_values": MANY}
+    conditional = {"name": "k", "values": MANY[:80]}
+    checked = check_experiment(body(parameters=[whole, wide, grid, choice], conditionals=[conditional]))
+    assert checked["parameters"][0]["bounds"] == {"min": -(2**53), "max": 2**53}
+
+
+def test_a_long_value_is_not_repeated():
+    with pytest.raises(Refusal, match=r"name: 'nnn.* is too long") as refused:
+        check_experiment(body(name="n" * 100_000))
+    assert len(str(refused.value)) < 500
 
 
 def test_what_cannot_change_is_refused():
@@ -94,6 +143,7 @@ def test_what_cannot_change_is_refused():
         ({"suggestion": "1", "values": [{"value": True}]}, r"values\[0\].value: True is not of type 'number'"),
         ({"suggestion": "1", "values": [{"name": "g", "value": 1}]}, "values: want one for each of the metrics f"),
         ({"suggestion": "1", "values": [{"value": 1, "value_stddev": -1}]}, "value_stddev: -1 is less than"),
+        ({"suggestion": "1", "values": [{"value": 1, "value_stddev": 1e200}]}, "value_stddev: 1e.200 is greater than"),
         ({"suggestion": "1", "values": [{"value": 1}, {"value": 2}]}, "values: want one for each"),
         ({"suggestion": "1", "value": 1}, "'value' was unexpected"),
     ],
@@ -148,6 +198,8 @@ def test_good_assignments_pass():
         ({"x": "0.5"}, "assignments.x: want a value of type double"),
         ({"x": True}, "assignments.x: want a value of type double"),
         ({"n": 3.5}, "assignments.n: want a value of type int"),
+        ({"n": 2**60}, "assignments.n: want a value within 9007199254740992"),
+        ({"l": 1e200}, "assignments.l: want a value within 1e.150"),
         ({"g": 0.15}, r"assignments.g: want one of \[0.1, 0.2\]"),
         ({"l": 0}, "assignments.l: must be positive"),
         ({"c": "w"}, r"assignments.c: want one of \['u', 'v'\]"),
@@ -160,6 +212,13 @@ def test_good_assignments_pass():
 def test_faulty_assignments_are_refused_by_name(changes, fault):
     with pytest.raises(Refusal, match=fault):
         check_assignments({**GOOD, **changes}, experiment(**MIXED))
+
+
+def test_large_weights_are_added_up():
+    two = experiment(parameters=[X, {**X, "name": "y"}], linear_constraints=[{**LINEAR, "threshold": 0}])
+    heavy = {**LINEAR, "terms": [{"name": "x", "weight": 10**300}, {"name": "y", "weight": 0.5}]}
+    two.spec["linear_constraints"].append(heavy)
+    check_assignments({"x": -(10**100), "y": 1}, two)
 
 
 def test_missing_assignment_is_named():
