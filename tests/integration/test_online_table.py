@@ -1,6 +1,7 @@
 """The online table in a real PostgreSQL gives back, bit for bit, what was published and what batch joins."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
@@ -140,12 +141,16 @@ def test_a_failed_publication_leaves_the_old_rows(postgres_dsn, reader):
 
 
 def test_publications_of_one_range_at_once_both_succeed(postgres_dsn, reader):
-    frames = [_facts(*range(100)), _facts(*range(1, 400, 2))]
-    threads = [threading.Thread(target=_publish, args=(postgres_dsn, frame)) for frame in frames * 3]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    frames = [_facts(*range(100)), _facts(*range(1, 400, 2))] * 3
+    _publish(postgres_dsn, frames[0])
+    start = threading.Barrier(len(frames))
+
+    def publish(frame):
+        start.wait()
+        return _publish(postgres_dsn, frame)
+
+    with ThreadPoolExecutor(len(frames)) as pool:
+        assert list(pool.map(publish, frames)) == [frame.height for frame in frames]
     seen = reader.join(_asked(*range(400)))["all__whole"].drop_nulls().unique().sort().to_list()
     assert seen in (list(range(100)), list(range(1, 400, 2)))
 
@@ -173,20 +178,14 @@ def test_a_reader_survives_a_lost_connection(postgres_dsn, reader):
 
 def test_threads_share_a_reader(postgres_dsn, reader):
     _publish(postgres_dsn, _facts(*range(50)))
-    wrong = []
+    start = threading.Barrier(8)
 
     def ask(minute):
-        for _ in range(20):
-            seen = reader.join(_asked(minute))["all__whole"].to_list()
-            if seen != [minute]:
-                wrong.append((minute, seen))
+        start.wait()
+        return [reader.join(_asked(minute))["all__whole"].item() for _ in range(20)]
 
-    threads = [threading.Thread(target=ask, args=(minute,)) for minute in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [[minute] * 20 for minute in range(8)]
 
 
 def test_no_server_and_no_table_are_named(postgres_database):
