@@ -81,6 +81,7 @@ def export() -> None:
 
 def supervise(services: list[str]) -> None:
     """Be the supervisor. The lock's descriptor, which came from `up`, stays open until this process ends."""
+    os.umask(0o077)
     at = Endpoints.from_env()
     Supervisor(at.home, chosen(at, services)).run()
 

@@ -93,6 +93,7 @@ class Home:
         """Make the directory and those that any service may write to."""
         for path in (self.path, self.path / "logs", self.path / "tokens", self.airflow):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)  # it may have been there, open to others
 
     def secrets(self) -> Secrets:
         """The sandbox's secrets, made when first asked for."""

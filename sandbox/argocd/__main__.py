@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,6 +39,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
+    os.umask(0o077)  # the store holds the key that signs logins
     arguments.state.mkdir(parents=True, exist_ok=True)
     password_file = arguments.admin_password_file
     store, sources = Store(arguments.state / "argocd.sqlite"), Sources(arguments.state / "repositories")

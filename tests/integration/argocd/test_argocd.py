@@ -35,6 +35,14 @@ def conforms(document, definition):
     jsonschema.validate(document, {**USED, "$ref": f"#/$defs/{definition}"})
 
 
+def test_its_state_is_its_owners_alone(argo):
+    command = list(argo.service.command)
+    state = Path(command[command.index("--state") + 1])
+    files = [state, *state.rglob("*")]
+    assert state / "argocd.sqlite" in files
+    assert [file for file in files if file.stat().st_mode & 0o077] == []
+
+
 def test_a_whole_life(argo, repository, created, name, make):
     """Create, compare, sync, change, prune, roll back, delete: every answer is of the shape that the project reads."""
     first = repository.git("rev-parse", "HEAD")

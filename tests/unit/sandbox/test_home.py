@@ -29,6 +29,11 @@ def test_secrets_are_made_once_and_are_private(tmp_path) -> None:
     assert secrets.airflow_password not in repr(secrets)
 
 
+def test_a_home_that_was_open_to_others_is_closed(tmp_path) -> None:
+    (tmp_path / "home").mkdir(mode=0o755)
+    assert mode(made(tmp_path).path) == 0o700
+
+
 def test_the_base_port_is_the_environments_else_the_last_else_8080(tmp_path) -> None:
     home = made(tmp_path)
     assert home.port({}) == 8080
