@@ -63,8 +63,9 @@ def up(names: list[str], *, say: Callable[[str], None]) -> None:
         leftovers = _sweep(home)
         if leftovers:
             say(f"ended {leftovers} processes that a killed supervisor had left behind")
+        preflight.disk(home)
         at = Endpoints.from_env()
-        preflight.check(home, chosen(at, names).values())
+        preflight.ports(chosen(at, names).values())
         write(home.path / "port", str(at.port))
         home.status.unlink(missing_ok=True)
         with home.log("supervisor").open("ab") as log:
@@ -249,6 +250,10 @@ def _sweep(home: Home) -> int:
     Raises:
         SandboxError: something will not end.
     """
+    try:
+        _states(home)
+    except SandboxError:
+        home.status.unlink()  # nobody writes it any more, and the marks tell almost everything
     left = remains(home)
     states = {state["pid"]: state for state in _states(home) if state["pid"]}
     database = [process for process in left if states.get(process.pid, {}).get("name") == "postgres"]
@@ -265,5 +270,13 @@ def _sweep(home: Home) -> int:
 
 
 def _states(home: Home) -> list[dict[str, Any]]:
-    """What the supervisor wrote about its services; nothing before its first start."""
-    return list((read_json(home.status) or {"services": []})["services"])
+    """What the supervisor wrote about its services; nothing before its first start.
+
+    Raises:
+        SandboxError: the file is damaged.
+    """
+    try:
+        return list((read_json(home.status) or {"services": []})["services"])
+    except (ValueError, TypeError, KeyError) as error:
+        remedy = "`make down` and `make up` write it anew"
+        raise SandboxError(f"{home.status} is damaged ({error}); {remedy}") from error

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import processes
-from sandbox.service import REPO
+from sandbox.service import REPO, SandboxError
 
 DEFAULT_PORT = 8080
+_HIGHEST_PORT = 65_000  # others are counted from it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,17 +97,35 @@ class Home:
         self.path.chmod(0o700)  # it may have been there, open to others
 
     def secrets(self) -> Secrets:
-        """The sandbox's secrets, made when first asked for."""
+        """The sandbox's secrets, made when first asked for.
+
+        Raises:
+            SandboxError: there is no sandbox yet, or the file is damaged.
+        """
         file = self.path / "secrets.json"
+        if not self.path.exists():
+            raise SandboxError(f"there is no sandbox in {self.path} yet; `make up` makes it")
         if not file.exists():
             write(file, json.dumps(asdict(Secrets.new()), indent=1))
-        return Secrets(**json.loads(file.read_text(encoding="utf-8")))
+        try:
+            return Secrets(**json.loads(file.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            why = "restore it, or `make clean` to begin anew without the data"
+            raise SandboxError(f"{file} is damaged ({error}); {why}") from error
 
     def port(self, environ: Mapping[str, str] = os.environ) -> int:
-        """The base port: `$FLIGHTLINE_PORT`, else the one used last, else 8080."""
-        file = self.path / "port"
-        kept = file.read_text(encoding="ascii") if file.exists() else str(DEFAULT_PORT)
-        return int(environ.get("FLIGHTLINE_PORT") or kept)
+        """The base port: `$FLIGHTLINE_PORT`, else the one used last, else 8080.
+
+        Raises:
+            SandboxError: it is none.
+        """
+        file, asked = self.path / "port", environ.get("FLIGHTLINE_PORT")
+        text = asked or (file.read_text(encoding="utf-8", errors="replace") if file.exists() else str(DEFAULT_PORT))
+        if not text.strip().isdecimal() or not 0 < int(text) <= _HIGHEST_PORT:
+            remedy = "set another" if asked else "remove the file, or set FLIGHTLINE_PORT"
+            where = "FLIGHTLINE_PORT" if asked else file
+            raise SandboxError(f"{where} is {text!r}, which is no port from 1 to {_HIGHEST_PORT}; {remedy}")
+        return int(text)
 
 
 class Lock:
@@ -153,9 +172,13 @@ def write(path: Path, text: str) -> None:
     """Replace a file at once with one that only its owner may read."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Any:

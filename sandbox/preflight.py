@@ -12,21 +12,21 @@ from sandbox.service import SandboxError, Service
 NEEDED_DISK_BYTES = 2 << 30
 
 
-def check(home: Home, services: Iterable[Service]) -> None:
-    """Raise SandboxError when the disk is full or a port is busy."""
-    _disk(home)
-    for service in services:
-        if service.port is not None:
-            _port(service.name, service.port)
-
-
-def _disk(home: Home) -> None:
+def disk(home: Home) -> None:
+    """Raise SandboxError when the disk is full."""
     free = shutil.disk_usage(home.path).free
     if free < NEEDED_DISK_BYTES:
         raise SandboxError(
             f"the disk of {home.path} has {free >> 20} MB free and the sandbox needs {NEEDED_DISK_BYTES >> 20} MB; "
             "free some space, or set FLIGHTLINE_HOME to a directory on another disk"
         )
+
+
+def ports(services: Iterable[Service]) -> None:
+    """Raise SandboxError when a port is busy."""
+    for service in services:
+        if service.port is not None:
+            _port(service.name, service.port)
 
 
 def _port(service: str, port: int) -> None:

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from sandbox import control, preflight
 from sandbox.home import Home, Lock
-from sandbox.service import REPO
+from sandbox.service import REPO, SandboxError
 
 # As `up`, which looks after a few things between taking the lock and starting the supervisor.
 STARTING = """
@@ -39,3 +42,29 @@ def test_down_ends_a_supervisor_that_is_only_just_starting(tmp_path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_full_disk_is_said_before_anything_is_written(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(preflight, "NEEDED_DISK_BYTES", 1 << 60)
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
+    with pytest.raises(SandboxError, match="MB free and the sandbox needs"):
+        control.up(["s3"], say=[].append)
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / "lock"]
+
+
+def test_a_command_before_the_first_up_says_so(tmp_path) -> None:
+    done = sandbox(tmp_path / "none", "env")
+    assert (done.returncode, done.stderr.partition(";")[0]) == (
+        1,
+        f"sandbox: there is no sandbox in {tmp_path}/none yet",
+    )
+
+
+def test_a_damaged_status_is_named_and_down_removes_it(tmp_path) -> None:
+    (tmp_path / "status.json").write_text('{"superv')
+    done = sandbox(tmp_path, "status")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"sandbox: {tmp_path}/status.json is damaged")
+    assert "`make down`" in done.stderr
+    assert sandbox(tmp_path, "down").stdout == "nothing runs\n"
+    assert not (tmp_path / "status.json").exists()

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sandbox.home import Home, Lock, read_json, write
-from sandbox.service import REPO
+from sandbox.service import REPO, SandboxError
 
 
 def made(path: Path) -> Home:
@@ -42,6 +44,30 @@ def test_the_base_port_is_the_environments_else_the_last_else_8080(tmp_path) -> 
     assert home.port({"FLIGHTLINE_PORT": "9200"}) == 9200
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}'])
+def test_damaged_secrets_are_named(tmp_path, text) -> None:
+    home = made(tmp_path)
+    write(home.path / "secrets.json", text)
+    with pytest.raises(SandboxError, match=r"secrets\.json is damaged .*make clean"):
+        home.secrets()
+
+
+def test_there_are_no_secrets_before_there_is_a_sandbox(tmp_path) -> None:
+    with pytest.raises(SandboxError, match=f"no sandbox in {tmp_path}/none yet; `make up`"):
+        Home(tmp_path / "none").secrets()
+
+
+@pytest.mark.parametrize("text", ["abc", "70000", "0", "-1"])
+def test_what_is_no_port_is_named(tmp_path, text) -> None:
+    home = made(tmp_path)
+    with pytest.raises(SandboxError, match=f"FLIGHTLINE_PORT is '{text}'"):
+        home.port({"FLIGHTLINE_PORT": text})
+    for kept in (text, ""):
+        write(home.path / "port", kept)
+        with pytest.raises(SandboxError, match=f"{home.path}/port is '{kept}'.*remove the file"):
+            home.port({})
+
+
 def test_the_home_is_the_environments_else_in_the_repository() -> None:
     assert Home.from_env({}).path == REPO / ".sandbox"
     assert Home.from_env({"FLIGHTLINE_HOME": "/x/../y"}).path == Path("/y")
@@ -54,6 +80,24 @@ def test_write_replaces_and_is_private(tmp_path) -> None:
         write(file, text)
     assert read_json(file) == [2]
     assert mode(file) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from sandbox.home import write
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))  # the next best thing to a full disk
+write(Path(sys.argv[1]), "more than ten bytes")
+"""
+
+
+def test_a_write_that_fails_leaves_what_was_there_and_nothing_else(tmp_path) -> None:
+    file = tmp_path / "f"
+    write(file, "old")
+    done = subprocess.run((sys.executable, "-c", FULL, str(file)), capture_output=True, text=True, check=False)
+    assert "OSError" in done.stderr
+    assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
 
 

@@ -99,7 +99,7 @@ def test_the_gitops_repository_takes_pushes_but_no_rewriting(tmp_path) -> None:
 def test_a_full_disk_is_named(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(preflight, "NEEDED_DISK_BYTES", 1 << 60)
     with pytest.raises(SandboxError, match=rf"the disk of {tmp_path} has \d+ MB free .* set FLIGHTLINE_HOME"):
-        preflight.check(Home(tmp_path), [])
+        preflight.disk(Home(tmp_path))
 
 
 def test_a_missing_environment_is_named(at, monkeypatch) -> None:

@@ -174,6 +174,15 @@ def test_a_service_that_does_not_listen_is_restarted_all_the_same(tmp_path, said
         assert running.services()["a"]["pid"] != before["a"]["pid"]
 
 
+@pytest.mark.parametrize("text", ['{"superv', "[]"])
+def test_down_finds_the_supervisor_without_its_status(tmp_path, said, text) -> None:
+    with supervised(tmp_path, {"name": "a", "code": SERVE}) as running:
+        running.wait(lambda s: phases(s) == ["ready"])
+        (tmp_path / "status.json").write_text(text)
+        control.down(say=said.append)
+        assert said == [f"down; the data stay in {tmp_path}"]
+
+
 def test_what_ran_once_runs_again_by_hand(tmp_path, said) -> None:
     with supervised(tmp_path, {"name": "once", "code": "print('ran')", "once": True}) as running:
         running.wait(lambda s: phases(s) == ["done"])
