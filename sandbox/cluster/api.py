@@ -18,14 +18,14 @@ from sandbox.cluster.proxy import Proxy
 from sandbox.cluster.registry import Registry
 from sandbox.cluster.requests import Target
 from sandbox.cluster.resources import Resource
-from sandbox.cluster.status import ApiError, Object, bad_request
+from sandbox.cluster.status import ApiError, Object, bad_request, invalid
 from sandbox.cluster.store import Change
 from sandbox.cluster.timestamps import parse
 
 _OPEN = ("/version", "/healthz", "/readyz", "/livez")
 _log = logging.getLogger(__name__)
 Handler = Callable[[Request, Target], Awaitable[Response]]
-_FOREVER = 3600.0 * 24
+_FOREVER = 3600 * 24
 
 
 class Api:
@@ -127,7 +127,10 @@ class Api:
         return JSONResponse(body)
 
     def _watch(self, request: Request, target: Target, test: Callable[[Object], bool], version: int) -> Response:
-        seconds = float(request.query_params.get("timeoutSeconds") or _FOREVER)
+        try:
+            seconds = int(request.query_params.get("timeoutSeconds") or _FOREVER)
+        except ValueError as error:
+            raise bad_request(f"timeoutSeconds: {error}") from error
         as_table = tables.wanted(request.headers.get("accept", ""))
 
         def seen(kind: str, item: Object) -> bytes:
@@ -235,6 +238,9 @@ class Api:
             )
         except ValueError as error:
             raise bad_request(str(error)) from error
+        why = "Invalid value: must be greater than or equal to 0"
+        if negative := [(key, why) for key in ("tailLines", "limitBytes") if int(query.get(key, 0)) < 0]:
+            raise invalid("PodLogOptions", target.name, negative)
         return StreamingResponse(logs.read(directory, window), media_type="text/plain")
 
     def _answer(self, request: Request, resource: Resource, item: Object, code: int = 200) -> Response:

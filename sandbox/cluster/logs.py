@@ -25,9 +25,11 @@ class Window:
     since: float | None = None
     limit: int | None = None
 
-    def shown(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        """Lines of the file as they are sent: without tag, unless asked without time, and not the older ones."""
-        continued = False
+    def shown(self, lines: Iterable[bytes], *, continued: bool = False) -> Iterator[bytes]:
+        """Lines of the file as they are sent: without tag, unless asked without time, and not the older ones.
+
+        `continued` says whether the first of them goes on with a line that was begun before.
+        """
         for line in lines:
             stamp, tag, text = line.rstrip(b"\n").split(b" ", 2)
             # The shim writes nanoseconds, datetime reads microseconds.
@@ -39,9 +41,10 @@ class Window:
 
 async def read(directory: Path, window: Window) -> AsyncIterator[bytes]:
     """Yield the log of one attempt in pieces; with `follow` until the container has ended."""
-    left = window.limit
+    left, continued = window.limit, False
     async for lines in _batches(directory, window):
-        piece = b"".join(window.shown(lines))
+        piece = b"".join(window.shown(lines, continued=continued))
+        continued = lines[-1].split(b" ", 2)[1] == b"P"
         if left is not None:
             piece = piece[:left]
             left -= len(piece)

@@ -285,6 +285,10 @@ def test_watch_goes_on_from_a_version_and_sees_what_begins_to_match(api, space):
     assert events == ["ADDED", "MODIFIED", "DELETED"]
 
 
+def test_a_watch_for_no_number_of_seconds_is_refused(api, space):
+    refused(400, "BadRequest", api.list_namespaced_config_map, space, watch=True, timeout_seconds="abc")
+
+
 def test_watch_of_forgotten_history_is_410(api, space):
     api.create_namespaced_config_map(space, {"metadata": {"name": "a"}})
     with pytest.raises(ApiException) as caught:
@@ -354,6 +358,8 @@ def test_logs_are_followed_and_cut(cluster, api, space):
     assert log_of(api, "log", space, since_seconds=3600).count("\n") == 3
     time.sleep(1.1)
     assert log_of(api, "log", space, since_seconds=1) == ""
+    for option in ("tail_lines", "limit_bytes"):
+        refused(422, "Invalid", api.read_namespaced_pod_log, "log", space, **{option: -1})
     status = refused(400, "BadRequest", api.read_namespaced_pod_log, "log", space, container="other")
     assert status["message"] == "container other is not valid for pod log"
 

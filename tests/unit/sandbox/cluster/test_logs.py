@@ -72,3 +72,23 @@ def test_following_sees_what_is_added_and_rotated_and_ends_with_the_container(di
         assert seen == [b"four\n", b"five\n"]
 
     asyncio.run(run())
+
+
+def test_a_long_line_that_is_followed_has_one_time(directory):
+    async def run():
+        seen = []
+
+        async def follow():
+            async for piece in logs.read(directory, Window(follow=True, tail=0, timestamps=True)):
+                seen.append(piece)
+
+        task = asyncio.create_task(follow())
+        for line in ("2026-01-01T00:00:30Z P lo", "2026-01-01T00:00:31Z P n", "2026-01-01T00:00:32Z F g"):
+            await asyncio.sleep(0.25)
+            with (directory / "log").open("a") as file:
+                file.write(f"{line}\n")
+        (directory / "exit").touch()
+        await asyncio.wait_for(task, 5)
+        assert seen == [b"2026-01-01T00:00:30Z lo", b"n", b"g\n"]
+
+    asyncio.run(run())
