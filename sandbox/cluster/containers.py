@@ -78,6 +78,7 @@ class Container:
         while True:
             self.status["restartCount"] = attempt
             if self._process is None:
+                self._host.free_ports(self.spec)
                 order = await self._order_or_wait()
                 if order is None:
                     return None

@@ -26,5 +26,8 @@ class Host(Protocol):
     def record(self, reason: str, message: str, *, container: str = "", warning: bool = False) -> None:
         """Record an event."""
 
+    def free_ports(self, container: Object) -> None:
+        """Give a container that is about to start other real ports for those that somebody else has."""
+
     async def pause(self, seconds: float) -> bool:
         """Sleep, or less when the pod stops; returns whether it stops."""

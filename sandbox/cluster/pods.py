@@ -15,7 +15,7 @@ from sandbox.cluster.environment import ConfigError
 from sandbox.cluster.events import Recorder
 from sandbox.cluster.images import Images
 from sandbox.cluster.registry import TERMINAL, Registry
-from sandbox.cluster.status import Object
+from sandbox.cluster.status import ApiError, Object
 
 _RETRY_SECONDS = 2.0
 _ADDRESS: Object = {
@@ -133,6 +133,24 @@ class PodRunner:
                 if grace > 0:
                     self.record("Killing", f"Stopping container {container.name}", container=container.name)
                 container.stop(grace)
+
+    def free_ports(self, container: Object) -> None:
+        """Give a container that is about to start other real ports for those that somebody else has."""
+        pod = self.pod
+        busy = ports.busy(pod, container)
+        if not busy:
+            return
+        taken = {port for item in self.store.list("pods") for port in ports.assigned(item).values()}
+        metadata = pod["metadata"]
+        try:
+            self.store.change(
+                "pods", metadata["namespace"], metadata["name"], lambda item: ports.assign(item, taken, busy)
+            )
+        except (ApiError, sqlite3.Error):  # deleted meanwhile, or a full disk: it starts as it is
+            _log.exception("the ports of pod %s cannot be changed", metadata["name"])
+            return
+        text = f"real ports of {', '.join(busy)} are taken by others and were changed"
+        self.record("PortsChanged", text, container=container["name"], warning=True)
 
     async def pause(self, seconds: float) -> bool:
         """Sleep, or less when the pod stops; returns whether it stops."""

@@ -1,10 +1,13 @@
 """Real ports: every declared containerPort of a pod is mapped to a free port of 127.0.0.1 while it lives.
 
-The map is the pod's annotation `sandbox/ports`. A container finds its first port in PORT, each in PORT_<containerPort>.
+The map is the pod's annotation `sandbox/ports`. Where somebody else takes a port while its container does not run, the
+container starts again on another one. A container finds its first port in PORT, each in
+PORT_<containerPort>.
 """
 
 import json
 import socket
+from collections.abc import Collection
 from typing import Any
 
 from sandbox.cluster.status import Object
@@ -31,18 +34,34 @@ def assigned(pod: Object) -> dict[str, int]:
     return json.loads(text) if text else {}
 
 
-def assign(pod: Object, taken: set[int]) -> None:
-    """Write the annotation, in place, avoiding `taken`; a pod that has it keeps it."""
-    numbers = {str(port["containerPort"]) for port in _declared(pod)}
-    if not numbers or assigned(pod):
-        return
-    chosen: dict[str, int] = {}
-    for number in sorted(numbers):
+def busy(pod: Object, container: Object) -> list[str]:
+    """Declared ports of a container that does not run, whose real port somebody else has."""
+    real = assigned(pod)
+    return [number for number in _numbers(container) if number not in real or not _free(real[number])]
+
+
+def assign(pod: Object, taken: set[int], anew: Collection[str] = ()) -> None:
+    """Write the annotation, in place, avoiding `taken`; what a pod has it keeps, but for the declared ports `anew`."""
+    real = {number: port for number, port in assigned(pod).items() if number not in anew}
+    for number in sorted({str(port["containerPort"]) for port in _declared(pod)} - real.keys()):
         port = free_port()
-        while port in taken or port in chosen.values():
+        while port in taken or port in real.values():
             port = free_port()
-        chosen[number] = port
-    pod["metadata"]["annotations"] = (pod["metadata"].get("annotations") or {}) | {ANNOTATION: json.dumps(chosen)}
+        real[number] = port
+    if real:
+        pod["metadata"]["annotations"] = (pod["metadata"].get("annotations") or {}) | {ANNOTATION: json.dumps(real)}
+
+
+def _numbers(container: Object) -> list[str]:
+    return [str(port["containerPort"]) for port in container.get("ports") or ()]
+
+
+def _free(port: int) -> bool:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def real_port(pod: Object, target: int | str) -> int | None:
@@ -55,7 +74,7 @@ def real_port(pod: Object, target: int | str) -> int | None:
 
 def variables(pod: Object, container: dict[str, Any]) -> dict[str, str]:
     """HOST, PORT and PORT_<containerPort> of a container that declares ports."""
-    declared = [str(port["containerPort"]) for port in container.get("ports") or ()]
+    declared = _numbers(container)
     if not declared:
         return {}
     real = assigned(pod)

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -799,3 +800,17 @@ def test_kubectl_gets_applies_logs_and_deletes(cluster, space, tmp_path):
     assert kubectl("logs", "-f", "hello") == "hi\n"
     kubectl("delete", "deployment/web", "service/web", "pod/hello")
     assert kubectl("get", "deployments", "-o", "name") == ""
+
+
+def test_a_pod_moves_to_another_port_when_somebody_has_taken_its_own(own_cluster):
+    api, apps = client.CoreV1Api(own_cluster.client()), client.AppsV1Api(own_cluster.client())
+    port = api.create_namespaced_service("default", service()).spec.ports[0].node_port
+    apps.create_namespaced_deployment("default", deployment("1", replicas=1))
+    rolled_out(apps, "default")
+    real = api.read_namespaced_endpoints("web", "default").subsets[0].ports[0].port
+    own_cluster.end()
+    with socket.create_server(("127.0.0.1", real)):
+        own_cluster.start()
+        assert until(lambda: answers(f"http://127.0.0.1:{port}/"))
+    assert api.read_namespaced_endpoints("web", "default").subsets[0].ports[0].port != real
+    assert "PortsChanged" in {event.reason for event in api.list_namespaced_event("default").items}

@@ -1,3 +1,5 @@
+import socket
+
 from sandbox.cluster import ports
 
 
@@ -26,6 +28,21 @@ def test_taken_ports_are_avoided(monkeypatch):
     item = pod()
     ports.assign(item, {1})
     assert sorted(ports.assigned(item).values()) == [2, 3]
+
+
+def test_a_port_that_somebody_takes_is_busy_and_is_changed_alone():
+    item = pod()
+    ports.assign(item, set())
+    first = ports.assigned(item)
+    a, b = item["spec"]["containers"]
+    assert ports.busy(item, a) == []
+    with socket.create_server((ports.HOST, first["8080"])):
+        assert ports.busy(item, a) == ["8080"]
+        assert ports.busy(item, b) == []
+        ports.assign(item, set(first.values()), ["8080"])
+        assert ports.busy(item, a) == []
+    assert ports.assigned(item)["8080"] != first["8080"]
+    assert ports.assigned(item)["9090"] == first["9090"]
 
 
 def test_targets_and_variables():
