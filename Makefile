@@ -9,6 +9,8 @@ DEV := .venv/dev/bin
 export PYTHONPATH := $(CURDIR)
 # A closed network's package mirror has a certificate that this machine trusts, and uv's own list does not.
 export UV_SYSTEM_CERTS ?= true
+# A recipe that failed half-way would else be taken for done.
+.DELETE_ON_ERROR:
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,7 +123,7 @@ format: .venv/dev/ready  ## rewrite the code in the house style
 	@$(DEV)/ruff format .
 
 bench: setup-dev  ## measured ratios, side by side in one run
-	@for bench in tests/bench/*.py; do $(DEV)/python $$bench; done
+	@set -e; for bench in tests/bench/*.py; do $(DEV)/python $$bench; done
 
 clean: down  ## stop the sandbox and delete its data and the caches; environments stay
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
