@@ -47,9 +47,12 @@ def dsn(sockets: Path, database: str) -> str:
 
 
 def socket_directory(home: Path) -> Path:
-    """Where the socket of the server under `home` lies: `home/run` where that is short enough for a socket."""
+    """Where the socket of the server under `home` lies: `home/run` where that can be the directory of a socket.
+
+    Its path must not be too long, and PostgreSQL and libpq take one with a comma for two.
+    """
     directory = home / "run"
-    if len(os.fsencode(directory / ".s.PGSQL.5432")) <= _LONGEST_SOCKET:
+    if "," not in str(directory) and len(os.fsencode(directory / ".s.PGSQL.5432")) <= _LONGEST_SOCKET:
         return directory
     mark = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"flightline-{os.getuid()}-{mark}"

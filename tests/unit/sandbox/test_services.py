@@ -70,6 +70,10 @@ def test_airflows_settings_reach_airflow(at) -> None:
     assert {path.stat().st_mode & 0o777 for path in at.home.airflow.glob("*.*")} == {0o600}
 
 
+def test_a_home_with_a_comma_gets_a_socket_without(tmp_path) -> None:
+    assert "," not in str(socket_directory(tmp_path / "a,b"))
+
+
 def test_a_long_home_gets_a_short_socket(tmp_path) -> None:
     assert socket_directory(tmp_path) == tmp_path / "run"
     long = socket_directory(tmp_path / ("x" * 100))
