@@ -3,8 +3,8 @@
 **Why** — every later step reads silver, so only rows that satisfy the contract may be there, and every landed row must
 be accounted for.
 
-**Starts** — once a day within the schedule of the spec; by hand with a range of days (one run, one commit per
-table); by backfill.
+**Starts** — as the schedule of the spec says; by hand with a range of days (one run, one commit per table); by
+backfill.
 
 **Inputs** — `<landing>/<use case>/<source>/<day>.csv`, Connection `lake`.
 

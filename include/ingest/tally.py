@@ -32,7 +32,7 @@ class Tally:
         self.reasons.update(verdict.counts)
         for reason, index in verdict.examples.items():
             row = verdict.failed.row(index, named=True)
-            told = next(text for text in row["reasons"] if text.startswith(reason))
+            told = next(text for text in row["reasons"] if f"{text}: ".startswith(f"{reason}: "))
             self._examples.setdefault(reason, f"{row['source_file']}:{row['line']}{told.removeprefix(reason)}")
 
     def enforce(self, budget: float) -> None:

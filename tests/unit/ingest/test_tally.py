@@ -46,3 +46,12 @@ def test_over_budget_there_is_a_table_of_reasons_with_file_and_line() -> None:
 
 def test_no_rows_are_within_any_budget() -> None:
     Tally("weather").enforce(0)
+
+
+def test_a_reason_that_begins_like_another_has_its_own_example() -> None:
+    rows = verdict(0, "a: too big")
+    failed = rows.failed.with_columns(reasons=pl.lit(["a: too big: '9'", "a: too: '7'"]))
+    tally = Tally("weather")
+    tally.add(Verdict(passed=rows.passed, failed=failed, counts={"a: too": 1}, examples={"a: too": 0}))
+    with pytest.raises(BudgetExceeded, match=r"\| a: too \| 1 \| s3://landing/f.csv:2: '7' \|"):
+        tally.enforce(0)
