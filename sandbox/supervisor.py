@@ -97,10 +97,11 @@ class Supervisor:
 
     def _asked(self) -> list["Keeper"]:
         """Take the files that ask for a restart."""
-        files = {name: self._home.restart(name) for name in self._keepers}
-        asked = [self._keepers[name] for name, file in files.items() if file.exists()]
-        for file in files.values():
-            file.unlink(missing_ok=True)
+        asked = []
+        for name, keeper in self._keepers.items():
+            with suppress(FileNotFoundError):
+                self._home.restart(name).unlink()
+                asked.append(keeper)
         return asked
 
     def _stop(self) -> None:
