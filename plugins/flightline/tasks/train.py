@@ -27,7 +27,8 @@ def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None)
     from include.training import policy
 
     spec = load(use_case)
-    if dag_run.run_type == "manual" or assets.retrain(spec) in triggering_asset_events:
+    # Not by `in`, which is true of any asset in the mapping that Airflow gives.
+    if dag_run.run_type == "manual" or triggering_asset_events.get(assets.retrain(spec)):
         return True
     newest = registry.newest(MlflowHook().get_conn(), use_case, tagged=DIGEST_TAG)
     verdict, reason = policy.due(

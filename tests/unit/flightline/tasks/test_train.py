@@ -1,0 +1,52 @@
+"""What starts a training run, told from the events that Airflow hands to the task."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.execution_time.comms import AssetEventDagRunReferenceResult
+from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
+
+from flightline import assets
+from flightline.tasks import train
+from include.spec import load
+
+SPEC = load("flight_delays")
+
+
+class AskedThePolicyError(Exception):
+    pass
+
+
+def due(monkeypatch, *started_by, run_type="asset_triggered"):
+    """What the task says of a run that these assets' events started."""
+
+    def ask():
+        raise AskedThePolicyError
+
+    monkeypatch.setattr("flightline.hooks.mlflow.MlflowHook", ask)
+    nowhere = dict.fromkeys(("source_task_id", "source_dag_id", "source_run_id", "source_map_index"))
+    events = [
+        AssetEventDagRunReferenceResult.model_validate(
+            {
+                "asset": {"name": asset.name, "uri": asset.uri, "extra": {}},
+                "extra": {},
+                "source_aliases": [],
+                "timestamp": datetime(2013, 5, 1, tzinfo=UTC),
+                **nowhere,
+            }
+        )
+        for asset in started_by
+    ]
+    run, found = SimpleNamespace(run_type=run_type), TriggeringAssetEventsAccessor.build(events)
+    return train.due.function(SPEC.name, dag_run=run, triggering_asset_events=found)
+
+
+def test_news_in_gold_train_by_the_policy_only(monkeypatch):
+    with pytest.raises(AskedThePolicyError):
+        due(monkeypatch, assets.gold(SPEC))
+
+
+def test_who_asks_for_a_new_version_gets_one(monkeypatch):
+    assert due(monkeypatch, assets.gold(SPEC), assets.retrain(SPEC))
+    assert due(monkeypatch, run_type="manual")
