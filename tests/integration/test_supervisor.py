@@ -232,11 +232,12 @@ def run_stubborn_pod(sandbox) -> list[processes.Process]:
         base_url=f"{at.url('cluster')}/api/v1/namespaces/flightline",
         headers={"Authorization": f"Bearer {at.secrets.cluster_token}"},
     ) as http:
-        container = {"name": "base", "image": "flightline/serving:0", "command": ["python", "-c", STUBBORN]}
+        code = f"{STUBBORN}  # {sandbox.home}"
+        container = {"name": "base", "image": "flightline/serving:0", "command": ["python", "-c", code]}
         spec = {"containers": [container], "terminationGracePeriodSeconds": 12}
         http.post("/pods", json={"metadata": {"name": "stays"}, "spec": spec}).raise_for_status()
         wait_for(lambda: "up" in http.get("/pods/stays/log").text)
-    return [one for one in processes.everyone() if STUBBORN in processes.words(one.pid)]
+    return [one for one in processes.everyone() if code in processes.words(one.pid)]
 
 
 @pytest.mark.parametrize("killed", [("supervisor",), ("supervisor", "cluster")], ids=" and ".join)
