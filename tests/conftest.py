@@ -5,6 +5,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,12 @@ from sandbox.airflow_api import AirflowApi
 from sandbox.airflow_config import USER
 from sandbox.endpoints import Endpoints
 from sandbox.service import REPO, free_ports, running
+
+
+def pytest_configure() -> None:
+    """Let a run that is told to end (a time limit, a closed terminal) end its services too, as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
