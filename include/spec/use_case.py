@@ -163,7 +163,7 @@ class Serving(Part):
 class Stage(Part):
     """One place on the way to production: a namespace and an Argo CD Application."""
 
-    name: Name
+    name: Annotated[Name, Field(max_length=52, description="`flightline-<name>` is a namespace: 63 characters")]
     replicas: int = Field(1, ge=1)
 
     @property

@@ -76,7 +76,7 @@ def test_airflow_takes_the_widest_spec(monkeypatch):
         "owner": ",'\"\\" * 50,
         "schedule": {"cron": "0 0 29 2 *", "start": "2199-12-31", "end": "9999-12-31"},
         "sources": [{"name": "b" * 63, "contract": "C"}, {"name": "ingest", "contract": "D"}],
-        "promotion": {"stages": [{"name": "c" * 63}, {"name": "a"}, {"name": "a_b"}], "approval_hours": 366 * 24},
+        "promotion": {"stages": [{"name": "c" * 52}, {"name": "a"}, {"name": "a_b"}], "approval_hours": 366 * 24},
     }
     widest = UseCase.model_validate(sound | change)
     monkeypatch.setattr("include.spec.load_all", lambda: [widest])

@@ -53,6 +53,7 @@ def test_the_sound_spec_is_read_back_as_it_is():
         ),
         ({"promotion": {"stages": [{"name": "live"}] * 2}}, "stages: live twice"),
         ({"promotion": {"stages": [{"name": "revert"}]}}, "none named .*revert"),
+        ({"promotion": {"stages": [{"name": 53 * "a"}]}}, "at most 52 characters"),
         ({"promotion": {"stages": []}}, "stages: at least one"),
         ({"promotion": {"approval_hours": 10**13}}, "promotion.approval_hours"),
     ],
