@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,7 +19,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from sandbox.argocd import comparison, page, selection, stream
+from sandbox.argocd import bodies, comparison, page, selection, stream
 from sandbox.argocd.accounts import ISSUER, Accounts
 from sandbox.argocd.applications import Applications
 from sandbox.argocd.controller import Controller
@@ -44,18 +45,18 @@ class Api:
         one, get, post = "/api/v1/applications/{name}", ["GET"], ["POST"]
         routes = [
             Route("/api/version", self._open(lambda _: {"Version": VERSION}), methods=get),
-            Route("/api/v1/session", self._open(self._login), methods=post),
+            Route("/api/v1/session", self._open(self._login, bodies.SESSION), methods=post),
             Route("/api/v1/session", self._open(lambda _: {}), methods=["DELETE"]),
             Route("/api/v1/session/userinfo", self._open(self._userinfo), methods=get),
-            Route("/api/v1/account/{name}/token", self._closed(self._token), methods=post),
+            Route("/api/v1/account/{name}/token", self._closed(self._token, bodies.TOKEN), methods=post),
             Route("/api/v1/applications", self._closed(self._list), methods=get),
-            Route("/api/v1/applications", self._closed(self._create), methods=post),
+            Route("/api/v1/applications", self._closed(self._create, bodies.APPLICATION), methods=post),
             Route(one, self._closed(self._get), methods=get),
-            Route(one, self._closed(self._patch), methods=["PATCH"]),
+            Route(one, self._closed(self._patch, bodies.PATCH), methods=["PATCH"]),
             Route(one, self._closed(self._delete), methods=["DELETE"]),
-            Route(f"{one}/spec", self._closed(self._set_spec), methods=["PUT"]),
-            Route(f"{one}/sync", self._closed(self._sync), methods=post),
-            Route(f"{one}/rollback", self._closed(self._rollback), methods=post),
+            Route(f"{one}/spec", self._closed(self._set_spec, bodies.SPEC), methods=["PUT"]),
+            Route(f"{one}/sync", self._closed(self._sync, bodies.SYNC), methods=post),
+            Route(f"{one}/rollback", self._closed(self._rollback, bodies.ROLLBACK), methods=post),
             Route(f"{one}/operation", self._closed(self._terminate), methods=["DELETE"]),
             Route(f"{one}/resource-tree", self._closed(self._tree), methods=get),
             Route(f"{one}/syncwindows", self._closed(self._windows), methods=get),
@@ -68,22 +69,23 @@ class Api:
         handlers = {ArgoError: _argo_error, HTTPException: _http_error}
         return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
 
-    def _open(self, handle: Callable[["Call"], Any]) -> Callable[[Request], Any]:
+    def _open(self, handle: Callable[["Call"], Any], of: type[BaseModel] = bodies.ANY) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             # "application/json; charset=utf-8" is refused too, and so is a DELETE without the header.
             if request.method not in ("GET", "HEAD") and request.headers.get("content-type") != "application/json":
                 return PlainTextResponse("Invalid content type", status_code=415)
             call = await Call.of(request)
+            bodies.check(call.body, of)
             return JSONResponse(await run_in_threadpool(handle, call))
 
         return endpoint
 
-    def _closed(self, handle: Callable[["Call"], Any]) -> Callable[[Request], Any]:
+    def _closed(self, handle: Callable[["Call"], Any], of: type[BaseModel] = bodies.ANY) -> Callable[[Request], Any]:
         def checked(call: "Call") -> Any:
             call.user = self._accounts.user(call.authorization)
             return handle(call)
 
-        return self._open(checked)
+        return self._open(checked, of)
 
     def _login(self, call: "Call") -> Body:
         body = call.body

@@ -5,7 +5,8 @@ import re
 import uuid
 from typing import Any
 
-from sandbox.argocd import merge
+from sandbox import patch
+from sandbox.argocd import bodies
 from sandbox.argocd.controller import Controller
 from sandbox.argocd.errors import (
     FAILED_PRECONDITION,
@@ -45,7 +46,7 @@ class Applications:
     def create(self, body: App, *, upsert: bool, validate: bool) -> App:
         """A new application, or the existing one if it is the same; with `upsert` it is made the same."""
         metadata = body.get("metadata") or {}
-        name = metadata.get("name", "")
+        name = metadata.get("name") or ""
         if not _NAME.fullmatch(name):
             raise ArgoError(INVALID_ARGUMENT, f"application name {name!r} is not a lower case RFC 1123 subdomain")
         spec = self._checked(name, body.get("spec"), validate=validate)
@@ -70,17 +71,15 @@ class Applications:
     def patch(self, name: str, body: dict[str, Any]) -> App:
         """Apply a patch that comes as a string; only the spec and a client's own metadata change."""
         app = self.get(name, body.get("project"))
-        patch, kind = body.get("patch"), body.get("patchType") or "json"
-        if not isinstance(patch, str):
-            message = f"json: cannot unmarshal {type(patch).__name__} into ApplicationPatchRequest.patch of type string"
-            raise ArgoError(INVALID_ARGUMENT, message)
+        text, kind = body.get("patch") or "", body.get("patchType") or "json"
         if kind not in ("json", "merge"):
             raise ArgoError(INVALID_ARGUMENT, f"Patch type '{kind}' is not supported")
         try:
-            decoded = json.loads(patch)
-            patched = merge.merge_patch(app, decoded) if kind == "merge" else merge.json_patch(app, decoded)
-        except (ValueError, TypeError, KeyError) as error:
+            decoded = json.loads(text)
+            patched = patch.merge(app, decoded) if kind == "merge" else patch.json_patch(app, decoded)
+        except ValueError as error:
             raise ArgoError(INVALID_ARGUMENT, f"error applying patch: {error}") from error
+        bodies.check(patched, bodies.APPLICATION)
         mine = {part: (patched.get("metadata") or {}).get(part) for part in _MINE}
         return self._change(name, spec=self._checked(name, patched.get("spec"), validate=True), mine=mine)
 
@@ -101,8 +100,6 @@ class Applications:
     def sync(self, name: str, body: dict[str, Any], *, user: str) -> App:
         """Start a sync operation to a revision (of the source's target, if none is named)."""
         app = self.get(name, body.get("project"))
-        if any(not isinstance(position, int) for position in body.get("sourcePositions") or []):
-            raise ArgoError(INVALID_ARGUMENT, "json: cannot unmarshal string into sourcePositions of type int64")
         if body.get("revisions") or body.get("sourcePositions") or body.get("manifests"):
             raise ArgoError(UNIMPLEMENTED, "several sources and local manifests are left out of this stand-in")
         source = app["spec"]["source"]

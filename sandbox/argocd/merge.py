@@ -1,19 +1,9 @@
-"""Patches: Kubernetes' three-way strategic merge, JSON merge patch (RFC 7386) and JSON patch (RFC 6902)."""
+"""Kubernetes' three-way strategic merge: the patch that applies a manifest."""
 
-import copy
 from typing import Any
 
-# Lists that strategic merge joins item by item, and the field that names an item (first one that the items have).
-_MERGED_LISTS = {
-    "containers": ("name",),
-    "initContainers": ("name",),
-    "env": ("name",),
-    "volumes": ("name",),
-    "volumeMounts": ("mountPath",),
-    "ports": ("containerPort", "port"),
-    "imagePullSecrets": ("name",),
-    "hostAliases": ("ip",),
-}
+from sandbox.patch import MERGED_LISTS
+
 _DELETE = {"$patch": "delete"}
 
 
@@ -59,56 +49,4 @@ def satisfied(live: Any, patch: Any, *, name: str = "") -> bool:
 def _merge_key(name: str, items: Any) -> str | None:
     if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
         return None
-    return next((by for by in _MERGED_LISTS.get(name, ()) if all(by in item for item in items)), None)
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7386: null removes, objects join, anything else replaces."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merge_patch(result.get(name), value)
-    return result
-
-
-def json_patch(target: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
-    """RFC 6902 without move and copy.
-
-    Raises:
-        ValueError: an operation is unknown, its path does not exist or its test fails.
-    """
-    result = copy.deepcopy(target)
-    for operation in operations:
-        *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
-        try:
-            place: Any = result
-            for part in parents:
-                place = place[int(part)] if isinstance(place, list) else place[part]
-            _apply(place, last, operation)
-        except (KeyError, IndexError, TypeError) as error:
-            raise ValueError(f"{operation['op']} operation does not apply: {operation['path']}: {error!r}") from error
-    return result
-
-
-def _apply(place: Any, name: str, operation: dict[str, Any]) -> None:
-    listed = isinstance(place, list)
-    index: Any = (len(place) if name == "-" else int(name)) if listed else name
-    match operation["op"]:
-        case "add" if listed:
-            place.insert(index, operation["value"])
-        case "add":
-            place[index] = operation["value"]
-        case "replace":
-            del place[index]  # it must exist
-            _apply(place, name, {**operation, "op": "add"})
-        case "remove":
-            del place[index]
-        case "test":
-            if place[index] != operation["value"]:
-                raise ValueError(f"testing value {operation['path']} failed")
-        case other:
-            raise ValueError(f"unexpected kind: {other}")
+    return next((by for by in MERGED_LISTS.get(name, ()) if all(by in item for item in items)), None)

@@ -88,8 +88,8 @@ def _selects(sync: dict[str, Any], key: Key) -> bool:
     """Whether a sync is for a resource: for all, unless it names some."""
     names = sync.get("resources")
     return not names or any(
-        (name.get("group", ""), name["kind"], name["name"]) == (key.group, key.kind, key.name)
-        and name.get("namespace", key.namespace) == key.namespace
+        (name.get("group") or "", name.get("kind"), name.get("name")) == (key.group, key.kind, key.name)
+        and (name.get("namespace") or key.namespace) == key.namespace
         for name in names
     )
 

@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import yaml
 from starlette.requests import Request
 
-from sandbox.cluster import patch
+from sandbox import patch
+from sandbox.cluster import strategic_merge
 from sandbox.cluster.resources import RESOURCES, Resource
 from sandbox.cluster.status import ApiError, Object, bad_request
 
 _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/json-patch+json": patch.json_patch,
     "application/merge-patch+json": patch.merge,
-    "application/strategic-merge-patch+json": patch.strategic,
+    "application/strategic-merge-patch+json": strategic_merge.merge,
 }
 
 
@@ -114,7 +116,7 @@ async def body(request: Request, target: Target) -> Object:
 
 
 async def patch_body(request: Request) -> tuple[Callable[[Any, Any], Any], Any]:
-    """The function and the argument of a PATCH.
+    """The function of a PATCH, which raises ApiError 422 where the patch does not fit the object, and its argument.
 
     Raises:
         ApiError: 400 or 415.
@@ -125,7 +127,15 @@ async def patch_body(request: Request) -> tuple[Callable[[Any, Any], Any], Any]:
     body = decode(await request.body())
     if isinstance(body, list) != (kind == "application/json-patch+json"):
         raise bad_request(f"the body is not a {kind}")
-    return _PATCHES[kind], body
+    return partial(_applied, _PATCHES[kind]), body
+
+
+def _applied(apply: Callable[[Any, Any], Any], item: Object, body: Any) -> Any:
+    try:
+        return apply(item, body)
+    except (ValueError, TypeError, AttributeError) as error:  # the last two: parts of other types than the object's
+        message = f"the server rejected our request due to an error in our request: {error}"
+        raise ApiError(422, "Invalid", message) from error
 
 
 def _unsupported(kind: str, accepted: Iterable[str]) -> ApiError:

@@ -241,21 +241,30 @@ def test_objects_are_created_changed_and_deleted_as_the_api_has_it(api, space):
     refused(403, "Forbidden", api.delete_namespace, "default")
 
 
-def test_an_unsupported_patch_type_is_415(cluster, api, space):
+@pytest.mark.parametrize(
+    ("kind", "patch", "code", "reason"),
+    [
+        ("apply-patch+yaml", {}, 415, "UnsupportedMediaType"),
+        ("merge-patch+json", [], 400, "BadRequest"),
+        ("json-patch+json", [{"op": "remove", "path": "/absent"}], 422, "Invalid"),
+        ("json-patch+json", [{"op": "remove", "path": 5}], 422, "Invalid"),
+        ("strategic-merge-patch+json", {"metadata": {"$retainKeys": 5}}, 422, "Invalid"),
+    ],
+)
+def test_a_patch_that_cannot_be_applied_is_refused(cluster, api, space, kind, patch, code, reason):
     api.create_namespaced_config_map(space, {"metadata": {"name": "a"}})
     request = urllib.request.Request(
         f"http://127.0.0.1:{cluster.port}/api/v1/namespaces/{space}/configmaps/a",
-        data=b"{}",
+        data=json.dumps(patch).encode(),
         method="PATCH",
         headers={
             "Authorization": f"Bearer {(cluster.home / 'token').read_text()}",
-            "Content-Type": "application/apply-patch+yaml",
+            "Content-Type": f"application/{kind}",
         },
     )
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
-    assert caught.value.code == 415
-    assert json.load(caught.value)["reason"] == "UnsupportedMediaType"
+    assert (caught.value.code, json.load(caught.value)["reason"]) == (code, reason)
 
 
 def test_selectors_narrow_lists_and_deletions(api, space):

@@ -186,6 +186,10 @@ def test_errors(argo, repository, created, name, make):
     refused(argo.call("POST", f"{one}/rollback", json={"id": 7}), 400, 3, "does not have deployment with id 7")
     refused(argo.call("PATCH", one, json={"patch": {"spec": {}}, "patchType": "merge"}), 400, 3, "of type string")
     refused(argo.call("PATCH", one, json={"patch": "{}", "patchType": "odd"}), 400, 3, "'odd' is not supported")
+    refused(argo.call("PATCH", one, json={"patch": "[5]"}), 400, 3, "error applying patch: the JSON patch")
+    refused(argo.call("PATCH", one, json={"patch": "5", "patchType": "merge"}), 400, 3, "number into Application")
+    refused(argo.call("POST", "/applications", json={"metadata": {"name": 5}}), 400, 3, "metadata.name of type string")
+    refused(argo.call("PUT", f"{one}/spec", json={"source": []}), 400, 3, "array into ApplicationSpec.source")
     for changes, status, code, message in (
         ({"syncPolicy": {"automated": {"prune": True}}}, 501, 12, "automated is left out"),
         ({"project": "other"}, 400, 3, "does not exist"),
