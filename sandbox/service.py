@@ -1,13 +1,15 @@
 """A service: one long-running process, what it needs, and how to tell that it answers. Standard library only."""
 
+import errno
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -72,13 +74,22 @@ def answers(url: str, _since: float = 0) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` TCP ports on 127.0.0.1 that were free a moment ago."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """`count` consecutive TCP ports of 127.0.0.1 that were free a moment ago.
+
+    They lie below those that Linux gives to outgoing connections (from 32768 on), so none of these comes in between.
+    """
+    while True:
+        first = 16_000 + secrets.randbelow(16_000)
+        ports = list(range(first, first + count))
+        try:
+            with ExitStack() as held:
+                for port in ports:
+                    held.enter_context(socket.create_server(("127.0.0.1", port)))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return ports
 
 
 def environment(service: Service) -> dict[str, str]:

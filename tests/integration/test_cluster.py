@@ -53,8 +53,8 @@ class Cluster:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.process: subprocess.Popen | None = None
-        self.port, low = free_ports(2)
-        self.node_ports = (low, low + 9)
+        self.port, *node_ports = free_ports(11)
+        self.node_ports = (node_ports[0], node_ports[-1])
         images = {
             "python": {"path": str(Path(sys.executable).parent), "workdir": str(home), "env": {"FROM_IMAGE": "1"}}
         }

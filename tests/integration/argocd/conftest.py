@@ -132,7 +132,7 @@ class Argo:
 @pytest.fixture(scope="module")
 def argo(tmp_path_factory):
     home = tmp_path_factory.mktemp("argocd")
-    cluster_port, argo_port, low, *_ = sorted(free_ports(3))
+    cluster_port, argo_port, low = free_ports(3)
     images, cluster_token = home / "images.json", home / "cluster.token"
     images.write_text(json.dumps({"demo/sleeper": {"path": "/usr/bin"}}))
     cluster = Service(
