@@ -2,11 +2,9 @@
 
 import json
 import os
-import random
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -104,7 +102,7 @@ class Sandbox:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.port = _free_base()
+        self.port = free_ports(60)[0]
         self.env = {**os.environ, "FLIGHTLINE_HOME": str(home), "FLIGHTLINE_PORT": str(self.port)}
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -138,18 +136,6 @@ class Sandbox:
         """A client of its Airflow."""
         at = self.endpoints
         return AirflowApi(url=at.url("airflow"), username=USER, password=at.secrets.airflow_password)
-
-
-def _free_base() -> int:
-    """A base port with 60 free ones from it on, below those that the kernel hands out by itself."""
-    while True:
-        base = random.randrange(20_000, 32_000, 60)
-        try:
-            for port in range(base, base + 60):
-                socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return base
 
 
 @pytest.fixture
