@@ -46,19 +46,18 @@ def landed(lake: Lake, files: Sequence[File], columns: Sequence[str]) -> Iterato
         MissingInput: a file has gone since it was planned.
     """
     names = schema(columns).names()
+
+    def read(file: File) -> pl.DataFrame:
+        text = parse(lake.objects().get(file.uri, etag=file.etag), name=file.uri, columns=columns)
+        return text.with_columns(
+            event_date=pl.lit(file.day, dtype=ADDED["event_date"]),
+            source_file=pl.lit(file.uri, dtype=ADDED["source_file"]),
+            ingested_at=pl.lit(file.landed_at, dtype=ADDED["ingested_at"]),
+        ).select(names)
+
     with ThreadPoolExecutor(READERS) as pool:
         for chunk in _chunks(files):
-            frames = [
-                parse(data, name=file.uri, columns=columns).with_columns(
-                    event_date=pl.lit(file.day, dtype=ADDED["event_date"]),
-                    source_file=pl.lit(file.uri, dtype=ADDED["source_file"]),
-                    ingested_at=pl.lit(file.landed_at, dtype=ADDED["ingested_at"]),
-                )
-                for file, data in zip(
-                    chunk, pool.map(lambda file: lake.objects().get(file.uri, etag=file.etag), chunk), strict=True
-                )
-            ]
-            yield pl.concat(frames).select(names)
+            yield pl.concat(pool.map(read, chunk))
 
 
 def committed(lake: Lake, bronze: str, files: Sequence[File], *, snapshot_id: int) -> Iterator[pl.DataFrame]:
