@@ -1,6 +1,6 @@
 """Plain JSON records: what a caller sends to the use case's own `Request`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,6 +11,8 @@ from include.errors import InvalidInput
 from include.serving.refusal import Fault, Refusal, json_path
 
 SHOWN = 20  # faults that one answer names
+FIELDS = 1000  # that an object may have
+_Path = tuple[str | int, ...]
 
 
 def parse(body: bytes) -> Any:
@@ -51,6 +53,9 @@ class RecordReader:
         payload = parse(body)
         if not isinstance(payload, dict):
             raise Refusal(400, 'the body must be a JSON object: a record, or {"records": [...]}')
+        # Each unknown field is a fault of its own. Fewer bytes have no room for so many.
+        if len(body) > 6 * FIELDS and (path := next(_crowded(payload), None)) is not None:
+            raise Refusal.at(422, json_path(path) or "the record", f"must not have more than {FIELDS} fields")
         single = "records" not in payload
         try:
             # In JSON mode a date is a string also where the model is strict, hence from the bytes.
@@ -74,14 +79,28 @@ def _refusal(error: ValidationError) -> Refusal:
     return Refusal(422, first + more, fields=faults)
 
 
-def _nul(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    if isinstance(value, str):
-        if "\0" in value:
+def _nul(payload: Any) -> Iterator[_Path]:
+    for path, container in _containers(payload):
+        yield from ((*path, key) for key, item in _items(container) if isinstance(item, str) and "\0" in item)
+
+
+def _crowded(payload: Any) -> Iterator[_Path]:
+    for path, container in _containers(payload):
+        if isinstance(container, dict) and len(container) > FIELDS:
             yield path
-        return
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        yield from _nul(item, (*path, key))
+
+
+def _containers(payload: Any) -> Iterator[tuple[_Path, Any]]:
+    """The objects and arrays of a JSON value, it too, with their paths. No recursion: JSON may be deep."""
+    left: list[tuple[_Path, Any]] = [((), payload)]
+    while left:
+        path, container = left.pop()
+        yield path, container
+        left += [((*path, key), item) for key, item in _items(container) if isinstance(item, dict | list)]
+
+
+def _items(container: Any) -> Iterable[tuple[str | int, Any]]:
+    return container.items() if isinstance(container, dict) else enumerate(container)
 
 
 def example(request_type: type[BaseModel]) -> BaseModel:

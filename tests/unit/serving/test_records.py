@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.errors import InvalidInput
-from include.serving.records import RecordReader, example, parse
+from include.serving.records import FIELDS, RecordReader, example, parse
 from include.serving.refusal import Refusal
 
 
@@ -109,6 +109,16 @@ def test_faults_are_looked_for_up_to_the_first_bad_record() -> None:
     refusal = _refused({"records": [GOOD, *[{}] * 100]})
     assert [fault.path for fault in refusal.fields] == ["records[1].at", "records[1].place"]
     assert refusal.message == "records[1].at: Field required (and 1 more in this record)"
+
+
+def test_an_object_of_very_many_fields_is_refused_before_each_is_a_fault() -> None:
+    crowd = {f"x{number}": 1 for number in range(FIELDS + 1)}
+    for body, path in (
+        (crowd, "the record"),
+        (GOOD | {"place": crowd}, "place"),
+        ({"records": [GOOD, crowd]}, "records[1]"),
+    ):
+        assert _refused(body).message == f"{path}: must not have more than 1000 fields"
 
 
 def test_the_example_is_the_models_or_made_of_its_fields() -> None:
