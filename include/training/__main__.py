@@ -50,7 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "1")
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
     logging.getLogger("include").setLevel(logging.INFO)
-    logging.getLogger("include.tuning").setLevel(logging.WARNING)  # `trial` tells the same and more
     try:
         answer = run(options)
     except FlightlineError as error:

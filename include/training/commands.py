@@ -223,9 +223,8 @@ def gate(training: Training, version: str | None) -> Report:
                 f"{spec.name} version {version} is model {found.digest} of run {found.run_id}, not {model} of "
                 f"{training.run_id}: judge it by its own run"
             )
-        tag(
-            client, spec.name, version, {GATE: "judging"}
-        )  # an earlier verdict does not outlive a judgement that breaks
+        # An earlier verdict does not outlive a judgement that breaks.
+        tag(client, spec.name, version, {GATE: "judging"})
     rows, scorer = training.data.holdout, _open(training, uri, model)
     reference = champion(client, spec.name)
     if reference and reference.version == version:

@@ -104,7 +104,6 @@ def run_worker(
         while taken := own.take():
             suggestion, progress = taken
             assignments = dict(suggestion.assignments)
-            log.info("trial %d of %d: %s", progress.trial, progress.budget, assignments)
             started, clock, values, error = time.time(), time.monotonic(), dict[str, float](), None
             try:
                 values = own.finite(evaluate(dict(assignments), progress))
@@ -115,7 +114,6 @@ def run_worker(
             patience = _GRACE_SECONDS if leaving else PATIENCE_SECONDS
             own.report(suggestion.id, values, failure=failure, patience=patience)
             done, failures = done + 1, failures + 1 if error else 0
-            log.info("trial %d of %d: %s", progress.trial, progress.budget, failure or values)
             on_trial(
                 Trial(
                     suggestion=str(suggestion.id),
@@ -161,9 +159,8 @@ class _Worker:
     def _take(self) -> tuple[Any, Progress] | None:
         fetched, held = self._experiment.fetch(), self._open()
         taken, budget = fetched.progress.observation_count + len(held), fetched.observation_budget
-        mine = [
-            each for each in held if dict(each.metadata or {}) == self._mark
-        ]  # the reply to an earlier try was lost
+        # One of our own: the reply to an earlier try was lost.
+        mine = [each for each in held if dict(each.metadata or {}) == self._mark]
         if not mine and taken >= budget:
             return None
         try:
