@@ -101,8 +101,10 @@ def trial(training: Training, worker: str | None = None) -> int:
     measured: dict[str, float] = {}
 
     def evaluated(assignments: dict[str, Any], progress: Progress) -> float:
-        shown = {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in assignments.items()}
-        log.info("trial %d/%d starts: %s", progress.trial, progress.budget, shown)
+        shown = (
+            f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in assignments.items()
+        )
+        log.info("trial %d/%d starts: %s", progress.trial, progress.budget, ", ".join(shown))
         measured.clear()
         params = {**frozen.fixed, **assignments}
         measured.update(evaluate(part, data, params=params, machine=training.settings.machine, seed=frozen.seed))
