@@ -66,7 +66,7 @@ ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(\"http://127.0.0.1:\" + os.environ[\"PORT\"] + \"/health\", timeout=4)"]
-CMD ["python", "-m", "include.tuning.service"]
+CMD ["python", "-m", "include.services.tuning"]
 
 # --- serving: one pinned model over REST; its pods: deploy/gitops/deployment.yaml --------------------------------------
 FROM runtime AS serving
@@ -78,7 +78,7 @@ EXPOSE 8080
 # Alive, not ready: a pod that waits for the online table must not be restarted for it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(\"http://127.0.0.1:\" + os.environ[\"PORT\"] + \"/v2/health/live\", timeout=4)"]
-CMD ["python", "-m", "include.serving"]
+CMD ["python", "-m", "include.services.serving"]
 
 # --- training: the steps of a training run; its pods: deploy/pods/<profile>/trainer.yaml -------------------------------
 FROM runtime AS trainer
@@ -95,7 +95,7 @@ USER 10001
 # A job ends; whether it is well is what its exit code says.
 HEALTHCHECK NONE
 ENTRYPOINT ["python"]
-CMD ["-m", "include.training", "--help"]
+CMD ["-m", "include.steps", "--help"]
 
 # --- Airflow with the Dags and plugins, and the MLflow server; last, so that it is what a build without a target builds -
 FROM runtime AS airflow

@@ -18,7 +18,7 @@ help:  ## list the targets
 # --- environments ----------------------------------------------------------------------------------------------------
 
 system:
-	@PYTHON="$(PYTHON)" sandbox/system-packages
+	@PYTHON="$(PYTHON)" sandbox/supervisor/system-packages
 
 $(UV): requirements/uv.txt | system
 	@echo "environment uv"

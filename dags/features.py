@@ -29,7 +29,7 @@ from airflow.sdk import DAG, AssetAll, PartitionedAssetTimetable, StartOfMonthMa
 
 from flightline import assets, period
 from flightline.tasks import features
-from include.spec import load_all
+from include.foundation.spec import load_all
 
 for spec in load_all():
     with DAG(

@@ -37,7 +37,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from flightline import assets, period
 from flightline.tasks import ingest
-from include.spec import load_all
+from include.foundation.spec import load_all
 
 for spec in load_all():
     start, end = (day and datetime.combine(day, time(), tzinfo=UTC) for day in (spec.schedule.start, spec.schedule.end))

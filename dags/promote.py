@@ -43,7 +43,7 @@ from flightline.links.pages import EndpointLink, MlflowVersionLink, linked
 from flightline.operators.argocd import ArgoCDSyncOperator
 from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.tasks import promote
-from include.spec import load_all
+from include.foundation.spec import load_all
 
 # A try may be lost to Airflow itself: a busy scheduler that hears that a task waits only after its trigger has fired
 # (or its approval was given) takes the resumed task for a dead one. The next try goes on with the sync, or asks again.

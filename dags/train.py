@@ -33,7 +33,7 @@ from flightline import assets
 from flightline.links.pages import MlflowRunLink, MlflowVersionLink, linked
 from flightline.operators.pods import TrainerPodOperator
 from flightline.tasks import train
-from include.spec import load_all
+from include.foundation.spec import load_all
 
 RUN = "{{ ti.xcom_pull('freeze')['run_id'] }}"
 

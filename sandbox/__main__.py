@@ -11,12 +11,13 @@ import os
 import shlex
 from dataclasses import asdict
 
-from sandbox import airflow_config, control
+from sandbox.airflow import config as airflow_config
 from sandbox.endpoints import Endpoints
-from sandbox.home import Home
-from sandbox.service import SandboxError
 from sandbox.services import chosen
-from sandbox.supervisor import Supervisor
+from sandbox.supervisor import control
+from sandbox.supervisor.home import Home
+from sandbox.supervisor.service import SandboxError
+from sandbox.supervisor.supervisor import Supervisor
 
 
 def say(line: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.lake import Lake
-from sandbox import postgres, s3
-from sandbox.home import Home, Secrets
-from sandbox.service import REPO
+from include.foundation.lake import Lake
+from sandbox.database import postgres
+from sandbox.lake import s3
+from sandbox.supervisor.home import Home, Secrets
+from sandbox.supervisor.service import REPO
 
 HOST = "127.0.0.1"
 ACCESS_KEY = "sandbox-access-key"  # Airflow hides it in every log: not a word that is used otherwise

@@ -4,10 +4,13 @@ import json
 import subprocess
 from functools import partial
 
-from sandbox import airflow_config, gitops, postgres, s3
+from sandbox.airflow import config as airflow_config
+from sandbox.database import postgres
 from sandbox.endpoints import ACCESS_KEY, HOST, Endpoints
-from sandbox.home import write
-from sandbox.service import REPO, SandboxError, Service, answers, python
+from sandbox.git import gitops
+from sandbox.lake import s3
+from sandbox.supervisor.home import write
+from sandbox.supervisor.service import REPO, SandboxError, Service, answers, python
 
 DATABASES = ("airflow", "lake", "mlflow", "tuning", "online")
 
@@ -81,7 +84,7 @@ def _sigopt(at: Endpoints) -> Service:
     words = ("--host", HOST, "--port", str(port), "--dsn", at.dsn("tuning"), "--token-file", str(token))
     return Service(
         name="sigopt",
-        command=(str(python("tuning")), "-m", "include.tuning.service", *words),
+        command=(str(python("tuning")), "-m", "include.services.tuning", *words),
         env={"PYTHONPATH": str(REPO)},
         needs=("postgres",),
         url=url,
@@ -127,7 +130,7 @@ def _image(name: str) -> dict[str, object]:
 
 
 def _settle(at: Endpoints) -> None:
-    command = (str(python("sandbox")), "-m", "sandbox.tenancy")
+    command = (str(python("sandbox")), "-m", "sandbox.cluster.tenancy")
     env = {"PYTHONPATH": str(REPO), "FLIGHTLINE_HOME": str(at.home.path), "FLIGHTLINE_PORT": str(at.port)}
     done = subprocess.run(command, cwd=REPO, env=env, check=False, capture_output=True, text=True)
     if done.returncode:

@@ -14,14 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from include.lake import S3, Lake
-from sandbox import postgres as postgres_service
-from sandbox import s3 as s3_service
-from sandbox.airflow_api import AirflowApi
-from sandbox.airflow_config import USER
+from include.foundation.lake import S3, Lake
+from sandbox.airflow.api import AirflowApi
+from sandbox.airflow.config import USER
+from sandbox.database import postgres as postgres_service
 from sandbox.endpoints import Endpoints
-from sandbox.service import REPO, free_ports, running
+from sandbox.lake import s3 as s3_service
+from sandbox.supervisor.service import REPO, free_ports, running
+
+
+# Examples are drawn on machines that other work slows down: how long one takes says nothing about the code.
+settings.register_profile("flightline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("flightline")
 
 
 def pytest_configure() -> None:

@@ -8,7 +8,7 @@ imports boto3 at each parse.
 
 from airflow.sdk import Asset
 
-from include.spec import UseCase
+from include.foundation.spec import UseCase
 
 
 def silver(spec: UseCase) -> list[Asset]:

@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.errors import PermanentError
+from include.foundation.errors import PermanentError
 
 P = ParamSpec("P")
 R = TypeVar("R")

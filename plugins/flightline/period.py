@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from include.errors import InvalidInput
-from include.spec import UseCase
+from include.foundation.errors import InvalidInput
+from include.foundation.spec import UseCase
 
 
 def range_params(spec: UseCase, *, otherwise: str) -> dict[str, Param]:

@@ -32,14 +32,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.fs import S3FileSystem
 
-from include.ingest import landing
-from include.ingest.plan import Plan
-from include.ingest.publish import LAYERS, publish
-from include.lake import S3, Lake, tables
-from include.lake.data_file import WRITERS
-from include.spec import UseCase, load
-from sandbox import postgres, s3
-from sandbox.service import free_ports, python, running
+from include.foundation.lake import S3, Lake, tables
+from include.foundation.lake.data_file import WRITERS
+from include.foundation.spec import UseCase, load
+from include.stages.ingest import landing
+from include.stages.ingest.plan import Plan
+from include.stages.ingest.publish import LAYERS, publish
+from sandbox.database import postgres
+from sandbox.lake import s3
+from sandbox.supervisor.service import free_ports, python, running
 
 REPO = Path(__file__).parents[2]
 SOURCE = "flights"
@@ -74,7 +75,7 @@ def services() -> Iterator[Lake]:
 def land(lake: Lake, last: date) -> None:
     """Land the real files."""
     environ = {**os.environ, **lake.env()}
-    command = [str(python("sandbox")), "-m", "sandbox.landing", "--from", str(START), "--to", str(last)]
+    command = [str(python("sandbox")), "-m", "sandbox.demo.landing", "--from", str(START), "--to", str(last)]
     subprocess.run(command, cwd=REPO, env=environ, check=True, stdout=subprocess.DEVNULL)
 
 

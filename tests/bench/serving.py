@@ -22,16 +22,17 @@ import numpy as np
 import polars as pl
 import uvloop
 
-from include import spec
-from include.artifact import Metadata, store
-from include.artifact.model_file import digest
-from include.artifact.writer import seal
-from include.boosting.export import export
-from include.history import table
-from include.lake import S3, Objects
-from include.serving.records import example
-from sandbox import postgres, s3
-from sandbox.service import REPO, Service, answers, free_ports, python, running
+from include.foundation import spec
+from include.foundation.artifact import Metadata, store
+from include.foundation.artifact.model_file import digest
+from include.foundation.artifact.writer import seal
+from include.foundation.history import table
+from include.foundation.lake import S3, Objects
+from include.models.boosting.export import export
+from include.services.serving.records import example
+from sandbox.database import postgres
+from sandbox.lake import s3
+from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
 USE_CASE = "flight_delays"
 ROWS, TREES = 20_000, 200
@@ -214,7 +215,7 @@ def our_server(home: Path, booster: Any, stack: ExitStack) -> tuple[Service, dic
     record = record_and_history(online)
     service = Service(
         name="serving",
-        command=(str(python("serving")), "-m", "include.serving"),
+        command=(str(python("serving")), "-m", "include.services.serving"),
         env=env,
         port=port,
         ready=lambda _: answers(f"http://127.0.0.1:{port}/v2/health/ready"),

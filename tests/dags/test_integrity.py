@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.spec import UseCase, load, loading, names
+from include.foundation.spec import UseCase, load, loading, names
 
 ROOT = Path(__file__).parents[2]
 STAGES = {
@@ -79,7 +79,7 @@ def test_airflow_takes_the_widest_spec(monkeypatch):
         "promotion": {"stages": [{"name": "c" * 52}, {"name": "a"}, {"name": "a_b"}], "approval_hours": 366 * 24},
     }
     widest = UseCase.model_validate(sound | change)
-    monkeypatch.setattr("include.spec.load_all", lambda: [widest])
+    monkeypatch.setattr("include.foundation.spec.load_all", lambda: [widest])
     bag = DagBag(ROOT / "dags")
     assert bag.import_errors == {}
     assert set(bag.dags) == {f"{name}.{stage}" for stage in STAGES}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.service import Service, answers, free_ports, python, running
+from sandbox.supervisor.service import Service, answers, free_ports, python, running
 
 
 @pytest.fixture(scope="session")

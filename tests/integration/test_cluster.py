@@ -22,7 +22,7 @@ import pytest
 from kubernetes import client, config, watch
 from kubernetes.client import ApiException
 
-from sandbox.service import REPO, Service, answers, free_ports, python, start
+from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, start
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kubernetes import client, config
 
-from sandbox.service import REPO, Service, answers, free_ports, python, running
+from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(600)]
 

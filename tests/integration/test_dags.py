@@ -15,10 +15,10 @@ import httpx
 import psycopg
 import pytest
 
-from include import registry
-from include.lake import Lake, tables
-from include.spec import load
-from sandbox.service import REPO, python
+from include.foundation.lake import Lake, tables
+from include.foundation.spec import load
+from include.stages import registry
+from sandbox.supervisor.service import REPO, python
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -28,7 +28,7 @@ TRIALS = 6
 
 @pytest.fixture(scope="module")
 def api(sandbox):
-    command = [str(python("sandbox")), "-m", "sandbox.landing", "--from", "2013-01-01", "--to", "2013-01-03"]
+    command = [str(python("sandbox")), "-m", "sandbox.demo.landing", "--from", "2013-01-01", "--to", "2013-01-03"]
     subprocess.run(command, cwd=REPO, env=sandbox.endpoints.shell_env, check=True)
     sandbox.api.wait_for_dags(*(f"{SPEC.name}.{stage}" for stage in ("ingest", "features", "train", "promote")))
     return sandbox.api
@@ -124,7 +124,7 @@ def trial_processes():
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"include.training" in words and b"trial" in words and b"python" in words[0]:
+        if b"include.steps" in words and b"trial" in words and b"python" in words[0]:
             found[words[words.index(b"--worker") + 1].decode()] = int(path.parent.name)
     return found
 

@@ -13,20 +13,20 @@ from polars.testing import assert_frame_equal
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel
 
-from include.errors import LeakFound, MissingInput
-from include.features import stale
-from include.features.build import build
-from include.features.online import publish_online
-from include.history import join
-from include.history.table import Reader
-from include.ingest.run import run as ingest
-from include.lake import tables
-from include.lake.commit import replace_days
-from include.lake.connection import Lake
-from include.spec import View, load
-from include.spec.use_case import Features, Online, Schedule, Source
+from include.foundation.errors import LeakFound, MissingInput
+from include.foundation.history import join
+from include.foundation.history.table import Reader
+from include.foundation.lake import tables
+from include.foundation.lake.commit import replace_days
+from include.foundation.lake.connection import Lake
+from include.foundation.spec import View, load
+from include.foundation.spec.use_case import Features, Online, Schedule, Source
+from include.stages.features import stale
+from include.stages.features.build import build
+from include.stages.features.online import publish_online
+from include.stages.ingest.run import run as ingest
 from include.use_cases.flight_delays import features as flight_delays
-from sandbox.service import REPO, python
+from sandbox.supervisor.service import REPO, python
 
 pytestmark = pytest.mark.integration
 SPEC = load("flight_delays")
@@ -38,7 +38,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(scope="module")
 def landed(lake) -> str:
     """Where thirteen days of real files have landed."""
-    command = (str(python("sandbox")), "-m", "sandbox.landing", "--from", str(DAYS[0]), "--to", str(DAYS[-1]))
+    command = (str(python("sandbox")), "-m", "sandbox.demo.landing", "--from", str(DAYS[0]), "--to", str(DAYS[-1]))
     subprocess.run(command, cwd=REPO, env={**lake.env(), "PYTHONPATH": str(REPO)}, check=True, capture_output=True)
     return lake.landing
 
@@ -175,7 +175,7 @@ def shops(monkeypatch):
         mask=lambda silver, at: silver,
     )
     for stage in ("build", "online"):
-        monkeypatch.setattr(f"include.features.{stage}.module", lambda name, part: made)
+        monkeypatch.setattr(f"include.stages.features.{stage}.module", lambda name, part: made)
     monkeypatch.setattr(stale, "digest", lambda *_: "this code")
     return made
 

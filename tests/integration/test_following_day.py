@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from include.features.online import publish_online
-from include.ingest.run import run as ingest
-from include.spec import load
+from include.foundation.spec import load
+from include.stages.features.online import publish_online
+from include.stages.ingest.run import run as ingest
 from sandbox.demo import next_day
-from sandbox.following_day import ask
-from sandbox.service import REPO, SandboxError, python
+from sandbox.demo.following_day import ask
+from sandbox.supervisor.service import REPO, SandboxError, python
 
 pytestmark = pytest.mark.integration
 SPEC = load("flight_delays")
@@ -20,7 +20,7 @@ DAYS = [date(2013, 1, day) for day in range(1, 6)]
 
 
 def test_a_day_in_the_middle_is_not_fed(lake, postgres_database) -> None:
-    words = ("-m", "sandbox.landing", "--from", str(DAYS[0]), "--to", str(DAYS[-1]))
+    words = ("-m", "sandbox.demo.landing", "--from", str(DAYS[0]), "--to", str(DAYS[-1]))
     env = {**lake.env(), "PYTHONPATH": str(REPO)}
     subprocess.run((str(python("sandbox")), *words), env=env, check=True, capture_output=True)
     assert next_day(lake) == DAYS[0]

@@ -8,14 +8,14 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import include.use_cases
-from include.evidence.metrics import auc
-from include.features import stale
-from include.features.build import build
-from include.ingest import publish
-from include.ingest.run import run as ingest
-from include.lake import tables
-from include.spec import load, module
-from sandbox.service import REPO
+from include.foundation.evidence.metrics import auc
+from include.foundation.lake import tables
+from include.foundation.spec import load, module
+from include.stages.features import stale
+from include.stages.features.build import build
+from include.stages.ingest import publish
+from include.stages.ingest.run import run as ingest
+from sandbox.supervisor.service import REPO
 
 pytestmark = pytest.mark.integration
 DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(5)]

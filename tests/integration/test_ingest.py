@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.errors import BudgetExceeded, InvalidInput, MissingInput, PermanentError, RetryableError
-from include.ingest import landing
-from include.ingest.plan import Plan
-from include.ingest.publish import LAYERS, Stage, check, publish
-from include.ingest.reconcile import reconcile
-from include.ingest.run import run
-from include.lake import Lake, tables
-from include.lake.commit import Staged, replace_days
-from include.lake.commit_log import RUN_KEY
-from include.spec import UseCase, load
+from include.foundation.errors import BudgetExceeded, InvalidInput, MissingInput, PermanentError, RetryableError
+from include.foundation.lake import Lake, tables
+from include.foundation.lake.commit import Staged, replace_days
+from include.foundation.lake.commit_log import RUN_KEY
+from include.foundation.spec import UseCase, load
+from include.stages.ingest import landing
+from include.stages.ingest.plan import Plan
+from include.stages.ingest.publish import LAYERS, Stage, check, publish
+from include.stages.ingest.reconcile import reconcile
+from include.stages.ingest.run import run
 
 pytestmark = pytest.mark.integration
 
@@ -75,7 +75,7 @@ def weather(new_lake: Callable[[], Lake]) -> Lake:
 def test_real_days_with_their_real_defect(new_lake: Callable[[], Lake]) -> None:
     lake = new_lake()
     environ = {**os.environ, **lake.env()}
-    command = [".venv/sandbox/bin/python", "-m", "sandbox.landing", "--from", "2013-02-11", "--to", "2013-02-13"]
+    command = [".venv/sandbox/bin/python", "-m", "sandbox.demo.landing", "--from", "2013-02-11", "--to", "2013-02-13"]
     for word in ("3 files landed, 0 were there", "0 files landed, 3 were there"):
         done = subprocess.run(command, cwd=REPO, env=environ, check=True, capture_output=True, text=True)
         assert f"flights: {word}" in done.stdout

@@ -15,9 +15,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from include.errors import InvalidInput, MissingInput, ServiceUnavailable
-from include.lake import S3, Lake, Objects, tables
-from include.lake.commit import replace_days
+from include.foundation.errors import InvalidInput, MissingInput, ServiceUnavailable
+from include.foundation.lake import S3, Lake, Objects, tables
+from include.foundation.lake.commit import replace_days
 
 pytestmark = pytest.mark.integration
 
@@ -29,8 +29,8 @@ WRITER = """
 import sys
 from datetime import date, timedelta
 import polars as pl
-from include.lake import Lake
-from include.lake.commit import replace_days
+from include.foundation.lake import Lake
+from include.foundation.lake.commit import replace_days
 table, writer, commits = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 lake = Lake.from_env()
 for number in range(commits):

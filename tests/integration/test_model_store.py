@@ -2,9 +2,9 @@
 
 import pytest
 
-from include.artifact import digest, store
-from include.errors import DigestMismatch, MissingInput
-from include.lake.objects import Objects
+from include.foundation.artifact import digest, store
+from include.foundation.errors import DigestMismatch, MissingInput
+from include.foundation.lake.objects import Objects
 
 pytestmark = pytest.mark.integration
 DATA = b"bytes of a model"

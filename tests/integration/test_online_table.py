@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from include.errors import InvalidInput, ServiceUnavailable
-from include.history import join, table
-from include.spec import View
+from include.foundation.errors import InvalidInput, ServiceUnavailable
+from include.foundation.history import join, table
+from include.foundation.spec import View
 
 pytestmark = pytest.mark.integration
 

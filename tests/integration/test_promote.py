@@ -7,9 +7,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from mlflow import MlflowClient
 
 from flightline.tasks import promote
-from include.evidence.manifest import RunManifest, Window
-from include.registry import register, set_champion, tag
-from include.registry.versions import GATE, JUDGED_AGAINST
+from include.foundation.evidence.manifest import RunManifest, Window
+from include.stages.registry import register, set_champion, tag
+from include.stages.registry.versions import GATE, JUDGED_AGAINST
 
 pytestmark = pytest.mark.integration
 

@@ -3,9 +3,9 @@
 import pytest
 from mlflow import MlflowClient
 
-from include.errors import DigestMismatch, InvalidInput
-from include.evidence.manifest import RunManifest
-from include.registry import champion, get, newest, register, set_champion, tag
+from include.foundation.errors import DigestMismatch, InvalidInput
+from include.foundation.evidence.manifest import RunManifest
+from include.stages.registry import champion, get, newest, register, set_champion, tag
 
 pytestmark = pytest.mark.integration
 

@@ -16,16 +16,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from include import spec
-from include.artifact import Metadata, digest, open_model, store
-from include.artifact.writer import seal
-from include.errors import DigestMismatch
-from include.history import join, table
-from include.lake import Lake
-from include.promotion.smoke import smoke
-from include.serving.records import example
-from sandbox import postgres
-from sandbox.service import Service, answers, free_ports, python, running, start
+from include.foundation import spec
+from include.foundation.artifact import Metadata, digest, open_model, store
+from include.foundation.artifact.writer import seal
+from include.foundation.errors import DigestMismatch
+from include.foundation.history import join, table
+from include.foundation.lake import Lake
+from include.services.serving.records import example
+from include.stages.promotion.smoke import smoke
+from sandbox.database import postgres
+from sandbox.supervisor.service import Service, answers, free_ports, python, running, start
 
 pytestmark = pytest.mark.integration
 
@@ -151,7 +151,7 @@ def serve(s3: Any, online: str) -> Serve:
         }
         return Service(
             name="serving",
-            command=(str(python("serving")), "-m", "include.serving"),
+            command=(str(python("serving")), "-m", "include.services.serving"),
             env=env | changes,
             url=url,
             port=port,

@@ -24,10 +24,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from pyarrow import parquet
 
-from sandbox import postgres, processes
-from sandbox.control import remains
+from sandbox.database import postgres
 from sandbox.endpoints import OFFSETS, Endpoints
-from sandbox.service import running
+from sandbox.supervisor import processes
+from sandbox.supervisor.control import remains
+from sandbox.supervisor.service import running
 
 pytestmark = pytest.mark.integration
 
@@ -131,7 +132,7 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 60) -> None:
 
 
 def supervisor_of(sandbox) -> int:
-    return json.loads((sandbox.home / "status.json").read_text())["supervisor"]["pid"]
+    return json.loads((sandbox.supervisor.home / "status.json").read_text())["supervisor"]["pid"]
 
 
 def kill_supervisor(sandbox) -> None:
@@ -232,7 +233,7 @@ def run_stubborn_pod(sandbox) -> list[processes.Process]:
         base_url=f"{at.url('cluster')}/api/v1/namespaces/flightline",
         headers={"Authorization": f"Bearer {at.secrets.cluster_token}"},
     ) as http:
-        code = f"{STUBBORN}  # {sandbox.home}"
+        code = f"{STUBBORN}  # {sandbox.supervisor.home}"
         container = {"name": "base", "image": "flightline/serving:0", "command": ["python", "-c", code]}
         spec = {"containers": [container], "terminationGracePeriodSeconds": 12}
         http.post("/pods", json={"metadata": {"name": "stays"}, "spec": spec}).raise_for_status()

@@ -16,18 +16,18 @@ import pytest
 import sigopt
 from mlflow import MlflowClient
 
-from include.artifact import store
-from include.artifact.model_file import digest, open_model
-from include.errors import DigestMismatch, InvalidInput
-from include.evidence.manifest import RunManifest
-from include.lake.commit import replace_days
-from include.registry import champion, get, set_champion, tag
-from include.spec import load, module
-from include.training import commands
-from include.training.__main__ import PERMANENT
-from include.training.runs import Training
-from include.training.settings import Settings
-from sandbox.service import REPO, Service, answers, free_ports, python, running
+from include.foundation.artifact import store
+from include.foundation.artifact.model_file import digest, open_model
+from include.foundation.errors import DigestMismatch, InvalidInput
+from include.foundation.evidence.manifest import RunManifest
+from include.foundation.lake.commit import replace_days
+from include.foundation.spec import load, module
+from include.stages.registry import champion, get, set_champion, tag
+from include.stages.training.runs import Training
+from include.stages.training.settings import Settings
+from include.steps import training as commands
+from include.steps.__main__ import PERMANENT
+from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
 pytestmark = pytest.mark.integration
 USE_CASE, TRIALS, DAYS, A_DAY = "flight_delays", 4, 20, 400
@@ -42,7 +42,7 @@ def tuning_env(postgres_database, service_home):
     options = ("--host", "127.0.0.1", "--port", str(port), "--dsn", postgres_database(), "--token-file", str(file))
     service = Service(
         name="tuning",
-        command=(str(python("tuning")), "-m", "include.tuning.service", *options),
+        command=(str(python("tuning")), "-m", "include.services.tuning", *options),
         env={"PYTHONPATH": str(REPO)},
         ready=partial(answers, f"{url}/healthz"),
     )
@@ -105,7 +105,7 @@ def start(env):
     started = []
 
     def start(*arguments):
-        command = [python("trainer"), "-m", "include.training", *arguments]
+        command = [python("trainer"), "-m", "include.steps", *arguments]
         started.append(
             subprocess.Popen(command, cwd=REPO, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         )

@@ -7,18 +7,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from include.artifact import open_model
-from include.evidence.manifest import Window
-from include.evidence.metrics import auc
-from include.features.build import build
-from include.ingest.run import run
-from include.spec import load
-from include.training import dataset
-from include.training.fitting import fit_final, score
-from include.training.frozen import freeze
+from include.foundation.artifact import open_model
+from include.foundation.evidence.manifest import Window
+from include.foundation.evidence.metrics import auc
+from include.foundation.spec import load
+from include.stages.features.build import build
+from include.stages.ingest.run import run
+from include.stages.training import dataset
+from include.stages.training.fitting import fit_final, score
+from include.stages.training.frozen import freeze
 from include.use_cases.flight_delays import model
 from include.use_cases.flight_delays.features import FEATURES
-from sandbox.service import REPO, python
+from sandbox.supervisor.service import REPO, python
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 FIRST, LAST = date(2013, 1, 1), date(2013, 4, 30)
@@ -31,7 +31,7 @@ def frozen(lake):
     """Gold of four months, from the raw files on."""
     spec = load("flight_delays")
     subprocess.run(
-        [python("sandbox"), "-m", "sandbox.landing", "--from", str(FIRST), "--to", str(LAST)],
+        [python("sandbox"), "-m", "sandbox.demo.landing", "--from", str(FIRST), "--to", str(LAST)],
         env={**lake.env(), "PYTHONPATH": str(REPO)},
         check=True,
     )

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from include.spec import View
+from include.foundation.spec import View
 from include.use_cases.flight_delays import traffic
 from include.use_cases.flight_delays.airports import ZONE_OF
 from include.use_cases.flight_delays.traffic import LAG, LATE, in_time

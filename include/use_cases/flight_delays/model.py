@@ -1,6 +1,6 @@
 """The model of `flight_delays`: boosted trees, held against the rate of late arrivals by carrier and scheduled hour."""
 
-from include.boosting import BoostedTrees
+from include.models.boosting import BoostedTrees
 from include.use_cases.flight_delays.features import FEATURES
 
 _trees = BoostedTrees(features=FEATURES, baseline_by=("carrier", "hour"))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from include.errors import ServiceUnavailable
+from include.foundation.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook

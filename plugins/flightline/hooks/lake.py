@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 if TYPE_CHECKING:
-    from include.lake import Lake
+    from include.foundation.lake import Lake
 
 
 class LakeHook(BaseHook):
@@ -27,7 +27,7 @@ class LakeHook(BaseHook):
     @cached_property
     def lake(self) -> "Lake":
         """The lake that the Connection describes."""
-        from include.lake import S3, Lake
+        from include.foundation.lake import S3, Lake
 
         connection = self.get_connection(self.lake_conn_id)
         extra = connection.extra_dejson

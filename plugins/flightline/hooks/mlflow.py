@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 
 from flightline.hooks.address import base_url
-from include.errors import ServiceUnavailable
+from include.foundation.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 TEMPLATES = Path(__file__).parents[3] / "deploy" / "pods"
-PERMANENT = 65  # include/training/__main__.py
+PERMANENT = 65  # include/steps/__main__.py
 
 
 def trainer_image(conn_id: str = "cluster") -> str:
@@ -28,7 +28,7 @@ def trainer_image(conn_id: str = "cluster") -> str:
 
 
 class TrainerPodOperator(BaseOperator):
-    """Run `python -m include.training …` in a pod, by KubernetesPodOperator (deferrable, durable).
+    """Run `python -m include.steps …` in a pod, by KubernetesPodOperator (deferrable, durable).
 
     The profile (extra `profile` of the `cluster` Connection: a folder of `deploy/pods/`) chooses image, accelerator and
     nodes. A pod is rejoined after a lost worker or scheduler, deleted when the task is killed, and its log is shown
@@ -38,7 +38,7 @@ class TrainerPodOperator(BaseOperator):
     which every parse of the Dag file, and so every light task of the same Dag, would pay.
 
     Args:
-        arguments: what follows `python -m include.training`.
+        arguments: what follows `python -m include.steps`.
         conn_id: Connection of type `kubernetes`.
     """
 
@@ -63,7 +63,7 @@ class TrainerPodOperator(BaseOperator):
             kubernetes_conn_id=self.conn_id,
             pod_template_file=self.pod_template_file,
             name=self.task_id.replace(".", "-").replace("_", "-"),
-            arguments=["-m", "include.training", *map(str, self.arguments)],
+            arguments=["-m", "include.steps", *map(str, self.arguments)],
             deferrable=True,
             durable=True,
             poll_interval=1,

@@ -8,7 +8,7 @@ from airflow.sdk import task
 
 from flightline import assets, period
 from flightline.failing import failing_fast
-from include.spec import load
+from include.foundation.spec import load
 
 
 @task
@@ -20,7 +20,7 @@ def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = 
         LeakFound: a feature used what was not known when the prediction is asked; nothing was published.
     """
     from flightline.hooks.lake import LakeHook
-    from include.features.build import build as compute
+    from include.stages.features.build import build as compute
 
     spec = load(use_case)
     start, end = period.requested(params, spec, month=partition_key)
@@ -34,7 +34,7 @@ def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None) 
     """Bring the newest history to the online table, then announce the months of all days that the run was about."""
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.online import OnlineHook
-    from include.features.online import publish_online
+    from include.stages.features.online import publish_online
 
     spec = load(use_case)
     start, end, first, last = (date.fromisoformat(built[name]) for name in ("start", "end", "first", "last"))

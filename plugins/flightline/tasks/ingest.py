@@ -9,7 +9,7 @@ from airflow.sdk import task
 
 from flightline import assets, period
 from flightline.failing import failing_fast
-from include.spec import load
+from include.foundation.spec import load
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def plan(
         MissingInput: a file has not landed (yet); retried.
     """
     from flightline.hooks.lake import LakeHook
-    from include.ingest.plan import Plan
+    from include.stages.ingest.plan import Plan
 
     spec = load(use_case)
     first, last = period.requested(params, spec, interval_start=data_interval_start, interval_end=data_interval_end)
@@ -48,8 +48,8 @@ def publish(use_case: str, planned: Mapping[str, Any], run_id: str | None = None
         AirflowFailException: a file is malformed or the budget is exceeded; nothing was published.
     """
     from flightline.hooks.lake import LakeHook
-    from include.ingest.plan import Plan
-    from include.ingest.publish import publish as commit
+    from include.stages.ingest.plan import Plan
+    from include.stages.ingest.publish import publish as commit
 
     published = commit(LakeHook().lake, load(use_case), Plan(**planned), run_id=str(run_id))
     for part in published:
@@ -71,8 +71,8 @@ def reconcile(
         AirflowFailException: the rows do not add up.
     """
     from flightline.hooks.lake import LakeHook
-    from include.ingest.plan import Plan
-    from include.ingest.reconcile import reconcile as compare
+    from include.stages.ingest.plan import Plan
+    from include.stages.ingest.reconcile import reconcile as compare
 
     spec, found = load(use_case), Plan(**planned)
     totals = compare(LakeHook().lake, spec, found, run_id=str(run_id))

@@ -7,8 +7,8 @@ from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from flightline.failing import failing_fast
-from include.errors import GateFailed, InvalidInput
-from include.spec import UseCase, load
+from include.foundation.errors import GateFailed, InvalidInput
+from include.foundation.spec import UseCase, load
 
 SERVING_IMAGE = "flightline/serving:0.1.0"
 
@@ -24,8 +24,8 @@ def choose(
     A person may go back to any version that passed.
     """
     from flightline.hooks.mlflow import MlflowHook
-    from include import registry
-    from include.registry.versions import JUDGED_AGAINST
+    from include.stages import registry
+    from include.stages.registry.versions import JUDGED_AGAINST
 
     version = params["version"] or partition_key
     if not version:
@@ -56,7 +56,7 @@ def choose(
 def record_approval(use_case: str, chosen: Mapping[str, Any], approval: Mapping[str, Any]) -> dict[str, str]:
     """Write who approved and when to the version."""
     from flightline.hooks.mlflow import MlflowHook
-    from include import registry
+    from include.stages import registry
 
     who = {"approved_by": approval["responded_by_user"]["name"], "approved_at": str(approval["responded_at"])}
     registry.tag(MlflowHook().get_conn(), use_case, chosen["version"], who)
@@ -77,7 +77,7 @@ def render(use_case: str, stage: str, chosen: Mapping[str, Any], approval: Mappi
     from airflow.sdk import BaseHook
 
     from flightline.hooks.gitops import public
-    from include.promotion import manifests
+    from include.stages.promotion import manifests
 
     spec, place = _place(use_case, stage)
     gitops, cluster = BaseHook.get_connection("gitops"), BaseHook.get_connection("cluster")
@@ -107,8 +107,8 @@ def smoke(use_case: str, stage: str, chosen: Mapping[str, Any], ti: Any = None) 
 
     from flightline.hooks.cluster import ClusterHook
     from flightline.hooks.lake import LakeHook
-    from include.promotion.sample import sample
-    from include.promotion.smoke import smoke as ask
+    from include.stages.promotion.sample import sample
+    from include.stages.promotion.smoke import smoke as ask
 
     spec, place = _place(use_case, stage)
     url = ClusterHook().service_url(spec.slug, place.namespace)
@@ -122,7 +122,7 @@ def smoke(use_case: str, stage: str, chosen: Mapping[str, Any], ti: Any = None) 
 def crown(use_case: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Make the version the champion. Nothing else sets this alias."""
     from flightline.hooks.mlflow import MlflowHook
-    from include import registry
+    from include.stages import registry
 
     before = registry.set_champion(MlflowHook().get_conn(), use_case, chosen["version"])
     return {"champion": chosen["version"], "previous": before.version if before else None}

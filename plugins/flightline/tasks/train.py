@@ -9,8 +9,8 @@ from airflow.sdk import task
 
 from flightline import assets
 from flightline.failing import failing_fast
-from include.errors import GateFailed
-from include.spec import load
+from include.foundation.errors import GateFailed
+from include.foundation.spec import load
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +21,10 @@ def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None)
     """Whether the spec's policy asks for a new version; a run started by hand or by `retrain` always goes on."""
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
-    from include import registry
-    from include.evidence.manifest import DIGEST_TAG
-    from include.lake import tables
-    from include.training import policy
+    from include.foundation.evidence.manifest import DIGEST_TAG
+    from include.foundation.lake import tables
+    from include.stages import registry
+    from include.stages.training import policy
 
     spec = load(use_case)
     # Not by `in`, which is true of any asset in the mapping that Airflow gives.
@@ -48,8 +48,8 @@ def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str
     from flightline.hooks.mlflow import MlflowHook
     from flightline.hooks.sigopt import SigOptHook
     from flightline.operators.pods import trainer_image
-    from include.lake import tables
-    from include.training import commands
+    from include.foundation.lake import tables
+    from include.steps import training as commands
 
     spec, lake, mlflow = load(use_case), LakeHook().lake, MlflowHook()
     days = tables.days(lake, spec.gold)
@@ -86,7 +86,7 @@ def workers(prepared: Mapping[str, Any], params: Mapping[str, Any]) -> list[list
 def register(use_case: str, prepared: Mapping[str, Any], ti: Any = None) -> str:
     """Register the fitted model as a version, with the run manifest as its tags."""
     from flightline.hooks.mlflow import MlflowHook
-    from include import registry
+    from include.stages import registry
 
     mlflow = MlflowHook()
     description = load(use_case).description
@@ -104,7 +104,7 @@ def verdict(use_case: str, prepared: Mapping[str, Any], version: str, outlet_eve
         GateFailed: a gate failed, or there is no verdict.
     """
     from flightline.hooks.mlflow import MlflowHook
-    from include import registry
+    from include.stages import registry
 
     mlflow = MlflowHook()
     for line in mlflow.read_text(prepared["run_id"], "gates/report.md").splitlines():

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from sandbox.service import REPO, Service, answers, free_ports, python, running, start
+from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running, start
 
 KINDS = {"configmap": "/api/v1/namespaces/{}/configmaps", "deployment": "/apis/apps/v1/namespaces/{}/deployments"}
 NEVER = {"image": "no/such:1", "deadline": 600, "wave": -1}  # a first wave that does not become healthy

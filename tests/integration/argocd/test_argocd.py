@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from sandbox.service import REPO
+from sandbox.supervisor.service import REPO
 
 pytestmark = pytest.mark.integration
 

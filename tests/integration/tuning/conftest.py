@@ -11,8 +11,8 @@ import pytest
 import sigopt
 from sigopt import ratelimit
 
-from include.tuning.loop import Trial, run_worker
-from sandbox.service import Service, answers, free_ports, python, running
+from include.stages.tuning.loop import Trial, run_worker
+from sandbox.supervisor.service import Service, answers, free_ports, python, running
 
 BOX = [
     {"name": "x", "type": "double", "bounds": {"min": -5, "max": 10}},
@@ -35,7 +35,7 @@ class Tuning:
         words = ("--port", str(port), "--dsn", dsn, "--token-file", str(token))
         self._service = Service(
             name="tuning",
-            command=(str(python("tuning")), "-m", "include.tuning.service", *words),
+            command=(str(python("tuning")), "-m", "include.services.tuning", *words),
             ready=lambda since: answers(f"{self.url}/health", since),
         )
 

@@ -6,11 +6,11 @@ from functools import partial
 import pytest
 import sigopt
 
-from include.errors import InvalidInput, MissingInput, ServiceUnavailable
-from include.spec.use_case import Training
-from include.tuning.calls import patiently
-from include.tuning.experiment import best, create_or_rejoin
-from sandbox.service import free_ports
+from include.foundation.errors import InvalidInput, MissingInput, ServiceUnavailable
+from include.foundation.spec.use_case import Training
+from include.stages.tuning.calls import patiently
+from include.stages.tuning.experiment import best, create_or_rejoin
+from sandbox.supervisor.service import free_ports
 
 pytestmark = pytest.mark.integration
 PARAMETERS = [{"name": "x", "type": "double", "bounds": {"min": 0, "max": 1}}]

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.service import REPO, python
+from sandbox.supervisor.service import REPO, python
 
 pytestmark = pytest.mark.integration
 
@@ -64,7 +64,7 @@ def test_sigterm_answers_first(own_tuning):
 def test_database_is_gone(service_home):
     token = service_home / "lone.token"
     token.write_text("t")
-    command = [str(python("tuning")), "-m", "include.tuning.service"]
+    command = [str(python("tuning")), "-m", "include.services.tuning"]
     done = subprocess.run(
         [*command, "--dsn", "host=127.0.0.1 port=1", "--token-file", str(token)],
         cwd=REPO,

@@ -11,17 +11,17 @@ import pytest
 import sigopt
 from sigopt.exception import ConnectionException
 
-from include.errors import InvalidInput
-from include.tuning.experiment import best
-from include.tuning.loop import run_worker
-from sandbox.service import REPO
+from include.foundation.errors import InvalidInput
+from include.stages.tuning.experiment import best
+from include.stages.tuning.loop import run_worker
+from sandbox.supervisor.service import REPO
 
 pytestmark = pytest.mark.integration
 
 WORKER = """
 import sys, time
 import sigopt
-from include.tuning.loop import run_worker
+from include.stages.tuning.loop import run_worker
 url, token, experiment, seconds = sys.argv[1:]
 client = sigopt.Connection(client_token=token)
 client.set_api_url(url)

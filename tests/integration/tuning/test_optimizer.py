@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from include.tuning.experiment import best
+from include.stages.tuning.experiment import best
 
 pytestmark = pytest.mark.integration
 

@@ -3,8 +3,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from flightline.period import days, range_params, requested
-from include.errors import InvalidInput
-from include.spec import load
+from include.foundation.errors import InvalidInput
+from include.foundation.spec import load
 
 SPEC = load("flight_delays")
 

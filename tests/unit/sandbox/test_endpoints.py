@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from include.lake import Lake
+from include.foundation.lake import Lake
 from sandbox.endpoints import Endpoints
-from sandbox.home import Home, Secrets
+from sandbox.supervisor.home import Home, Secrets
 
 
 @pytest.fixture

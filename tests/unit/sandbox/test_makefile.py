@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.service import REPO
+from sandbox.supervisor.service import REPO
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import gitops, preflight
+from sandbox.database.postgres import socket_directory
 from sandbox.endpoints import OFFSETS, Endpoints
-from sandbox.home import Home, Secrets
-from sandbox.postgres import socket_directory
-from sandbox.service import SandboxError, environment
+from sandbox.git import gitops
 from sandbox.services import catalogue, chosen
+from sandbox.supervisor import preflight
+from sandbox.supervisor.home import Home, Secrets
+from sandbox.supervisor.service import SandboxError, environment
 
 
 @pytest.fixture
@@ -107,6 +108,6 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch) -> None:
 
 
 def test_a_missing_environment_is_named(at, monkeypatch) -> None:
-    monkeypatch.setattr("sandbox.service.REPO", Path("/nowhere"))
+    monkeypatch.setattr("sandbox.supervisor.service.REPO", Path("/nowhere"))
     with pytest.raises(SandboxError, match=r"/nowhere/\.venv/sandbox is missing; `make setup` makes it"):
         catalogue(at)

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import models as k8s
 
 from flightline.operators.pods import PERMANENT, TEMPLATES, TrainerPodOperator
-from include.training.__main__ import PERMANENT as SAID
+from include.steps.__main__ import PERMANENT as SAID
 
 PROFILES = sorted(path.name for path in TEMPLATES.iterdir())
 
@@ -58,7 +58,7 @@ def test_a_pod_runs_the_trainer_without_privileges(profile):
     pod = pod_of(profile)
     (container,) = pod.spec.containers
     assert container.command == ["python"]
-    assert container.args == ["-m", "include.training", "trial", "--run-id", "r1"]
+    assert container.args == ["-m", "include.steps", "trial", "--run-id", "r1"]
     assert pod.metadata.namespace == "flightline"
     assert pod.spec.security_context.run_as_non_root
     assert not pod.spec.automount_service_account_token

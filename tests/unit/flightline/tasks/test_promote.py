@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from flightline.exceptions import GitOpsInvalid
 from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.tasks import promote
-from include.spec import load
+from include.foundation.spec import load
 
 SPEC = load("flight_delays")
 DEPLOYMENT = f"{SPEC.slug}/production/deployment.yaml"

@@ -9,7 +9,7 @@ from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
 
 from flightline import assets
 from flightline.tasks import train
-from include.spec import load
+from include.foundation.spec import load
 
 SPEC = load("flight_delays")
 

@@ -3,8 +3,8 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from include.quality import Contract, Verdict, judge
-from include.spec import load
+from include.foundation.spec import load
+from include.stages.quality import Contract, Verdict, judge
 from include.use_cases.flight_delays.contract import Flights, Planes, Weather
 
 CONTRACTS = {"flights": Contract.of(Flights), "weather": Contract.of(Weather), "planes": Contract.of(Planes)}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
-from include.history import join
+from include.foundation.history import join
 from include.use_cases.flight_delays import features as flight_delays
 from include.use_cases.flight_delays.airports import ZONE_OF
 from include.use_cases.flight_delays.features import FEATURES, VIEWS, Request

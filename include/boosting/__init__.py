@@ -1,5 +1,0 @@
-"""Gradient-boosted trees (LightGBM) as the model of any use case: encoded, fitted, exported to ONNX."""
-
-from include.boosting.trees import BoostedTrees, Model
-
-__all__ = ["BoostedTrees", "Model"]

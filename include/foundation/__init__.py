@@ -1,0 +1,1 @@
+"""What every other room stands on: errors, spec, lake, history, model files, evidence. It uses none of them."""

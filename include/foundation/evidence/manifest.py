@@ -1,0 +1,118 @@
+"""The run manifest: one canonical JSON document that says what a version was made from and what it showed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from include.foundation.errors import DigestMismatch, InvalidInput
+
+TAG, DIGEST_TAG = "manifest", "manifest_digest"
+TAG_LENGTH = 4000  # MLflow cuts or refuses longer values: 8,000 for runs, 5,000 in older servers
+
+
+class Part(BaseModel):
+    """Frozen; unknown keys are errors, and so are numbers that JSON does not have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Window(Part):
+    """Days of the frozen data, `end` inclusive; validation and holdout start on the days named."""
+
+    start: date
+    validation_start: date
+    holdout_start: date
+    end: date
+
+
+class RunManifest(Part):
+    """What a version was made from and what it showed.
+
+    Attributes:
+        version: of this layout.
+        use_case: name of the use case.
+        spec_digest: SHA-256 of its spec.
+        snapshots: Iceberg table -> snapshot id.
+        window: days of the frozen data.
+        commit: commit of the code.
+        dirty: whether files differed from it; False outside the sandbox.
+        image: image, by digest where there is one, that trained.
+        run_id: MLflow run.
+        seed: of every random choice.
+        parameters: of the fit, as the model took them.
+        parent_version: the champion at that time, if there was one.
+        metrics: on the holdout.
+        artifacts: file -> SHA-256.
+    """
+
+    version: int = 1
+    use_case: str
+    spec_digest: str
+    snapshots: dict[str, int]
+    window: Window
+    commit: str
+    dirty: bool
+    image: str
+    run_id: str
+    seed: int
+    parameters: dict[str, Any]
+    parent_version: str | None
+    metrics: dict[str, float]
+    artifacts: dict[str, str]
+
+    def json_text(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, numbers as Python writes them. Equal manifests are equal text."""
+        return canonical(self.model_dump(mode="json"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, hex."""
+        return hashlib.sha256(self.json_text().encode()).hexdigest()
+
+    @classmethod
+    def parse(cls, text: str) -> "RunManifest":
+        """Read a manifest.
+
+        Raises:
+            InvalidInput: it is none (every fault is named).
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise InvalidInput(f"not a run manifest: {error}") from error
+
+    def tags(self) -> dict[str, str]:
+        """The manifest as tags of an MLflow run or version: `manifest_digest`, and its JSON in `manifest.0`, ..."""
+        text = self.json_text()
+        pieces = [text[at : at + TAG_LENGTH] for at in range(0, len(text), TAG_LENGTH)]
+        return {DIGEST_TAG: self.digest} | {f"{TAG}.{number}": piece for number, piece in enumerate(pieces)}
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, str]) -> "RunManifest":
+        """Read what `tags` wrote.
+
+        Raises:
+            InvalidInput: the tags hold no manifest.
+            DigestMismatch: they hold another one than they say.
+        """
+        pieces: list[str] = []
+        while (piece := tags.get(f"{TAG}.{len(pieces)}")) is not None:
+            pieces.append(piece)
+        manifest = cls.parse("".join(pieces))
+        if manifest.digest != tags.get(DIGEST_TAG):
+            raise DigestMismatch(f"manifest has digest {manifest.digest}, its tag says {tags.get(DIGEST_TAG)}")
+        return manifest
+
+
+def canonical(value: Any) -> str:
+    """Canonical JSON of plain values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_key(**parts: Any) -> str:
+    """SHA-256 of named plain values, hex: the key under which external work is started once and rejoined."""
+    return hashlib.sha256(canonical(parts).encode()).hexdigest()

@@ -1,0 +1,227 @@
+"""Iceberg tables: make, evolve and read them. Every table is partitioned by identity of `event_date`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from typing import TYPE_CHECKING
+
+from include.foundation.errors import InvalidInput, MissingInput
+from include.foundation.lake import manifests
+from include.foundation.lake.catalog import ensure_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
+    import pyarrow as pa
+    from pyiceberg.schema import Schema
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+
+    from include.foundation.lake.connection import Lake
+
+DAY = "event_date"
+
+# Rows are found by day, which the partitions tell; bounds of every column would make manifests ten times as costly.
+# Conflicts are planned again by `commit`, which knows that it replaces whole days; pyiceberg's own retry does not.
+# Old metadata files (each lists all snapshots) are dropped after 100 versions; snapshots themselves are not touched.
+PROPERTIES = {
+    "write.metadata.metrics.default": "none",
+    "commit.retry.num-retries": "0",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+}
+
+
+def ensure_table(lake: Lake, identifier: str, schema: pa.Schema | pl.Schema) -> Table:
+    """Load the table, creating it or adding columns that it lacks. Columns are optional and are never dropped.
+
+    Args:
+        lake: the lake.
+        identifier: `namespace.table`.
+        schema: names and types (Arrow's or polars') that rows to be written have; `event_date` must be a date.
+
+    Raises:
+        InvalidInput: a column exists with another type, or `event_date` is missing or no date.
+    """
+    import polars as pl
+    import pyarrow as pa
+    from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+
+    if not isinstance(schema, pa.Schema):
+        schema = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    if DAY not in schema.names or schema.field(DAY).type != pa.date32():
+        raise InvalidInput(f"{identifier}: rows need a column {DAY!r} of type date")
+    catalog = lake.catalog()
+    try:
+        table = catalog.load_table(identifier)
+    except NoSuchTableError:
+        try:
+            return _create(lake, identifier, schema)
+        except TableAlreadyExistsError:  # another writer was faster
+            table = catalog.load_table(identifier)
+    wanted = _iceberg(schema)
+    if _missing(table, wanted):
+        try:
+            with table.update_schema() as update:
+                update.union_by_name(wanted)
+        except CommitFailedException:  # a concurrent commit; look again at what it made
+            return ensure_table(lake, identifier, schema)
+    return table
+
+
+def load(lake: Lake, identifier: str) -> Table:
+    """The table. Raises MissingInput if there is none."""
+    from pyiceberg.exceptions import NoSuchTableError
+
+    try:
+        return lake.catalog().load_table(identifier)
+    except NoSuchTableError as error:
+        raise MissingInput(f"table {identifier} does not exist (yet)") from error
+
+
+def read(
+    lake: Lake,
+    identifier: str,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    snapshot_id: int | None = None,
+    columns: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """Read whole days, in order of day and, within a day, in the order in which they were written.
+
+    Args:
+        lake: the lake.
+        identifier: `namespace.table`.
+        start: first day; None reads from the beginning.
+        end: last day, inclusive; None reads to the end.
+        snapshot_id: the frozen state to read; None is the current one.
+        columns: the columns to read, in this order; None reads all.
+
+    Raises:
+        MissingInput: there is no such table.
+        InvalidInput: there is no such snapshot or column.
+    """
+    from include.foundation.lake.scan import scan
+
+    table = load(lake, identifier)
+    snapshot = _snapshot(table, snapshot_id)
+    at = table.schema() if snapshot is None or snapshot.schema_id is None else table.schemas()[snapshot.schema_id]
+    schema = _projection(table.schema() if snapshot_id is None else at, identifier, columns)
+    frame = scan(table, snapshot, schema, start=start, end=end)
+    return frame if columns is None else frame.select(columns)
+
+
+def days(lake: Lake, identifier: str, *, snapshot_id: int | None = None) -> list[date]:
+    """Days that have rows, sorted, from metadata alone. A missing table has none."""
+    return sorted(counts(lake, identifier, snapshot_id=snapshot_id))
+
+
+def counts(
+    lake: Lake,
+    identifier: str,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    snapshot_id: int | None = None,
+) -> dict[date, int]:
+    """Rows per day, of days that have rows, from metadata alone. A missing table has none."""
+    try:
+        table = load(lake, identifier)
+    except MissingInput:
+        return {}
+    rows: Counter[date] = Counter()
+    for file in manifests.files(table, _snapshot(table, snapshot_id), start=start, end=end):
+        rows[manifests.day(file)] += file.record_count
+    return dict(rows)
+
+
+def current_snapshot_id(lake: Lake, identifier: str) -> int | None:
+    """The newest commit of the table; None while it has none.
+
+    Raises:
+        MissingInput: there is no such table.
+    """
+    snapshot = load(lake, identifier).current_snapshot()
+    return snapshot.snapshot_id if snapshot else None
+
+
+def snapshot_summary(lake: Lake, identifier: str, snapshot_id: int) -> Mapping[str, str]:
+    """What a commit says about itself: the writer's own keys and Iceberg's counts.
+
+    Raises:
+        MissingInput: there is no such table.
+        InvalidInput: there is no such snapshot.
+    """
+    return summary(_snapshot(load(lake, identifier), snapshot_id))
+
+
+def summary(snapshot: Snapshot | None) -> dict[str, str]:
+    """A snapshot's summary as a plain dictionary."""
+    return dict(snapshot.summary.additional_properties) if snapshot and snapshot.summary else {}
+
+
+def polars(rows: pa.Table | pl.DataFrame) -> pl.DataFrame:
+    """Rows as a polars frame."""
+    import polars as pl
+
+    return rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows)
+
+
+def _create(lake: Lake, identifier: str, schema: pa.Schema) -> Table:
+    from pyiceberg.partitioning import PartitionField, PartitionSpec
+    from pyiceberg.transforms import IdentityTransform
+
+    wanted = _iceberg(schema)
+    field = PartitionField(
+        source_id=wanted.find_field(DAY).field_id, field_id=1000, transform=IdentityTransform(), name=DAY
+    )
+    ensure_namespace(lake.catalog(), identifier.rpartition(".")[0])
+    return lake.catalog().create_table(
+        identifier, schema=wanted, partition_spec=PartitionSpec(field), properties=PROPERTIES
+    )
+
+
+def _iceberg(schema: pa.Schema) -> Schema:
+    """The Iceberg schema of Arrow columns, all optional, with fresh field ids."""
+    import pyarrow as pa
+    from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
+    from pyiceberg.schema import assign_fresh_schema_ids
+
+    optional = pa.schema([field.with_nullable(True) for field in schema])
+    return assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(optional))
+
+
+def _missing(table: Table, wanted: Schema) -> bool:
+    """Whether the table lacks a wanted column. Raises InvalidInput where a type differs."""
+    have = {field.name: field.field_type for field in table.schema().fields}
+    for field in wanted.fields:
+        if field.name in have and have[field.name] != field.field_type:
+            raise InvalidInput(
+                f"{'.'.join(table.name())}: column {field.name!r} is {have[field.name]}, and the new rows have"
+                f" {field.field_type}; types of a table do not change. Keep the type, and give what is derived from it"
+                " another name; or drop the table and run all its days again, which makes it anew"
+            )
+    return any(field.name not in have for field in wanted.fields)
+
+
+def _projection(schema: Schema, identifier: str, columns: Sequence[str] | None) -> Schema:
+    if columns is None:
+        return schema
+    try:
+        return schema.select(*columns)
+    except ValueError as error:
+        names = ", ".join(field.name for field in schema.fields)
+        raise InvalidInput(f"{identifier} has no such column: {error}; it has {names}") from error
+
+
+def _snapshot(table: Table, snapshot_id: int | None) -> Snapshot | None:
+    """That snapshot, or the current one."""
+    if snapshot_id is None:
+        return table.current_snapshot()
+    snapshot = table.snapshot_by_id(snapshot_id)
+    if snapshot is None:
+        raise InvalidInput(f"{'.'.join(table.name())} has no snapshot {snapshot_id}; it may have expired")
+    return snapshot

@@ -1,0 +1,75 @@
+"""Find and load use cases: every folder of `include/use_cases/` with a `use_case.yaml` is one."""
+
+import importlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import yaml
+from pydantic import ValidationError
+
+from include.foundation.errors import InvalidInput
+from include.foundation.spec.use_case import UseCase
+
+ROOT = Path(__file__).parents[2] / "use_cases"
+
+
+def names(root: Path = ROOT) -> list[str]:
+    """Names of all use cases, sorted."""
+    return sorted(path.parent.name for path in root.glob("*/use_case.yaml"))
+
+
+@cache
+def load(name: str, root: Path = ROOT) -> UseCase:
+    """Load one use case.
+
+    Raises:
+        InvalidInput: there is no such use case, or its spec is malformed (the message lists every fault by field).
+    """
+    path = root / name / "use_case.yaml"
+    if not path.is_file():
+        raise InvalidInput(f"no use case {name!r} in {root}; there are: {', '.join(names(root)) or 'none'}")
+    try:
+        spec = UseCase.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not YAML: {error}") from error
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".removeprefix(": ") for e in error.errors())
+        raise InvalidInput(f"{path}: {found}") from error
+    if spec.name != name:
+        raise InvalidInput(f"{path}: name is {spec.name!r}, but the folder is {name!r}")
+    return spec
+
+
+def load_all(root: Path = ROOT) -> list[UseCase]:
+    """Load every use case whose spec is sound, sorted by name: a mistake in one does not take the others' Dags away."""
+    return [spec for _, spec in _each(root) if isinstance(spec, UseCase)]
+
+
+def faults(root: Path = ROOT) -> dict[str, str]:
+    """What is wrong with the specs of the other use cases, by name."""
+    return {name: str(fault) for name, fault in _each(root) if isinstance(fault, InvalidInput)}
+
+
+def _each(root: Path) -> Iterator[tuple[str, UseCase | InvalidInput]]:
+    for name in names(root):
+        try:
+            yield name, load(name, root)
+        except InvalidInput as fault:
+            yield name, fault
+
+
+def module(name: str, part: str) -> ModuleType:
+    """Import the `contract`, `features` or `model` module of a use case (heavy: not at Dag parse).
+
+    Raises:
+        InvalidInput: it has no such module.
+    """
+    wanted = f"include.use_cases.{name}.{part}"
+    try:
+        return importlib.import_module(wanted)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{wanted}.".startswith(f"{error.name}."):
+            raise
+        raise InvalidInput(f"use case {name!r} has no {part}.py: {error}") from error

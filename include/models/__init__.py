@@ -1,0 +1,1 @@
+"""Model families that a use case's `model.py` can call."""

@@ -1,6 +1,0 @@
-"""Contracts: what a row must be to enter silver, and why it is not."""
-
-from include.quality.contract import Contract
-from include.quality.verdict import Verdict, judge
-
-__all__ = ["Contract", "Verdict", "judge"]

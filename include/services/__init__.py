@@ -1,0 +1,1 @@
+"""Deployables with images of their own: `serving` answers predictions, `tuning` suggests parameters."""

@@ -1,0 +1,74 @@
+"""Put the parts together: the pinned model, the use case's code, the online table, the endpoints."""
+
+import logging
+import os
+import sys
+
+from include.foundation import spec
+from include.foundation.artifact import open_model
+from include.foundation.errors import InvalidInput
+from include.foundation.history.table import Reader
+from include.foundation.lake import S3, Objects
+from include.services.serving.asgi import App
+from include.services.serving.batcher import Batcher
+from include.services.serving.description import Description
+from include.services.serving.json_log import AccessLog
+from include.services.serving.metrics import Metrics
+from include.services.serving.predictor import Predictor
+from include.services.serving.readiness import Readiness
+from include.services.serving.records import example
+from include.services.serving.service import Service
+from include.services.serving.settings import Settings
+
+log = logging.getLogger(__name__)
+BATCH = 256  # rows
+
+
+def assemble(settings: Settings) -> tuple[App, Readiness]:
+    """Load everything that `settings` name.
+
+    Raises:
+        DigestMismatch: the model file is not the pinned one.
+        InvalidInput: there is no such use case, or the model is not one for it.
+        MissingInput: there is no model file.
+        ServiceUnavailable: S3 does not answer.
+    """
+    use_case = spec.load(settings.use_case)
+    scorer = open_model(Objects(S3.from_env(os.environ)).get(settings.model_uri), settings.model_digest)
+    if scorer.metadata.use_case != use_case.name:
+        raise InvalidInput(f"{settings.model_uri} is a model of {scorer.metadata.use_case}, not of {use_case.name}")
+    log.info("opened model %s of run %s", scorer.digest, scorer.metadata.run_id)
+
+    features = spec.module(use_case.name, "features")
+    metrics = Metrics()
+    metrics.model.labels(use_case.name, settings.model_version, scorer.digest, scorer.metadata.run_id).set(1)
+    reader = Reader(settings.online_dsn, use_case.name, features.VIEWS)
+    predictor = Predictor(
+        features=features,
+        encode=spec.module(use_case.name, "model").encode,
+        scorer=scorer,
+        read=reader.join,
+        metrics=metrics,
+    )
+    batcher = Batcher(predictor.predict, size=BATCH)
+    sample = example(predictor.request_type)
+    readiness = Readiness(lambda: batcher.submit([sample]), metrics=metrics)
+    description = Description(
+        title=use_case.title,
+        text=use_case.description,
+        version=settings.model_version,
+        digest=scorer.digest,
+        metadata=scorer.metadata,
+        example=sample,
+    )
+    service = Service(
+        predictor=predictor, batcher=batcher, readiness=readiness, description=description, metrics=metrics
+    )
+    app = App(
+        service,
+        metrics=metrics,
+        access_log=AccessLog(sys.stdout.buffer if settings.access_log else None),
+        max_body=settings.max_body,
+        max_in_flight=settings.max_in_flight,
+    )
+    return app, readiness

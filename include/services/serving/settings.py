@@ -1,0 +1,42 @@
+"""What a serving process is told by its environment (docs/ARCHITECTURE.md, "Where endpoints come from")."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from include.foundation.errors import InvalidInput
+
+
+class Settings(BaseModel):
+    """Read once at the start; each field is filled from the variable named by its alias."""
+
+    model_config = ConfigDict(frozen=True)
+
+    use_case: str = Field(alias="FLIGHTLINE_USE_CASE", min_length=1)
+    model_uri: str = Field(alias="FLIGHTLINE_MODEL_URI", pattern=r"^s3://[^/]+/.+")
+    model_digest: str = Field(alias="FLIGHTLINE_MODEL_DIGEST", pattern=r"^[0-9a-f]{64}$")
+    model_version: str = Field(default="unknown", alias="FLIGHTLINE_MODEL_VERSION", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    online_dsn: str = Field(alias="FLIGHTLINE_ONLINE_DSN", min_length=1, repr=False)
+    host: str = Field(default="127.0.0.1", alias="HOST")
+    port: int = Field(default=8080, alias="PORT", ge=0, le=65535)
+    max_body: int = Field(default=1 << 20, alias="FLIGHTLINE_MAX_BODY", ge=1024, description="bytes of one request")
+    max_in_flight: int = Field(
+        default=256, alias="FLIGHTLINE_MAX_IN_FLIGHT", ge=1, description="requests; more get 503"
+    )
+    drain_seconds: float = Field(
+        default=5.0, alias="FLIGHTLINE_DRAIN_SECONDS", ge=0, description="served while not ready"
+    )
+    access_log: bool = Field(default=True, alias="FLIGHTLINE_ACCESS_LOG")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Settings from the environment.
+
+        Raises:
+            InvalidInput: a variable is missing or malformed; the message names each.
+        """
+        try:
+            return cls.model_validate(dict(environ))
+        except ValidationError as error:
+            faults = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+            raise InvalidInput(f"environment: {faults}") from error

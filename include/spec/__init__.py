@@ -1,7 +1,0 @@
-"""The typed spec of a use case: what `use_case.yaml` may say and where its parts are found."""
-
-from include.spec.loading import ROOT, faults, load, load_all, module, names
-from include.spec.use_case import UseCase
-from include.spec.view import View
-
-__all__ = ["ROOT", "UseCase", "View", "faults", "load", "load_all", "module", "names"]

@@ -1,0 +1,123 @@
+"""Build gold for a range of days: read silver, compute, look for leaks, replace the days in one commit."""
+
+import logging
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from datetime import date
+from types import ModuleType
+from typing import cast
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from include.foundation.errors import MissingInput
+from include.foundation.lake import Lake, tables
+from include.foundation.lake.commit import Staged
+from include.foundation.spec import UseCase, module
+from include.stages.features import leak
+from include.stages.features.gold import join_history, to_gold
+from include.stages.features.silver import Silver
+from include.stages.features.stale import origin, stale
+
+log = logging.getLogger(__name__)
+CHUNK = 31  # days computed at once
+
+
+class Report(BaseModel):
+    """What a run did; JSON-able.
+
+    Attributes:
+        use_case: the use case.
+        first: first day that was looked at.
+        last: last day that was looked at.
+        days: the days that were built and have rows now.
+        rows: rows written.
+        labelled: of these, rows with a label.
+        snapshot_id: gold as it is now.
+        silver: source -> the snapshot that was read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    use_case: str
+    first: date
+    last: date
+    days: tuple[date, ...]
+    rows: int
+    labelled: int
+    snapshot_id: int
+    silver: dict[str, int]
+
+
+def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
+    """Bring gold up to date for every day that depends on silver of `start` to `end` (inclusive).
+
+    These are the range, `lookback_days` after it, whose features look back into it, and `label_days` before it, whose
+    labels look ahead into it; as far as silver has them. Of them the span is built that has all `stale` days. What a
+    day's rows are does not depend on the range that computed them: runs may overlap, and come in any order.
+
+    Args:
+        lake: the lake.
+        spec: the use case.
+        start: first day.
+        end: last day, inclusive.
+
+    Raises:
+        MissingInput: silver has no rows in the range, nor had gold.
+        InvalidInput: the use case's code breaks its agreements (see docs/ARCHITECTURE.md).
+        LeakFound: a feature uses what was not known. Nothing was published.
+        ServiceUnavailable: other writers were faster for five minutes. Nothing was published.
+    """
+    silver = Silver.current(lake, spec)
+    first, last = silver.first_affected(start), silver.last_affected(start, end)
+    looked_at = {
+        *(day for day in silver.days if first <= day <= last),
+        *tables.counts(lake, spec.gold, start=first, end=last),
+    }
+    if not looked_at:
+        raise MissingInput(f"silver of {spec.name} has no rows from {first} to {last}: run {spec.name}.ingest first")
+    todo = stale(silver, looked_at)
+    log.info("%s: gold from %s to %s: %d of %d days to build", spec.name, first, last, len(todo), len(looked_at))
+    days = [day for day in silver.days if todo and min(todo) <= day <= max(todo)]
+    rows = labelled = 0
+    if todo:
+        rows, labelled = _replace(silver, days, {*days, *todo})
+    return Report(
+        use_case=spec.name,
+        first=first,
+        last=max(looked_at),
+        days=tuple(days),
+        rows=rows,
+        labelled=labelled,
+        snapshot_id=cast("int", tables.current_snapshot_id(lake, spec.gold)),
+        silver=dict(silver.snapshots),
+    )
+
+
+def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -> tuple[int, int]:
+    """Rows and labels of the days that silver has, in the place of those of all days to be replaced."""
+    spec = silver.spec
+    features = module(spec.name, "features")
+    with ExitStack() as stack:
+        staged: Staged | None = None
+        rows = labelled = 0
+        # Without days there are still columns, with which gold's days are emptied.
+        for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)] or [[min(replaced)]]:
+            gold = _gold(features, silver, chunk[0], chunk[-1])
+            if staged is None:
+                staged = Staged(silver.lake, spec.gold, schema=gold.schema, days=replaced)
+                stack.callback(staged.discard)
+            staged.write(gold)
+            rows += gold.height
+            labelled += gold["label"].count()
+            log.info("%s to %s: %d rows", chunk[0], chunk[-1], gold.height)
+        cast("Staged", staged).commit(origin(silver))
+    return rows, labelled
+
+
+def _gold(features: ModuleType, silver: Silver, first: date, last: date) -> pl.DataFrame:
+    frames = silver.read(first, last)
+    joined = join_history(features, frames, first, last)
+    gold = to_gold(features, frames, joined)
+    leak.check(features, silver.spec, silver=frames, joined=joined, gold=gold)
+    return gold

@@ -1,0 +1,248 @@
+"""Publishing a run: bronze, then quarantine, then silver, one commit each per source.
+
+Nothing is visible before the whole run is parsed, judged and within budget: data files are staged while the rows stream
+by and belong to no table until the commits, which only swap metadata. The order of the commits makes a crash harmless:
+the rerun finds which commits of its key stand, derives the rest from the bronze that stands, and commits only that.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Literal, get_args
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from include.foundation.errors import InvalidInput
+from include.foundation.evidence.code import digest
+from include.foundation.lake import tables
+from include.foundation.lake.commit import Staged
+from include.foundation.lake.commit_log import RUN_KEY, find_commit
+from include.foundation.spec import module
+from include.stages.ingest import landing, rows
+from include.stages.ingest.tally import Tally
+from include.stages.quality import Contract, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+    from typing import Self
+
+    from include.foundation.lake import Lake
+    from include.foundation.spec import UseCase
+    from include.stages.ingest.plan import Plan
+
+Layer = Literal["bronze", "quarantine", "silver"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)
+
+
+class Published(BaseModel):
+    """What became of one source in one run; JSON-able. `seconds` is 0 where everything stood already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    landed: int
+    quarantined: int
+    reasons: dict[str, int]
+    snapshots: dict[Layer, int]
+    seconds: float
+
+    @property
+    def silver(self) -> int:
+        """Rows that passed."""
+        return self.landed - self.quarantined
+
+
+def publish(
+    lake: Lake,
+    spec: UseCase,
+    plan: Plan,
+    *,
+    run_id: str,
+    sources: Sequence[str] | None = None,
+    upto: Layer = "silver",
+) -> list[Published]:
+    """Bring sources up to a layer; commits of this run that stand already stay.
+
+    The same call again is harmless, and so is going layer by layer.
+
+    Args:
+        lake: the lake.
+        spec: the use case.
+        plan: the files.
+        run_id: the run, as people look it up; quarantine tells it.
+        sources: names of sources, None for all. None of them is published unless all are within budget.
+        upto: the last layer to commit.
+
+    Returns:
+        One entry per source that has files in the plan, or rows of a file that has gone.
+
+    Raises:
+        InvalidInput: a file is malformed, or has changed since it was planned; nothing was published.
+        BudgetExceeded: too many rows fail the contract; nothing was published.
+        ServiceUnavailable: other writers were faster for minutes.
+    """
+    with ExitStack() as stack:
+        stages = [
+            stack.enter_context(Stage(lake, spec, plan, source=source.name, days=days, run_id=run_id, upto=upto))
+            for source in spec.sources
+            if (sources is None or source.name in sources) and (days := _days(lake, spec, plan, source.name))
+        ]
+        for stage in stages:
+            stage.fill()
+        for stage in stages:
+            stage.confirm()
+        return [stage.commit() for stage in stages]
+
+
+def check(lake: Lake, spec: UseCase, plan: Plan) -> list[Tally]:
+    """Parse and judge everything, and publish nothing. Raises as `publish` does."""
+    tallies = []
+    for source in spec.sources:
+        contract = _contract(spec, source.contract)
+        tally = Tally(source.name)
+        for frame in rows.landed(lake, plan.files[source.name], contract.landed):
+            tally.add(judge(contract, frame, null_values=source.null_values))
+        tally.enforce(spec.quality.quarantine_budget)
+        tallies.append(tally)
+    return tallies
+
+
+class Stage:
+    """One source's rows on their way: `fill` writes them where nobody looks, `commit` publishes them."""
+
+    def __init__(
+        self, lake: Lake, spec: UseCase, plan: Plan, *, source: str, days: set[date], run_id: str, upto: Layer
+    ) -> None:
+        self._lake, self._spec, self._days, self._run_id = lake, spec, days, run_id
+        self._source = spec.source(source)
+        self._plan = plan
+        self._files = plan.files[source]
+        self._contract = _contract(spec, self._source.contract)
+        self._key = plan.key(self._source, run_id=run_id, code=_code(spec.name))
+        self._started = time.monotonic()
+        self._tally = Tally(source)
+        self._snapshots: dict[Layer, int] = {}
+        self._staged: dict[Layer, Staged] = {}
+        gone = days - {file.day for file in self._files}
+        for layer in LAYERS[: LAYERS.index(upto) + 1]:
+            # A layer stands only on what it was made from, and not while it holds rows of a file that has gone.
+            table = spec.table(layer, source)
+            stale = self._staged or (gone and gone & {*tables.days(lake, table)})
+            standing = None if stale else find_commit(lake, table, self._key)
+            if standing is None:
+                self._staged[layer] = self._open(layer)
+            else:
+                self._snapshots[layer] = standing
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for staged in self._staged.values():
+            staged.discard()
+
+    def fill(self) -> None:
+        """Parse, judge and write the rows; then compare with the budget. Raises as `publish` does."""
+        if not self._staged:
+            return
+        for frame in self._rows():
+            verdict = judge(self._contract, frame, null_values=self._source.null_values)
+            self._tally.add(verdict)
+            for layer, staged in self._staged.items():
+                if layer == "bronze":
+                    staged.write(frame)
+                elif layer == "silver":
+                    staged.write(verdict.passed)
+                else:
+                    staged.write(verdict.failed.with_columns(run_id=pl.lit(self._run_id)))
+        self._tally.enforce(self._spec.quality.quarantine_budget)
+
+    def confirm(self) -> None:
+        """Look once more, right before the commits, whether the files are the planned ones.
+
+        A run that was slow would bring old rows back over those of a run that took a newer file. What lies between
+        this look and the commits is found by `reconcile`.
+
+        Raises:
+            InvalidInput: a file is not the planned one any more.
+        """
+        if "bronze" in self._staged and (changed := self._days & self._plan.changed(self._lake, self._source.name)):
+            uris = [landing.uri(self._lake.landing, self._spec.name, self._source.name, day) for day in sorted(changed)]
+            raise InvalidInput(f"changed since the run was planned: {', '.join(uris[:3])}; clear `plan`")
+
+    def commit(self) -> Published:
+        """Commit what was staged, in order."""
+        for layer, staged in self._staged.items():
+            self._snapshots[layer] = staged.commit(self._summary())
+        told = self._summary() if self._staged else self._told()
+        return Published(
+            source=self._source.name,
+            landed=int(told["landed"]),
+            quarantined=int(told["quarantined"]),
+            reasons=json.loads(told["reasons"]),
+            snapshots=self._snapshots,
+            seconds=round(time.monotonic() - self._started, 3) if self._staged else 0,
+        )
+
+    def _rows(self) -> Iterator[pl.DataFrame]:
+        if "bronze" in self._staged:
+            return rows.landed(self._lake, self._files, self._contract.landed)
+        bronze = self._spec.table("bronze", self._source.name)
+        return rows.committed(self._lake, bronze, self._files, snapshot_id=self._snapshots["bronze"])
+
+    def _open(self, layer: Layer) -> Staged:
+        bronze = rows.schema(self._contract.landed)
+        schema = {
+            "bronze": bronze,
+            "quarantine": pl.Schema({**bronze, "reasons": pl.List(pl.String), "run_id": pl.String()}),
+            "silver": self._contract.silver(),
+        }[layer]
+        identifier = self._spec.table(layer, self._source.name)
+        return Staged(self._lake, identifier, schema=schema, days=self._days)
+
+    def _summary(self) -> dict[str, str]:
+        """What a commit says about itself: whose it is, what it was made from, what was found."""
+        return {
+            RUN_KEY: self._key,
+            "run_id": self._run_id,
+            "landed": str(self._tally.landed),
+            "quarantined": str(self._tally.quarantined),
+            "reasons": json.dumps(dict(self._tally.reasons)),
+            **{f"{layer}_snapshot": str(snapshot) for layer, snapshot in self._snapshots.items()},
+        }
+
+    def _told(self) -> dict[str, str]:
+        """The summary of the newest commit that stands."""
+        layer = [*self._snapshots][-1]
+        identifier = self._spec.table(layer, self._source.name)
+        return dict(tables.snapshot_summary(self._lake, identifier, self._snapshots[layer]))
+
+
+def _days(lake: Lake, spec: UseCase, plan: Plan, source: str) -> set[date]:
+    """Days to replace: those with a file, and those of the plan whose file, a snapshot landed by mistake, has gone.
+
+    The other days of the plan are left alone: a snapshot holds for every later day, so they would all be made again.
+    """
+    days = {file.day for file in plan.files[source]}
+    if spec.source(source).every == "snapshot":
+        days |= {day for layer in LAYERS for day in tables.days(lake, spec.table(layer, source)) if day in plan.days}
+    return days
+
+
+def _contract(spec: UseCase, name: str) -> Contract:
+    written = module(spec.name, "contract")
+    if not hasattr(written, name):
+        there = [key for key, value in vars(written).items() if getattr(value, "__module__", "") == written.__name__]
+        raise InvalidInput(f"{spec.name}: contract.py has no {name!r}, which use_case.yaml names; it has {there}")
+    return Contract.of(getattr(written, name))
+
+
+def _code(use_case: str) -> str:
+    """SHA-256 of what turns files into rows: with other code, a run's earlier commits do not count as done."""
+    return digest(
+        "stages/ingest", "stages/quality", f"use_cases/{use_case}"
+    )  # all of it: contract.py may import its neighbours

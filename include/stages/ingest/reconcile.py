@@ -1,0 +1,87 @@
+"""What is true of the tables when a run is done, whatever other runs did meanwhile.
+
+No row is lost and none doubled: landed rows are silver rows plus quarantined rows, per source and day. All layers of a
+day are of one run, and a run whose rows stand took the files that are landed now. Nothing keeps two runs on one day
+from committing at once, so every run looks after its commits: whichever was last sees what all of them left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from include.foundation.errors import MissingInput, PermanentError, RetryableError
+from include.foundation.lake import tables
+from include.foundation.lake.commit_log import RUN_KEY, newest
+from include.stages.ingest.publish import LAYERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+    from include.foundation.lake import Lake
+    from include.foundation.lake.commit_log import Commit
+    from include.foundation.spec import UseCase
+    from include.stages.ingest.plan import Plan
+    from include.stages.ingest.publish import Layer
+
+
+def reconcile(lake: Lake, spec: UseCase, plan: Plan, *, run_id: str) -> dict[str, dict[str, int]]:
+    """Compare the tables' newest commits and row counts, from metadata alone, and the landed files with the plan.
+
+    Returns:
+        Rows per source: `landed` (bronze), `silver`, `quarantined`.
+
+    Raises:
+        RetryableError: commits of several runs lie over each other, or this run took a file that is not the landed one
+            any more. Another run may be about to mend it; if none is, planning again does.
+        PermanentError: rows of one run do not add up; the message names source, day and counts. A new run on the day
+            mends it.
+    """
+    totals: dict[str, dict[str, int]] = {}
+    mixed: list[str] = []
+    faults: list[str] = []
+    for source in spec.sources:
+        seen = {layer: _seen(lake, spec.table(layer, source.name), plan.days) for layer in LAYERS}
+        bronze, quarantine, silver = (counts for _, counts in seen.values())
+        totals[source.name] = {
+            "landed": sum(bronze.values()),
+            "silver": sum(silver.values()),
+            "quarantined": sum(quarantine.values()),
+        }
+        commits = {layer: each for layer, (each, _) in seen.items()}
+        changed = plan.changed(lake, source.name)
+        for day in sorted({*bronze, *quarantine, *silver}):
+            if len({each[day].summary[RUN_KEY] if day in each else None for each in commits.values()}) > 1:
+                mixed.append(f"{source.name} {day}: {', '.join(_runs(commits, day))}")
+            elif day in changed and day in commits["bronze"] and commits["bronze"][day].summary["run_id"] == run_id:
+                mixed.append(f"{source.name} {day}: the landed file has changed since this run was planned")
+            elif bronze.get(day, 0) != silver.get(day, 0) + quarantine.get(day, 0):
+                faults.append(
+                    f"{source.name} {day}: {bronze.get(day, 0)} landed, {silver.get(day, 0)} in silver,"
+                    f" {quarantine.get(day, 0)} in quarantine"
+                )
+    if mixed:
+        raise RetryableError(
+            f"{spec.name}: other runs were at work on these days: {'; '.join(mixed[:5])} ({len(mixed)} in all);"
+            " when they have ended, clear `plan`"
+        )
+    if faults:
+        raise PermanentError(f"{spec.name}: rows do not add up: {'; '.join(faults[:5])} ({len(faults)} in all)")
+    return totals
+
+
+def _seen(lake: Lake, identifier: str, days: Sequence[date]) -> tuple[dict[date, Commit], dict[date, int]]:
+    """Per day the newest commit, and the rows of days that have some, both of one moment."""
+    try:
+        table = tables.load(lake, identifier)
+    except MissingInput:
+        return {}, {}
+    if not (snapshot := table.current_snapshot()):
+        return {}, {}
+    counts = tables.counts(lake, identifier, start=min(days), end=max(days), snapshot_id=snapshot.snapshot_id)
+    return newest(table, days), {day: rows for day, rows in counts.items() if day in days}
+
+
+def _runs(commits: Mapping[Layer, Mapping[date, Commit]], day: date) -> Iterator[str]:
+    for layer, each in commits.items():
+        yield f"{layer} of {each[day].summary['run_id'] if day in each else 'no run'}"

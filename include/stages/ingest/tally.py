@@ -1,0 +1,54 @@
+"""Counting a run's rows and the reasons why some fail, and the budget for that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from include.foundation.errors import BudgetExceeded
+
+if TYPE_CHECKING:
+    from include.stages.quality import Verdict
+
+
+class Tally:
+    """Counts of one source in one run.
+
+    The budget is a fraction of all the run's rows of the source, not of each file's: a day of weather has 72 rows, so
+    a per-file fraction would stop a quarter's backfill for four bad rows on one day. A run of one day is judged alone.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.landed = 0
+        self.quarantined = 0
+        self.reasons: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
+
+    def add(self, verdict: Verdict) -> None:
+        """Count a judged frame (whose rows have `source_file` and `line`)."""
+        self.landed += verdict.passed.height + verdict.failed.height
+        self.quarantined += verdict.failed.height
+        self.reasons.update(verdict.counts)
+        for reason, index in verdict.examples.items():
+            row = verdict.failed.row(index, named=True)
+            told = next(text for text in row["reasons"] if f"{text}: ".startswith(f"{reason}: "))
+            self._examples.setdefault(reason, f"{row['source_file']}:{row['line']}{told.removeprefix(reason)}")
+
+    def enforce(self, budget: float) -> None:
+        """Compare with the budget.
+
+        Raises:
+            BudgetExceeded: too many rows fail; the message holds the table of reasons.
+        """
+        if self.quarantined > budget * self.landed:
+            share = self.quarantined / self.landed
+            raise BudgetExceeded(
+                f"{self.source}: {self.quarantined:,} of {self.landed:,} rows ({share:.1%}) fail the contract,"
+                f" the budget is {budget:.1%}; nothing was published\n{self._table()}"
+            )
+
+    def _table(self) -> str:
+        lines = ["| reason | rows | first |", "|---|---:|---|"]
+        lines += [f"| {reason} | {rows:,} | {self._examples[reason]} |" for reason, rows in self.reasons.most_common()]
+        return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""Kubernetes and Argo CD manifests of a stage, from the templates in `deploy/gitops/`. Equal input, equal text."""
+
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+
+from include.foundation.spec import UseCase
+from include.foundation.spec.use_case import Stage
+
+TEMPLATES = Path(__file__).parents[3] / "deploy" / "gitops"
+
+
+def render(
+    spec: UseCase,
+    stage: Stage,
+    *,
+    model_uri: str,
+    digest: str,
+    version: str,
+    image: str,
+    manifest_digest: str,
+) -> dict[str, str]:
+    """What is committed to the GitOps repository so that `stage` serves a version.
+
+    Args:
+        spec: the use case.
+        stage: one of the spec's stages.
+        model_uri: where the model file is (`s3://...`).
+        digest: SHA-256 of the model file, hex; the pods refuse another.
+        version: of the registered model.
+        image: of serving.
+        manifest_digest: SHA-256 of the run manifest, hex.
+
+    Returns:
+        Path in the repository -> YAML text, ending in a newline.
+    """
+    values = {
+        **_place(spec, stage),
+        "use_case": spec.name,
+        "replicas": stage.replicas,
+        "cpu": spec.serving.cpu,
+        "memory": spec.serving.memory,
+        "model_uri": model_uri,
+        "digest": digest,
+        "version": version,
+        "image": image,
+        "manifest_digest": manifest_digest,
+    }
+    return {
+        f"{path(spec, stage)}/{kind}.yaml": yaml.safe_dump(_fill(_template(kind), values), sort_keys=False)
+        for kind in ("deployment", "service")
+    }
+
+
+def application(spec: UseCase, stage: Stage, repo_url: str) -> dict[str, Any]:
+    """The Argo CD Application that brings the stage's manifests from the repository to its namespace."""
+    filled: dict[str, Any] = _fill(_template("application"), {**_place(spec, stage), "repo_url": repo_url})
+    return filled
+
+
+def path(spec: UseCase, stage: Stage) -> str:
+    """The stage's folder in the GitOps repository."""
+    return f"{spec.slug}/{stage.name}"
+
+
+def _place(spec: UseCase, stage: Stage) -> dict[str, Any]:
+    return {
+        "application": spec.application(stage.name),
+        "namespace": stage.namespace,
+        "path": path(spec, stage),
+        "slug": spec.slug,
+    }
+
+
+@cache
+def _template(kind: str) -> Any:
+    return yaml.safe_load((TEMPLATES / f"{kind}.yaml").read_text(encoding="utf-8"))
+
+
+def _fill(node: Any, values: dict[str, Any]) -> Any:
+    """A copy of `node` with the values in. Filling the parsed tree keeps a value from becoming YAML syntax."""
+    if isinstance(node, dict):
+        return {key: _fill(value, values) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_fill(value, values) for value in node]
+    if not isinstance(node, str):
+        return node
+    template = Template(node)
+    names = template.get_identifiers()
+    if names and node == f"${{{names[0]}}}":
+        return values[names[0]]
+    return template.substitute(values)

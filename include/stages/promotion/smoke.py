@@ -1,0 +1,200 @@
+"""Ask a deployed endpoint what a promotion must know: is it ready, is it this model, are its answers right?"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from include.foundation.errors import DigestMismatch, GateFailed, ServiceUnavailable
+from include.foundation.spec import UseCase
+
+TOLERANCE = 1e-6  # of a probability, absolute: float32 and another batch size
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What was found; every check passed.
+
+    Attributes:
+        url: the endpoint.
+        version: what it says it serves.
+        digest: of the model file it says it serves.
+        records: how many were answered.
+        compared: whether the answers were compared to expected ones.
+        least: smallest probability.
+        greatest: greatest probability.
+        median_ms: of one record's request, milliseconds.
+        slowest_ms: the same, the slowest.
+    """
+
+    url: str
+    version: str
+    digest: str
+    records: int
+    compared: bool
+    least: float
+    greatest: float
+    median_ms: float
+    slowest_ms: float
+
+
+class _Endpoint:
+    """The endpoint of one model. Raises ServiceUnavailable, naming the URL, when it does not answer."""
+
+    def __init__(self, base_url: str, *, token: str | None, verify: bool | str, timeout: float) -> None:
+        self.url = base_url.rstrip("/")
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._session.trust_env = False  # an endpoint of the cluster is not reached through a proxy
+        self._session.verify = verify
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> "_Endpoint":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def ask(self, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and parsed JSON (None if it is none) of a GET, or of a POST of `body`."""
+        method = "GET" if body is None else "POST"
+        try:
+            response = self._session.request(method, f"{self.url}{path}", json=body, timeout=self._timeout)
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"{self.url}{path} does not answer: {error}") from error
+        try:
+            return response.status_code, response.json()
+        except requests.JSONDecodeError:
+            return response.status_code, None
+
+
+def smoke(
+    base_url: str,
+    spec: UseCase,
+    *,
+    digest: str,
+    records: Sequence[Mapping[str, Any]],
+    expected: Sequence[float] | None = None,
+    token: str | None = None,
+    verify: bool | str = True,
+    timeout: float = 10,
+    patience: float = 60,
+    settling: float = 60,
+) -> Report:
+    """Check a deployed endpoint.
+
+    Args:
+        base_url: of the Service, or of the Kubernetes API's proxy to it.
+        spec: the use case that it serves.
+        digest: SHA-256 of the model file that it must serve.
+        records: at least one, as callers send them.
+        expected: their probabilities, if known.
+        token: bearer token, for the Kubernetes API.
+        verify: whether to check the TLS certificate, or the file of the CA to check it with.
+        timeout: seconds of one request.
+        patience: seconds to wait for the endpoint to be ready.
+        settling: seconds in which answers may still become the expected ones: a features run that is under way has
+            brought new rows to gold and not yet their history to the online table.
+
+    Raises:
+        ServiceUnavailable: it does not answer, or is not ready in time.
+        DigestMismatch: it serves another model.
+        GateFailed: an answer is wrong.
+    """
+    predict = f"/v1/models/{spec.name}/predict"
+    with _Endpoint(base_url, token=token, verify=verify, timeout=timeout) as endpoint:
+        _wait_until_ready(endpoint, patience)
+        version = _check_model(endpoint, spec.name, digest)
+
+        deadline = time.monotonic() + settling
+        while True:
+            answered = endpoint.ask(predict, {"records": list(records)})
+            probabilities = _check_answers(*answered, count=len(records), digest=digest)
+            differ = _first_difference(probabilities, expected)
+            if differ is None:
+                break
+            if time.monotonic() + RETRY_SECONDS > deadline:
+                raise GateFailed(f"{differ} (after {settling:.0f} s, in which a features run may have been under way)")
+            time.sleep(RETRY_SECONDS)
+
+        status, _ = endpoint.ask(predict, {"records": ["not a record"]})
+        if status != 422:
+            raise GateFailed(f"a malformed record gets status {status}, expected is 422")
+
+        milliseconds = []
+        for record in records:
+            start = time.monotonic()
+            _check_answers(*endpoint.ask(predict, {"records": [record]}), count=1, digest=digest)
+            milliseconds.append((time.monotonic() - start) * 1000)
+    milliseconds.sort()
+    return Report(
+        url=endpoint.url,
+        version=version,
+        digest=digest,
+        records=len(records),
+        compared=expected is not None,
+        least=min(probabilities),
+        greatest=max(probabilities),
+        median_ms=milliseconds[len(milliseconds) // 2],
+        slowest_ms=milliseconds[-1],
+    )
+
+
+def _wait_until_ready(endpoint: _Endpoint, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            status, body = endpoint.ask("/v2/health/ready")
+            reason = f"status {status}, {body}"
+            if status == 200:
+                return
+        except ServiceUnavailable as error:
+            reason = str(error)
+        if time.monotonic() + RETRY_SECONDS > deadline:
+            raise ServiceUnavailable(f"{endpoint.url} is not ready after {patience} s: {reason}")
+        time.sleep(RETRY_SECONDS)
+
+
+def _first_difference(probabilities: Sequence[float], expected: Sequence[float] | None) -> str | None:
+    """The first record whose probability is not the expected one, in words; None if there is none."""
+    for index, (got, want) in enumerate(zip(probabilities, expected or (), strict=bool(expected))):
+        if not math.isclose(got, want, abs_tol=TOLERANCE, rel_tol=0):
+            return f"record {index} gets probability {got}, expected is {want}"
+    return None
+
+
+def _check_model(endpoint: _Endpoint, name: str, digest: str) -> str:
+    """The version that is served."""
+    status, model = endpoint.ask(f"/v2/models/{name}")
+    try:
+        served, version = model["parameters"]["digest"], model["versions"][0]
+    except (TypeError, KeyError, IndexError):
+        raise GateFailed(f"{endpoint.url} does not describe the model {name!r}: status {status}, {model}") from None
+    if served != digest:
+        raise DigestMismatch(f"{endpoint.url} serves model {served}, expected is {digest}")
+    return str(version)
+
+
+def _check_answers(status: int, answers: Any, *, count: int, digest: str) -> list[float]:
+    """The probabilities of `count` answers."""
+    if status == 503:
+        raise ServiceUnavailable(f"the endpoint cannot answer records: {answers}")
+    if status != 200 or not isinstance(answers, list) or len(answers) != count:
+        raise GateFailed(f"{count} records get status {status} and no list of as many answers: {answers}")
+    probabilities = []
+    for index, answer in enumerate(answers):
+        try:
+            probability, served = answer["probability"], answer["model"]["digest"]
+        except (TypeError, KeyError):
+            raise GateFailed(f"record {index} gets no probability with its model: {answer}") from None
+        if served != digest:
+            raise DigestMismatch(f"record {index} is answered by model {served}, expected is {digest}")
+        if not isinstance(probability, int | float) or not 0 <= probability <= 1:
+            raise GateFailed(f"record {index} gets probability {probability}")
+        probabilities.append(probability)
+    return probabilities

@@ -1,0 +1,173 @@
+"""Versions in MLflow's model registry. A version says in its tags which bytes it is and what it was made from.
+
+Tags: `model_digest` and `model_uri` of the model file, the run manifest (`evidence.manifest`), `gate` (passed, failed,
+or judging while there is no verdict), `gate_champion`, the version that it was judged against or `none`, and on a
+champion `previous_champion`, the version that it took over from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.foundation.errors import DigestMismatch, InvalidInput
+from include.foundation.evidence.manifest import RunManifest
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+
+CHAMPION = "champion"
+DIGEST, URI, GATE, PREVIOUS = "model_digest", "model_uri", "gate", "previous_champion"
+JUDGED_AGAINST = "gate_champion"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """One registered version.
+
+    Attributes:
+        name: the registered model, which is the use case.
+        version: the version, digits.
+        run_id: the MLflow run that made it.
+        digest: SHA-256 of the model file.
+        uri: where the model file lies.
+        gate: "passed", "failed", "judging", or None if it was not judged.
+        tags: all tags.
+    """
+
+    name: str
+    version: str
+    run_id: str
+    digest: str
+    uri: str
+    gate: str | None
+    tags: Mapping[str, str]
+
+    def manifest(self) -> RunManifest:
+        """What it was made from.
+
+        Raises:
+            InvalidInput: its tags hold no manifest.
+            DigestMismatch: they hold that of another model, run or file: tags can be changed, a manifest cannot.
+        """
+        name = f"{self.name} version {self.version}"
+        try:
+            manifest = RunManifest.from_tags(self.tags)
+        except InvalidInput as error:
+            raise InvalidInput(f"{name} was not registered by its train Dag: {error}") from error
+        told = (manifest.use_case, manifest.run_id, manifest.artifacts.get("model.onnx"))
+        if told != (self.name, self.run_id, self.digest):
+            raise DigestMismatch(
+                f"{name} is of run {self.run_id} and model {self.digest}, its manifest of {', '.join(map(str, told))}: "
+                "its tags were changed. Register the run again"
+            )
+        return manifest
+
+
+def register(
+    client: "MlflowClient", name: str, *, run_id: str, description: str = "", tags: Mapping[str, str] | None = None
+) -> ModelVersion:
+    """Register what a run made; the version that the run has for the same bytes is returned, not doubled.
+
+    The version gets the run's own tags (not those that MLflow or the platform keep about the run) and `tags`.
+
+    Args:
+        client: of the registry.
+        name: the registered model; it is made if there is none.
+        run_id: the MLflow run; its tags name the model file.
+        description: of the registered model, if it is made.
+        tags: more tags of the version.
+
+    Raises:
+        InvalidInput: the run has no model file (yet).
+    """
+    from mlflow.exceptions import MlflowException
+
+    kept = client.get_run(run_id).data.tags.items()
+    tags = {**{key: value for key, value in kept if not key.startswith(("mlflow.", "flightline."))}, **(tags or {})}
+    if not tags.get(DIGEST) or not tags.get(URI):
+        raise InvalidInput(f"run {run_id} has no {DIGEST} and {URI}: the fit did not finish")
+    try:
+        client.create_registered_model(name, description=description)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    for found in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
+        if found.tags.get(DIGEST) == tags[DIGEST]:
+            return _version(found)
+    return _version(client.create_model_version(name, tags[URI], run_id, tags=tags, await_creation_for=0))
+
+
+def get(client: "MlflowClient", name: str, version: str) -> ModelVersion:
+    """One version.
+
+    Raises:
+        InvalidInput: there is no such version.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _version(client.get_model_version(name, version))
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise InvalidInput(f"{name} has no version {version}") from error
+        raise
+
+
+def newest(client: "MlflowClient", name: str, *, tagged: str | None = None) -> ModelVersion | None:
+    """The version (of those with a tag) that was registered last, whatever its gates said; None if there is none."""
+    versions = client.search_model_versions(f"name = '{name}'")
+    found = [version for version in versions if tagged is None or tagged in version.tags]
+    return _version(max(found, key=lambda version: int(version.version))) if found else None
+
+
+def champion(client: "MlflowClient", name: str) -> ModelVersion | None:
+    """The version with the alias `champion`; None if there is none (or no such model)."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _version(client.get_model_version_by_alias(name, CHAMPION))
+    except MlflowException as error:
+        # a missing alias is INVALID_PARAMETER_VALUE, a missing model RESOURCE_DOES_NOT_EXIST (MLflow 3.17)
+        if error.error_code in {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"}:
+            return None
+        raise
+
+
+def set_champion(client: "MlflowClient", name: str, version: str) -> ModelVersion | None:
+    """Make a version the champion and return the one that was; None if there was none.
+
+    MLflow moves an alias without compare-and-swap: callers come one at a time (the promote Dag has one active run).
+    Doing it again changes nothing, and `previous_champion` keeps naming the other version.
+
+    Raises:
+        InvalidInput: there is no such version.
+    """
+    get(client, name, version)
+    before = champion(client, name)
+    if before is not None and before.version == version:
+        previous = before.tags.get(PREVIOUS)
+        return get(client, name, previous) if previous else None
+    if before is not None:
+        tag(client, name, version, {PREVIOUS: before.version})
+    client.set_registered_model_alias(name, CHAMPION, version)
+    return before
+
+
+def tag(client: "MlflowClient", name: str, version: str, tags: Mapping[str, str]) -> None:
+    """Set tags of a version."""
+    for key, value in tags.items():
+        client.set_model_version_tag(name, version, key, value)
+
+
+def _version(found: "MlflowVersion") -> ModelVersion:
+    tags = dict(found.tags)
+    return ModelVersion(
+        name=found.name,
+        version=str(found.version),
+        run_id=found.run_id or "",
+        digest=tags.get(DIGEST, ""),
+        uri=tags.get(URI, ""),
+        gate=tags.get(GATE),
+        tags=tags,
+    )

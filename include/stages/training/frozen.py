@@ -1,0 +1,126 @@
+"""Freeze what a training run works on, so that every worker, retry and gate sees the same rows."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from include.foundation.errors import InvalidInput, MissingInput
+from include.foundation.evidence.code import digest
+from include.foundation.evidence.manifest import Part, Window, content_key
+from include.foundation.lake import Lake
+from include.foundation.spec import UseCase
+from include.foundation.spec.use_case import Training
+
+
+class Frozen(Part):
+    """The input of one training run; plain JSON, so that it travels in a tag.
+
+    Attributes:
+        use_case: name.
+        spec_digest: SHA-256 of the spec.
+        code_digest: SHA-256 of the code that fits; where an image changes with its code, its name alone would do.
+        snapshot_id: Iceberg snapshot of the gold table.
+        window: its days.
+        rows: rows of the window, labelled or not.
+        trials: budget of the tuning experiment.
+        seed: of every random choice.
+        fixed: parameters that are not tuned.
+        image: what trains.
+        clears: how often the run was cleared to start afresh.
+    """
+
+    use_case: str
+    spec_digest: str
+    code_digest: str
+    snapshot_id: int
+    window: Window
+    rows: int
+    trials: int
+    seed: int
+    fixed: dict[str, Any]
+    image: str
+    clears: int = 0
+
+    @property
+    def key(self) -> str:
+        """Content key: names the tuning experiment and the MLflow run, so that a retry rejoins them."""
+        return content_key(**self.model_dump(mode="json"))
+
+
+def split_days(start: date, end: date, training: Training) -> Window:
+    """Cut the days [start, end] into training, validation and holdout, as the spec says.
+
+    A window shorter than the spec's keeps the proportions, with a day at least for each part.
+
+    Raises:
+        InvalidInput: fewer than three days.
+    """
+    days = (end - start).days + 1
+    if days < 3:
+        raise InvalidInput(f"{start} to {end} is too short: training, validation and holdout need a day each")
+    share = min(1.0, days / training.window_days)
+    holdout = max(1, min(days - 2, round(training.holdout_days * share)))
+    validation = max(1, min(days - 1 - holdout, round(training.validation_days * share)))
+    holdout_start = end - timedelta(days=holdout - 1)
+    return Window(
+        start=start, validation_start=holdout_start - timedelta(days=validation), holdout_start=holdout_start, end=end
+    )
+
+
+def fitting_code(use_case: str) -> str:
+    """SHA-256 of the code that turns frozen rows into a model file."""
+    return digest("foundation/artifact", "models/boosting", "stages/training", f"use_cases/{use_case}")
+
+
+def freeze(
+    lake: Lake,
+    spec: UseCase,
+    *,
+    image: str,
+    start: date | None = None,
+    end: date | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
+    clears: int = 0,
+) -> Frozen:
+    """Pin the gold table's current snapshot and the days to work on.
+
+    Args:
+        lake: the lake.
+        spec: the use case.
+        image: what will train.
+        start: first day; None is `window_days` before the end, or gold's first day if that is later.
+        end: last day, inclusive; None is gold's newest day.
+        trials: tuning budget; None is the spec's.
+        seed: None is the spec's.
+        clears: how often the run was cleared to start afresh.
+
+    Raises:
+        MissingInput: gold has no rows in the window, or none up to its end (yet).
+        InvalidInput: the window is too short.
+    """
+    from include.foundation.lake import tables
+
+    snapshot_id = tables.current_snapshot_id(lake, spec.gold)
+    days = tables.days(lake, spec.gold, snapshot_id=snapshot_id)
+    if snapshot_id is None or not days:
+        raise MissingInput(f"{spec.gold} has no rows yet: run {spec.name}.features first")
+    end = end or days[-1]
+    if end > days[-1]:
+        raise MissingInput(f"{spec.gold} ends on {days[-1]}: there are no rows yet for a window that ends on {end}")
+    start = start or max(days[0], end - timedelta(days=spec.training.window_days - 1))
+    rows = tables.read(lake, spec.gold, start=start, end=end, snapshot_id=snapshot_id, columns=["event_date"]).height
+    if not rows:
+        raise MissingInput(f"{spec.gold} has no rows from {start} to {end}; it has {days[0]} to {days[-1]}")
+    return Frozen(
+        use_case=spec.name,
+        spec_digest=spec.digest,
+        code_digest=fitting_code(spec.name),
+        snapshot_id=snapshot_id,
+        window=split_days(start, end, spec.training),
+        rows=rows,
+        trials=trials or spec.training.trials,
+        seed=spec.training.seed if seed is None else seed,
+        fixed=dict(spec.training.fixed),
+        image=image,
+        clears=clears,
+    )

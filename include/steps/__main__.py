@@ -1,0 +1,91 @@
+"""`python -m include.steps <command>`: the steps of a training run, as pods and shells run them."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date
+
+from include.foundation.errors import FlightlineError, PermanentError
+from include.stages.training.runs import Training
+from include.stages.training.settings import Settings, services
+from include.steps import training as commands
+
+PERMANENT = 65  # EX_DATAERR of sysexits.h: the operator does not start such a pod again
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    root = argparse.ArgumentParser(prog="python -m include.steps", description=__doc__)
+    steps = root.add_subparsers(dest="command", required=True)
+
+    prepare = steps.add_parser("prepare", help="freeze the data, open (or rejoin) MLflow run and tuning experiment")
+    prepare.add_argument("use_case", help="name of the use case, a folder of include/use_cases")
+    prepare.add_argument("--start", type=date.fromisoformat, help="first day of the window (default: as the spec says)")
+    prepare.add_argument("--end", type=date.fromisoformat, help="last day of the window (default: newest day of gold)")
+    prepare.add_argument("--trials", type=int, help="tuning budget (default: the spec's)")
+    prepare.add_argument("--parallelism", type=int, help="workers at a time (default: the spec's)")
+    prepare.add_argument("--seed", type=int, help="seed of every random choice (default: the spec's)")
+    prepare.add_argument("--clears", type=int, default=0, help="raise it to start afresh on the same data")
+
+    def of_a_run(name: str, text: str) -> argparse.ArgumentParser:
+        step = steps.add_parser(name, help=text)
+        step.add_argument("--run-id", required=True, help="the MLflow run that `prepare` opened")
+        return step
+
+    trial = of_a_run("trial", "be a tuning worker until the budget is spent: suggest, fit, evaluate, observe")
+    trial.add_argument("--worker", help="this worker's name, the same when it is retried (default: the pod's name)")
+    of_a_run("fit", "refit the best parameters, export, check, store and log the model")
+    of_a_run("register", "register the fitted model as a version")
+    gate = of_a_run("gate", "judge the fitted model on the holdout; exit code 0 when the report is written")
+    gate.add_argument("--version", help="registered version that gets the verdict as its tag `gate`")
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. One line on stderr for an error that has a name; exit code 65 if a retry cannot help, else 1."""
+    options = parser().parse_args(arguments)
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "1")
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("include").setLevel(logging.INFO)
+    try:
+        answer = run(options)
+    except FlightlineError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return PERMANENT if isinstance(error, PermanentError) else 1
+    print(answer)
+    return 0
+
+
+def run(options: argparse.Namespace) -> str:
+    """Run the parsed command and return what to print."""
+    if options.command == "prepare":
+        prepared = commands.prepare(
+            options.use_case,
+            **services(),
+            image=Settings.from_env().image,
+            start=options.start,
+            end=options.end,
+            trials=options.trials,
+            parallelism=options.parallelism,
+            seed=options.seed,
+            clears=options.clears,
+        )
+        return json.dumps(prepared)
+    training = Training.from_env(options.run_id)
+    match options.command:
+        case "trial":
+            return f"{commands.trial(training, options.worker)} trials by this worker"
+        case "fit":
+            fitted = commands.fit(training)
+            return json.dumps({"digest": fitted.digest, "deviation": fitted.deviation, **fitted.metrics})
+        case "register":
+            return commands.registered(training).version
+        case _:
+            return commands.gate(training, options.version).markdown()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

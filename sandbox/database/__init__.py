@@ -1,0 +1,1 @@
+"""The metadata databases: PostgreSQL from a wheel."""

@@ -1,0 +1,134 @@
+"""Ask the champion's endpoint about the day after the last ingested one, and compare with what then happened.
+
+The day's file has landed but is not ingested. Its movements are fed to the online table as a live feed would, each with
+the moment from which it was known; an answer uses only what was known at the flight's scheduled departure, because that
+is how the table is read. The outcome is looked at only after all answers are in.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
+from typing import Any
+
+import httpx
+import polars as pl
+
+from include.foundation.evidence.metrics import auc
+from include.foundation.history import table
+from include.foundation.lake import Lake
+from include.foundation.spec import UseCase, module
+from include.stages.ingest import rows
+from include.stages.ingest.plan import Plan
+from include.stages.quality import Contract, judge
+from sandbox.endpoints import Endpoints
+from sandbox.supervisor.service import SandboxError
+
+BATCH = 50
+SHOWN = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What the endpoint answered about one day.
+
+    Attributes:
+        url: of the endpoint.
+        day: the day.
+        asked: a row a flight: `Request`'s columns, `probability`, and `label`, null where the flight never arrived.
+        version: the version that answered.
+        single_ms: milliseconds of questions about one flight, sorted.
+    """
+
+    url: str
+    day: date
+    asked: pl.DataFrame
+    version: str
+    single_ms: list[float]
+
+    def lines(self) -> list[str]:
+        """For people: how good, how fast, and a few flights."""
+        known = self.asked.drop_nulls("label")
+        quality = auc(known["label"].to_numpy(), known["probability"].to_numpy())
+        some = known.sort("probability", descending=True).gather_every(max(1, known.height // SHOWN)).head(SHOWN)
+        return [
+            f"{self.day}: asked version {self.version} about {self.asked.height} flights at their scheduled departure; "
+            f"{known.height} arrived, AUC {quality:.4f}",
+            f"  one flight a question: median {self.single_ms[len(self.single_ms) // 2]:.1f} ms, "
+            f"slowest of {len(self.single_ms)} {self.single_ms[-1]:.1f} ms",
+            *(
+                f"  {row['carrier']}{row['flight']:<5} {row['origin']}-{row['dest']} {row['sched_dep']:%H:%M} UTC  "
+                f"probability of > 15 min late {row['probability']:.2f}, was {'late' if row['label'] else 'on time'}"
+                for row in some.iter_rows(named=True)
+            ),
+        ]
+
+
+def ask(at: Endpoints, spec: UseCase, day: date) -> Answers:
+    """Feed the day's movements to the online table, then ask about each of its flights.
+
+    Raises:
+        MissingInput: the day's files have not landed.
+        SandboxError: the day or a later one is ingested; to feed it would take the later days' history away.
+        httpx.HTTPError: the endpoint does not answer.
+    """
+    lake, features = Lake.from_env(at.trainer_env), module(spec.name, "features")
+    silver = _silver(lake, spec, day)
+    begin = datetime.combine(day, clock(), UTC)
+    for name, frame in features.history(silver).items():
+        table.publish(
+            at.dsn("online"), use_case=spec.name, name=name, view=features.VIEWS[name], frame=frame, start=begin
+        )
+    requests = features.requests(silver).filter(pl.col("event_date") == day).sort("event_time", "id")
+    records = [
+        features.Request.model_validate(row).model_dump(mode="json")
+        for row in requests.select(list(features.Request.model_fields)).to_dicts()
+    ]
+    url = _url(at, spec)
+    with httpx.Client(base_url=f"{url}/v1/models/{spec.name}", timeout=30) as http:
+        answers = [
+            answer
+            for n in range(0, len(records), BATCH)
+            for answer in http.post("/predict", json={"records": records[n : n + BATCH]}).raise_for_status().json()
+        ]
+        single_ms = sorted(_milliseconds(http, record) for record in records[:BATCH])
+    asked = requests.with_columns(probability=pl.Series([answer["probability"] for answer in answers])).join(
+        features.labels(silver).select("id", "label"), on="id", how="left", maintain_order="left"
+    )
+    return Answers(url=url, day=day, asked=asked, version=answers[0]["model"]["version"], single_ms=single_ms)
+
+
+def _milliseconds(http: httpx.Client, record: dict[str, Any]) -> float:
+    start = time.monotonic()
+    http.post("/predict", json={"records": [record]}).raise_for_status()
+    return (time.monotonic() - start) * 1000
+
+
+def _silver(lake: Lake, spec: UseCase, day: date) -> dict[str, pl.DataFrame]:
+    """Silver of the days before, as ingested, and of the day itself, judged but not published."""
+    from include.stages.features.silver import Silver
+
+    ingested = Silver.current(lake, spec)
+    if ingested.days and ingested.days[-1] >= day:
+        raise SandboxError(f"{spec.name} is ingested up to {ingested.days[-1]}; ask about a later day than {day}")
+    before = ingested.read(day, day - timedelta(days=1))
+    plan = Plan.of(lake, spec, [day])
+    frames = {}
+    for source in spec.sources:
+        contract = Contract.of(getattr(module(spec.name, "contract"), source.contract))
+        parts = [
+            judge(contract, frame, null_values=source.null_values).passed
+            for frame in rows.landed(lake, plan.files[source.name], contract.landed)
+        ]
+        frames[source.name] = pl.concat([before[source.name], *parts], how="diagonal")
+    return frames
+
+
+def _url(at: Endpoints, spec: UseCase) -> str:
+    """The last stage's endpoint, as the cluster tells it."""
+    namespace = spec.promotion.stages[-1].namespace
+    answer = httpx.get(
+        f"{at.url('cluster')}/api/v1/namespaces/{namespace}/services/{spec.slug}",
+        headers={"Authorization": f"Bearer {at.secrets.cluster_token}"},
+    )
+    return f"http://127.0.0.1:{answer.raise_for_status().json()['spec']['ports'][0]['nodePort']}"

@@ -1,0 +1,43 @@
+import subprocess
+
+import pytest
+
+from include.foundation.errors import InvalidInput
+from include.foundation.evidence.code import Code, running
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    def git(*arguments):
+        command = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "-q")
+    (tmp_path / "file").write_text("1")
+    git("add", "file")
+    git("commit", "-qm", "one")
+    return tmp_path, git("rev-parse", "HEAD")
+
+
+def test_a_clean_checkout_is_its_commit(checkout):
+    root, commit = checkout
+    assert running(allow_dirty=False, root=root, environ={}) == Code(commit=commit, dirty=False)
+
+
+@pytest.mark.parametrize("name", ["file", "new"])
+def test_a_dirty_checkout_is_refused_unless_allowed(checkout, name):
+    root, commit = checkout
+    (root / name).write_text("2")
+    with pytest.raises(InvalidInput, match="uncommitted"):
+        running(allow_dirty=False, root=root, environ={})
+    assert running(allow_dirty=True, root=root, environ={}) == Code(commit=commit, dirty=True)
+
+
+def test_an_image_states_its_commit(tmp_path):
+    stated = running(allow_dirty=False, root=tmp_path, environ={"FLIGHTLINE_COMMIT": "abc"})
+    assert stated == Code(commit="abc", dirty=False)
+
+
+def test_neither_is_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(InvalidInput, match="Set FLIGHTLINE_COMMIT"):
+        running(allow_dirty=True, root=tmp_path, environ={})

@@ -1,0 +1,65 @@
+"""What a spec cannot mean is refused when it is read, not when a Dag has run for an hour."""
+
+import re
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from include.foundation.spec import UseCase, load
+
+SOUND = load("flight_delays").model_dump(mode="json", exclude_defaults=True)
+RATE = {"name": "rate", "type": "double", "bounds": {"min": 0.1, "max": 1}}
+
+
+def _with(change: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: {**SOUND.get(key, {}), **part} if isinstance(part, dict) else part
+        for key, part in (SOUND | change).items()
+    }
+
+
+def test_the_sound_spec_is_read_back_as_it_is():
+    assert UseCase.model_validate(SOUND) == load("flight_delays")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "rain_"}, "name"),
+        ({"name": "rain__later"}, "name"),
+        ({"title": "Rain\nand snow"}, "title"),
+        ({"title": "Rain at {{ place }}"}, "title"),
+        ({"owner": ""}, "owner"),
+        ({"owner": "x" * 2001}, "owner"),
+        ({"schedule": {"cron": "every day"}}, "schedule.cron"),
+        ({"schedule": {"cron": "99 99 * * *"}}, "schedule.cron: .*'99' says no minute: 0 to 59"),
+        ({"schedule": {"start": "9999-12-31", "end": None}}, "schedule.start"),
+        ({"schedule": {"end": "2012-12-31"}}, "end 2012-12-31 lies before start 2013-01-01"),
+        ({"sources": [{"name": "planes", "contract": "Planes", "every": "snapshot"}]}, "must land every day"),
+        ({"sources": [{"name": "flights", "contract": "Flights"}] * 2}, "sources: flights twice"),
+        ({"training": {"metric": "accuracy"}}, "training.metric"),
+        ({"training": {"window_days": 5}}, "window_days must exceed holdout_days"),
+        ({"training": {"parameters": [RATE, RATE]}}, "parameters: rate twice"),
+        ({"training": {"parameters": [RATE | {"bounds": None}]}}, "rate needs bounds"),
+        ({"training": {"parameters": [RATE | {"bounds": {"min": 2, "max": 1}}]}}, "rate needs bounds"),
+        (
+            {"training": {"parameters": [RATE | {"type": "categorical"}]}},
+            "rate is categorical: give categorical_values",
+        ),
+        (
+            {"training": {"parameters": [RATE | {"bounds": {"min": 0, "max": 1}, "transformation": "log"}]}},
+            "rate: only bounds above 0 have a log",
+        ),
+        ({"promotion": {"stages": [{"name": "live"}] * 2}}, "stages: live twice"),
+        ({"promotion": {"stages": [{"name": "revert"}]}}, "none named .*revert"),
+        ({"promotion": {"stages": [{"name": 53 * "a"}]}}, "at most 52 characters"),
+        ({"promotion": {"stages": []}}, "stages: at least one"),
+        ({"promotion": {"approval_hours": 10**13}}, "promotion.approval_hours"),
+    ],
+)
+def test_nonsense_is_refused(change, message):
+    with pytest.raises(ValidationError) as refused:
+        UseCase.model_validate(_with(change))
+    told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in refused.value.errors())
+    assert re.search(message, told), told

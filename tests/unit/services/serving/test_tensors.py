@@ -1,0 +1,123 @@
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+from include.services.serving import tensors
+from include.services.serving.refusal import Refusal
+
+FEATURES = ("size", "weight")
+CATEGORIES = {"size": ("S", "L")}
+
+
+def _matrix(**changes: Any) -> dict[str, Any]:
+    tensor = {"name": "features", "datatype": "FP32", "shape": [2, 2], "data": [1, 2.5, None, -4]}
+    return {"id": "7", "inputs": [tensor | changes]}
+
+
+def _columns(**changes: Any) -> dict[str, Any]:
+    size = {"name": "size", "datatype": "BYTES", "shape": [2], "data": ["S", None]}
+    weight = {"name": "weight", "datatype": "FP64", "shape": [2, 1], "data": [1.5, None]}
+    return {"inputs": [size | changes, weight]}
+
+
+def _read(payload: Any) -> tensors.InferRequest:
+    return tensors.read(payload, features=FEATURES, categories=CATEGORIES)
+
+
+@pytest.mark.parametrize("data", [[1, 2.5, None, -4], [[1, 2.5], [None, -4]]])
+def test_a_matrix_flat_or_nested(data: Any) -> None:
+    request = _read(_matrix(data=data))
+    assert request.matrix is not None
+    assert request.matrix.dtype == np.float32
+    np.testing.assert_array_equal(request.matrix, np.array([[1, 2.5], [np.nan, -4]], np.float32))
+    assert request.id == "7"
+
+
+def test_columns() -> None:
+    columns = _read(_columns()).columns
+    assert columns["size"] == ["S", None]
+    np.testing.assert_array_equal(columns["weight"], np.array([1.5, np.nan], np.float32))
+    assert _read(_columns(shape=[2, 1], data=[["S"], ["XL"]])).columns["size"] == ["S", "XL"]
+
+
+def test_the_answer_repeats_id_and_parameters() -> None:
+    request = _read(_matrix() | {"parameters": {"a": 1}, "outputs": [{"name": "probability"}]})
+    probability = np.array([0.5, 0.25], np.float32)
+    answer = tensors.response(model="m", version="3", request=request, probability=probability)
+    assert (answer["model_name"], answer["model_version"]) == ("m", "3")
+    assert (answer["id"], answer["parameters"]) == ("7", {"a": 1})
+    output = answer["outputs"][0]
+    assert (output["name"], output["datatype"], output["shape"]) == ("probability", "FP32", [2])
+    assert output["data"] is probability
+
+
+@pytest.mark.parametrize(
+    ("payload", "path", "says"),
+    [
+        ([], "", "the body must be a JSON object"),
+        ({"inputs": []}, "inputs", "at least one tensor"),
+        ({"inputs": [3]}, "inputs", "at least one tensor"),
+        (_matrix() | {"id": 7}, "id", "string"),
+        (_matrix() | {"parameters": [1]}, "parameters", "object"),
+        (_matrix() | {"outputs": [{"name": "label"}]}, "outputs[0].name", "'probability'"),
+        (_matrix() | {"outputs": {"name": "probability"}}, "outputs", "list"),
+        (_matrix(datatype="BYTES"), "inputs[0].datatype", "FP32"),
+        (_matrix(datatype=["FP32"]), "inputs[0].datatype", "FP32"),
+        (_matrix(shape=[2, 3]), "inputs[0].shape", "[n, 2]"),
+        (_matrix(shape=[4]), "inputs[0].shape", "[n, 2]"),
+        (_matrix(shape=[0, 2], data=[]), "inputs[0].shape", "at least 1"),
+        (_matrix(shape=[2, True]), "inputs[0].shape", "whole numbers"),
+        (_matrix(shape="22"), "inputs[0].shape", "whole numbers"),
+        (_matrix(shape=[10**18, 2]), "inputs[0].data", "has 4 values"),
+        (_matrix(data=[1, 2, 3]), "inputs[0].data", "has 3 values"),
+        (_matrix(data=[[1, 2, 3, 4]]), "inputs[0].data", "lists of 2 values"),
+        (_matrix(data=[[1, 2], [3]]), "inputs[0].data", "lists of 2 values"),
+        (_matrix(data=[[1, 2], 3, 4]), "inputs[0].data", "lists of 2 values"),
+        (_matrix(data=[[1, 2]]), "inputs[0].data", "has 2 values"),
+        (_matrix(data=[[[1], [2]], [[3], [4]]]), "inputs[0].data", "numbers"),
+        (_matrix(data=["1", "2", "3", "4"]), "inputs[0].data", "numbers"),
+        (_matrix(data=[1, 2, None, "4"]), "inputs[0].data", "numbers"),
+        (_matrix(data=[True, False, True, True]), "inputs[0].data", "numbers"),
+        (_matrix(data=[True, 1, 2.5, 1]), "inputs[0].data", "numbers"),
+        (_matrix(data=[[True, 1], [2, 3]]), "inputs[0].data", "numbers"),
+        (_matrix(data=[{}, [], None, 1]), "inputs[0].data", "lists of 2 values"),
+        (_matrix(data=None), "inputs[0].data", "list"),
+        (_matrix(data=[1, 2, 3, 1e39]), "inputs[0].data", "beyond FP32"),
+        (_matrix(name="label"), "inputs[0].name", "'features'"),
+        (_matrix(name=["features"]), "inputs[0].name", "'features'"),
+        (_columns(datatype="FP32"), "inputs[0].datatype", "BYTES"),
+        (_columns(data=["S", 3]), "inputs[0].data", "2 strings"),
+        (_columns(data=["S"]), "inputs[0].data", "2 strings"),
+        (_columns(shape=[1], data=["S"]), "inputs[1].shape", "the same for all"),
+        (_columns(name="weight"), "inputs[0].datatype", "FP32"),
+        ({"inputs": _columns()["inputs"][:1]}, "inputs", "misses the features weight"),
+        ({"inputs": _columns()["inputs"] * 2}, "inputs[2].name", "each feature once"),
+    ],
+)
+def test_what_is_wrong_is_named(payload: Any, path: str, says: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        _read(payload)
+    assert caught.value.status == 400
+    assert says in caught.value.message
+    assert [fault.path for fault in caught.value.fields] == ([path] if path else [])
+
+
+def test_a_text_among_numbers_costs_no_memory() -> None:
+    data = [1] * 9_999 + ["x" * 10_000]
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal, match="must hold numbers"):
+            _read(_matrix(shape=[5_000, 2], data=data))
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(data) * 8
+    finally:
+        tracemalloc.stop()
+
+
+def test_whole_numbers_are_rounded_once() -> None:
+    """By way of float64, this one would be rounded twice, to another neighbour."""
+    number = 2**60 + 2**36 + 1
+    request = _read(_matrix(data=[number] * 4, datatype="INT64"))
+    assert request.matrix is not None
+    assert int(request.matrix[0, 0]) == 2**60 + 2**37

@@ -1,0 +1,33 @@
+"""What is wrong with a use case's contract is said before a file is read."""
+
+import pytest
+
+from include.foundation.errors import InvalidInput
+from include.foundation.evidence import code
+from include.foundation.spec import load
+from include.stages.ingest.plan import Plan
+from include.stages.ingest.publish import _code, check
+
+SPEC = load("flight_delays")
+NO_FILES = Plan(use_case=SPEC.name, days=(), files={source.name: () for source in SPEC.sources})
+
+
+def test_a_contract_that_is_not_there_is_told_from_those_that_are():
+    sources = (SPEC.sources[0].model_copy(update={"contract": "Flight"}),)
+    with pytest.raises(InvalidInput, match=r"contract.py has no 'Flight', .* it has .*'Flights', 'Weather', 'Planes'"):
+        check(None, SPEC.model_copy(update={"sources": sources}), NO_FILES)
+
+
+def test_a_module_that_the_contract_imports_makes_other_code(monkeypatch, tmp_path):
+    found = set()
+    for part in ("stages/ingest", "stages/quality", "use_cases/rain"):
+        (tmp_path / "include" / part).mkdir(parents=True)
+    neighbour = tmp_path / "include" / "use_cases" / "rain" / "limits.py"
+    neighbour.with_name("contract.py").write_text("from include.use_cases.rain.limits import MOST\n")
+    monkeypatch.setattr(code, "ROOT", tmp_path)
+    for limit in (150, 60):
+        neighbour.write_text(f"MOST = {limit}\n")
+        code.digest.cache_clear()
+        found.add(_code("rain"))
+    code.digest.cache_clear()
+    assert len(found) == 2

@@ -1,0 +1,120 @@
+import json
+from string import Template
+
+import pytest
+import yaml
+
+from include.foundation import spec
+from include.foundation.spec.use_case import Stage
+from include.stages.promotion import manifests
+
+FLIGHTS = spec.load("flight_delays")
+STAGING, PRODUCTION = FLIGHTS.promotion.stages
+VERSION = {
+    "model_uri": f"s3://models/flight_delays/{'a' * 64}/model.onnx",
+    "digest": "a" * 64,
+    "version": "3",
+    "image": "flightline/serving:0.1.0",
+    "manifest_digest": "b" * 64,
+}
+
+
+def _rendered(stage: Stage = PRODUCTION, **changes: str) -> dict[str, dict]:
+    files = manifests.render(FLIGHTS, stage, **VERSION | changes)
+    return {path.rpartition("/")[2].removesuffix(".yaml"): yaml.safe_load(text) for path, text in files.items()}
+
+
+def test_files_of_a_stage_lie_where_its_application_looks() -> None:
+    application = manifests.application(FLIGHTS, STAGING, "file:///srv/gitops.git")
+    assert set(manifests.render(FLIGHTS, STAGING, **VERSION)) == {
+        "flight-delays/staging/deployment.yaml",
+        "flight-delays/staging/service.yaml",
+    }
+    assert application["metadata"]["name"] == "flight-delays-staging"
+    assert application["spec"] == {
+        "project": "default",
+        "destination": {"server": "https://kubernetes.default.svc", "namespace": "flightline-staging"},
+        "source": {"repoURL": "file:///srv/gitops.git", "path": "flight-delays/staging", "targetRevision": "main"},
+        "syncPolicy": {"syncOptions": ["CreateNamespace=true"]},
+    }
+    assert {m["metadata"]["namespace"] for m in _rendered(STAGING).values()} == {"flightline-staging"}
+
+
+def test_the_same_version_gives_the_same_text() -> None:
+    assert manifests.render(FLIGHTS, PRODUCTION, **VERSION) == manifests.render(FLIGHTS, PRODUCTION, **VERSION)
+
+
+def test_another_version_changes_only_what_names_it() -> None:
+    def leaves(node: object, at: str = "") -> dict[str, object]:
+        items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
+        if items is None:
+            return {at: node}
+        return {path: leaf for key, child in items for path, leaf in leaves(child, f"{at}.{key}").items()}
+
+    before, after = leaves(_rendered()), leaves(_rendered(version="4", digest="c" * 64))
+    changed = {path.rpartition(".")[2] for path in before if before[path] != after[path]}
+    assert before.keys() == after.keys()
+    assert changed == {"flightline/model-version", "flightline/model-digest", "value"}
+
+
+def test_the_pod_gets_the_pin_and_the_spec() -> None:
+    deployment = _rendered()["deployment"]
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert deployment["spec"]["replicas"] == PRODUCTION.replicas == 2
+    assert container["image"] == "flightline/serving:0.1.0"
+    assert container["command"] == ["python", "-m", "include.services.serving"]
+    assert {item["name"]: item["value"] for item in container["env"]} == {
+        "FLIGHTLINE_USE_CASE": "flight_delays",
+        "FLIGHTLINE_MODEL_URI": VERSION["model_uri"],
+        "FLIGHTLINE_MODEL_DIGEST": "a" * 64,
+        "FLIGHTLINE_MODEL_VERSION": "3",
+    }
+    assert container["envFrom"] == [{"secretRef": {"name": "flightline-serving"}}]
+    assert container["resources"]["requests"] == {"cpu": FLIGHTS.serving.cpu, "memory": FLIGHTS.serving.memory}
+
+
+def test_the_pod_has_no_rights_and_rolls_without_a_gap() -> None:
+    deployment = _rendered()["deployment"]["spec"]
+    pod = deployment["template"]["spec"]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["containers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+
+
+def test_the_service_selects_the_pods() -> None:
+    rendered = _rendered()
+    labels = rendered["deployment"]["spec"]["template"]["metadata"]["labels"]
+    service = rendered["service"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    assert rendered["deployment"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert (service["metadata"]["name"], service["spec"]["type"]) == ("flight-delays", "NodePort")
+    assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [(80, 8080)]
+
+
+@pytest.mark.parametrize("value", ["3: {evil: true}", "'\"\n- x", "${image}", "!!python/none", "007", "null"])
+def test_a_value_stays_a_string(value: str) -> None:
+    deployment = _rendered(version=value)["deployment"]
+    assert deployment["metadata"]["annotations"]["flightline/model-version"] == value
+
+
+def test_every_annotation_and_variable_is_a_string() -> None:
+    deployment = _rendered()["deployment"]
+    pod = deployment["spec"]["template"]
+    values = [
+        *deployment["metadata"]["annotations"].values(),
+        *pod["metadata"]["annotations"].values(),
+        *(item["value"] for item in pod["spec"]["containers"][0]["env"]),
+    ]
+    assert all(isinstance(value, str) for value in values)
+    assert not Template(json.dumps(_rendered())).get_identifiers()
+
+
+def test_names_of_a_stage_with_an_underscore_are_valid() -> None:
+    stage = Stage(name="pre_production", replicas=1)
+    assert stage.namespace == "flightline-pre-production"
+    assert manifests.application(FLIGHTS, stage, "x")["metadata"]["name"] == "flight-delays-pre-production"

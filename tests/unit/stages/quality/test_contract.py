@@ -1,0 +1,127 @@
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandera.polars as pa
+import polars as pl
+import pytest
+
+from include.foundation.errors import InvalidInput
+from include.foundation.lake import Lake, tables
+from include.foundation.lake.commit import replace_days
+from include.stages.quality import Contract, judge
+from include.stages.quality.casting import FLOATS, INTEGERS
+
+
+class Good(pa.DataFrameModel):
+    a: int
+    b: int = pa.Field(metadata={"derived": lambda: None})
+    event_date: date
+
+    class Config:
+        unique = ("event_date", "a")
+
+
+class NoDay(pa.DataFrameModel):
+    a: int
+
+
+class UniqueWithoutDay(pa.DataFrameModel):
+    a: int
+    event_date: date
+
+    class Config:
+        unique = ("a",)
+
+
+class UniqueColumn(pa.DataFrameModel):
+    a: int = pa.Field(unique=True)
+    event_date: date
+
+
+class Default(pa.DataFrameModel):
+    a: int = pa.Field(default=1)
+    event_date: date
+
+
+class Taken(pa.DataFrameModel):
+    line: str
+    event_date: date
+
+
+class Unreadable(pa.DataFrameModel):
+    a: pl.List
+    event_date: date
+
+
+ZONED, FINE = Annotated[pl.Datetime, "us", "America/New_York"], Annotated[pl.Datetime, "ns", None]
+
+
+@pytest.mark.parametrize("derived", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (ZONED, r"Datetime\(.*'America/New_York'\), .* use Datetime\(time_unit='us', time_zone='UTC'\)"),
+        (FINE, r"Datetime\(time_unit='ns', .* use Datetime\(time_unit='us', time_zone=None\)"),
+        (pl.UInt32, "UInt32, .* use Int64"),
+        (pl.UInt64, "UInt64, .* use Int64"),
+        (pl.Int128, "Int128, .* use Int64"),
+        (pl.Float16, "Float16, .* use Float64"),
+        (pl.Duration, "Duration.* use Int64"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:'.*' support is not guaranteed")
+def test_a_type_that_no_table_holds_is_refused(kind: Any, told: str, derived: bool) -> None:
+    class Model(pa.DataFrameModel):
+        x: kind = pa.Field(metadata={"derived": lambda: None} if derived else None)
+        event_date: date
+
+    with pytest.raises(InvalidInput, match=f"contract Model: column 'x' is {told}"):
+        Contract.of(Model)
+
+
+TEXTS = {pl.Boolean: "true", pl.Date: "2013-01-01", pl.String: "a"}
+TIMES = [Annotated[pl.Datetime, unit, zone] for unit in ("us", "ms") for zone in (None, "UTC")]
+
+
+@pytest.mark.parametrize("kind", [*INTEGERS, *FLOATS, *TEXTS, *TIMES])
+def test_every_other_type_that_has_a_reading_can_be_held(tmp_path: Path, kind: Any) -> None:
+    class Model(pa.DataFrameModel):
+        x: kind
+        event_date: date
+
+    contract = Contract.of(Model)
+    parsed = contract.silver()["x"]
+    text = TEXTS.get(kind, "127")
+    if isinstance(parsed, pl.Datetime):
+        text = "2013-01-01T10:00:00" + ("Z" if parsed.time_zone else "")
+    day = date(2013, 1, 1)
+    passed = judge(contract, pl.DataFrame({"x": [text], "event_date": [day]}), null_values=()).passed
+    catalog = {"type": "sql", "uri": f"sqlite:///{tmp_path}/c.db", "warehouse": f"file://{tmp_path}"}
+    lake = Lake(catalog_properties=catalog, landing="", models="")
+    for _ in range(2):
+        replace_days(lake, "silver.t", passed, [day], {})
+    assert tables.read(lake, "silver.t").rows() == passed.rows() != []
+
+
+def test_derived_columns_and_the_day_do_not_land() -> None:
+    contract = Contract.of(Good)
+    assert contract.landed == ("a",)
+    assert contract.columns == ("a", "b", "event_date")
+    assert contract.silver() == pl.Schema({"a": pl.Int64, "b": pl.Int64, "event_date": pl.Date})
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (NoDay, "event_date"),
+        (Taken, r"ingest adds columns \['line'\]"),
+        (UniqueWithoutDay, "Config.unique needs 'event_date'"),
+        (UniqueColumn, "unique"),
+        (Default, "default"),
+        (Unreadable, "no reading"),
+    ],
+)
+def test_what_ingest_does_not_do_is_refused(model: type[pa.DataFrameModel], told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        Contract.of(model)

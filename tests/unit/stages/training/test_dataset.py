@@ -1,0 +1,80 @@
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from include.foundation.errors import InvalidInput
+from include.foundation.spec import load as load_spec
+from include.stages.training.dataset import load, split
+from include.stages.training.frozen import Frozen, fitting_code
+
+
+def test_cuts_by_days(gold, window):
+    data = split(gold, window)
+    assert {name: part.height for name, part in vars(data).items()} == {
+        "train": 1200,
+        "validation": 400,
+        "fit": 1600,
+        "holdout": 400,
+    }
+    assert data.train["event_date"].max() < window.validation_start <= data.validation["event_date"].min()
+    assert data.validation["event_date"].max() < window.holdout_start <= data.holdout["event_date"].min()
+    assert data.train["label"].dtype == pl.Int8
+
+
+def test_rows_without_label_are_dropped(gold, window):
+    cut = gold.with_columns(label=pl.when(pl.col("id") == "00007").then(None).otherwise("label"))
+    assert split(cut, window).train.height == 1199
+
+
+def test_labels_count_only_once_they_were_known(gold, window):
+    """A label of 6 January that matured on the 8th trains the final model, not the trials; one of the 9th neither."""
+    late = {"01100": timedelta(days=2), "01101": timedelta(days=4)}
+    cut = gold.with_columns(
+        label_known_at=pl.col("label_known_at")
+        + pl.col("id").replace_strict(late, default=timedelta(0), return_dtype=pl.Duration("us"))
+    )
+    data = split(cut, window)
+    assert data.train.height == 1198
+    assert data.fit.height == 1599
+    assert "01100" in data.fit["id"]
+    assert "01101" not in data.fit["id"]
+
+
+def test_no_training_label_was_known_after_the_next_parts_first_request(gold, window):
+    slow = gold.with_columns(label_known_at=pl.col("label_known_at") + timedelta(hours=9))
+    data = split(slow, window)
+    assert data.train["label_known_at"].max() < gold.filter(event_date=window.validation_start)["event_time"].min()
+    assert data.fit["label_known_at"].max() < gold.filter(event_date=window.holdout_start)["event_time"].min()
+    assert data.train.height < 1200
+    assert data.holdout.height == 400
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "holdout"])
+def test_an_empty_part_is_named(gold, window, part):
+    days = {"train": (1, 6), "validation": (7, 8), "holdout": (9, 10)}[part]
+    without = gold.filter(~pl.col("event_date").is_between(*(date(2020, 1, day) for day in days)))
+    with pytest.raises(InvalidInput, match=f"no labelled rows for {part}"):
+        split(without, window)
+
+
+def test_labels_of_one_class_are_refused_before_anything_is_fitted(gold, window):
+    calm = gold.with_columns(label=pl.col("label") & (pl.col("event_date") < window.holdout_start))
+    with pytest.raises(InvalidInput, match=r"all 400 labels of holdout are 0 in .*2020-01-10"):
+        split(calm, window)
+
+
+def test_labels_of_another_kind_are_refused(gold, window):
+    minutes = gold.with_columns(label=pl.when(pl.col("id") == "00007").then(7.5).otherwise(pl.col("label")))
+    with pytest.raises(InvalidInput, match="true and false, or 1 and 0; that of 00007 is neither"):
+        split(minutes, window)
+
+
+@pytest.mark.parametrize("what", ["spec", "code"])
+def test_an_image_of_another_version_reads_no_rows(window, what):
+    spec = load_spec("flight_delays")
+    digests = {"spec_digest": spec.digest, "code_digest": fitting_code(spec.name), f"{what}_digest": "0" * 64}
+    plan = {"trials": 3, "seed": 5, "fixed": {}, "image": "i", "rows": 9, "snapshot_id": 7}
+    frozen = Frozen(use_case=spec.name, window=window, **digests, **plan)
+    with pytest.raises(InvalidInput, match=f"the {what} of flight_delays here .* train anew"):
+        load(None, spec, frozen)
