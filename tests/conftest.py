@@ -24,7 +24,6 @@ from sandbox.endpoints import Endpoints
 from sandbox.lake import s3 as s3_service
 from sandbox.supervisor.service import REPO, free_ports, running
 
-
 # Examples are drawn on machines that other work slows down: how long one takes says nothing about the code.
 settings.register_profile("flightline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("flightline")
