@@ -19,14 +19,15 @@ from include.services.serving.metrics import Metrics
 from include.services.serving.refusal import Refusal
 
 log = logging.getLogger(__name__)
+_MOMENT = pl.Datetime("us", "UTC")
 _DTYPES = {
     bool: pl.Boolean(),
     int: pl.Int64(),
     float: pl.Float64(),
     str: pl.String(),
     date: pl.Date(),
-    datetime: pl.Datetime("us", "UTC"),
-    AwareDatetime: pl.Datetime("us", "UTC"),
+    datetime: _MOMENT,
+    AwareDatetime: _MOMENT,
 }
 
 
@@ -75,7 +76,7 @@ class Predictor:
             raise InvalidInput(f"the model is of the features {self.metadata.features}, the code computes {computed}")
         self.request_type: type[BaseModel] = features.Request
         self._schema = {name: _dtype(field.annotation) for name, field in self.request_type.model_fields.items()}
-        self._schema["event_time"] = _DTYPES[datetime]
+        self._schema["event_time"] = _MOMENT
         self._known = [f"{view}__known_at" for view in features.VIEWS]
         self._features, self._encode, self._scorer, self._read = features, encode, scorer, read
         self._metrics = metrics
@@ -85,8 +86,11 @@ class Predictor:
 
         Raises:
             RetryableError: history cannot be read.
-            Refusal: 422, a record that `Request` accepted has values that the features' code cannot work with.
+            Refusal: 422, a record that `Request` accepted has a moment without offset, or values that the features'
+                code cannot work with.
         """
+        for request in requests:
+            self._check_moments(request)
         try:
             event_times = [request.event_time.astimezone(UTC) for request in requests]  # type: ignore[attr-defined]
             rows = [{**vars(request), "event_time": at} for request, at in zip(requests, event_times, strict=True)]
@@ -108,6 +112,13 @@ class Predictor:
             )
             for row, (probability, event_time) in enumerate(zip(self.score(matrix), event_times, strict=True))
         ]
+
+    def _check_moments(self, request: BaseModel) -> None:
+        """Without an offset a moment would be another one on every clock."""
+        for name, dtype in self._schema.items():
+            value = getattr(request, name) if dtype == _MOMENT else None
+            if value is not None and value.tzinfo is None:
+                raise Refusal.at(422, name, "must have an offset from UTC, such as Z or +01:00")
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities, float32 [n], of encoded rows, float32 [n, features]."""

@@ -1,5 +1,6 @@
 """Plain JSON records: what a caller sends to the use case's own `Request`."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,19 +13,42 @@ from include.services.serving.refusal import Fault, Refusal, json_path
 
 SHOWN = 20  # faults that one answer names
 FIELDS = 1000  # that an object may have
+DEPTH = 32  # levels of objects and arrays
 _Path = tuple[str | int, ...]
+_NO_NUMBER = re.compile(r"-?(NaN|Inf)")
+_NUMBER = re.compile(r"[-+]?[\d.]+")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_AS_ARRAYS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 def parse(body: bytes) -> Any:
-    """Parsed JSON: no NaN, no infinity, no lone surrogates, 1024 levels at most.
+    """Parsed JSON: no NaN, no infinity, no lone surrogates, at most `DEPTH` levels.
 
     Raises:
         Refusal: 400.
     """
+    if _is_deep(body):
+        raise Refusal(400, f"the body is nested more than {DEPTH} levels deep")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Refusal(400, f"the body is not JSON: {error}") from None
+        hint = ""
+        if b'"binary_data_size"' in body:
+            hint = "; binary tensors are not spoken: send the data as JSON (Triton's client: binary_data=False)"
+        elif _NO_NUMBER.match(error.doc, error.pos):
+            hint = "; JSON has no NaN and no infinity: send null for a missing value"
+        raise Refusal(400, f"the body is not JSON: {error}{hint}") from None
+
+
+def _is_deep(body: bytes) -> bool:
+    """Whether objects and arrays are nested deeper than `DEPTH`, found before anything is parsed."""
+    if body.count(b"[") + body.count(b"{") <= DEPTH:
+        return False
+    brackets = _STRING.sub(b"", body).translate(_AS_ARRAYS, _NO_BRACKETS)
+    for _ in range(DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+    return b"[" in brackets
 
 
 @dataclass(frozen=True)
@@ -36,13 +60,18 @@ class Records:
 
 
 class RecordReader:
-    """Reads bodies `{"records": [...]}` or one bare record, each record being a `request_type`."""
+    """Reads bodies `{"records": [...]}` or one bare record, each record being a `request_type`.
+
+    Strictly, whatever the model's own mode: a number is no text and no truth value, a moment is a text of ISO 8601.
+    """
 
     def __init__(self, request_type: type[BaseModel]) -> None:
         # Up to the first record at fault: a body has room for millions of faults, at a kilobyte each.
         records: Any = (Annotated[list[request_type], Field(min_length=1), FailFast()], ...)  # type: ignore[valid-type]
         self._many: type[Any] = create_model("Records", records=records)
         self._one = request_type
+        fields = request_type.model_json_schema().get("properties", {})
+        self._moments = [name for name, field in fields.items() if _is_moment(field)]
 
     def read(self, body: bytes) -> Records:
         """Check a body.
@@ -60,13 +89,26 @@ class RecordReader:
         try:
             # In JSON mode a date is a string also where the model is strict, hence from the bytes.
             one = self._one.model_validate_json
-            checked = [one(body)] if single else self._many.model_validate_json(body).records
+            checked = [one(body, strict=True)] if single else self._many.model_validate_json(body, strict=True).records
         except ValidationError as error:
             raise _refusal(error) from None
+        self._check_moments([payload] if single else payload["records"], single)
         # PostgreSQL has no such text, so no key of history can hold it.
         if b"\\u0000" in body and (path := next(_nul(payload), None)):
             raise Refusal.at(422, json_path(path), "must not hold the character NUL")
         return Records(checked, single)
+
+    def _check_moments(self, payloads: list[Any], single: bool) -> None:
+        """Pydantic takes a number in quotes for seconds since 1970, in strict mode too."""
+        for name in self._moments:
+            for place, payload in enumerate(payloads):
+                if _NUMBER.fullmatch(payload.get(name) or ""):
+                    path = json_path((name,) if single else ("records", place, name))
+                    raise Refusal.at(422, path, "must be a date or date-time of ISO 8601, not a number")
+
+
+def _is_moment(field: dict[str, Any]) -> bool:
+    return any(each.get("format") in ("date", "date-time") for each in (field, *field.get("anyOf", ())))
 
 
 def _refusal(error: ValidationError) -> Refusal:

@@ -1,7 +1,8 @@
 """Tensors of the Open Inference Protocol, v2, over REST: a request's inputs to a feature matrix, a result to outputs.
 
 Protocol: https://github.com/open-inference/open-inference-protocol (inference_rest). Not spoken: the binary tensor
-extension. Beyond it: `null` stands for a missing value, which JSON has no number for.
+extension, and texts that a client has encoded (`content_type: base64`). Beyond it: `null` stands for a missing value,
+which JSON has no number for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from include.services.serving.refusal import Refusal
 
 INPUT, OUTPUT = "features", "probability"
 NUMBERS = ("FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
+CONTENT_TYPES = ("np", "pd", "str")  # MLServer's names of plain values; under any other, data are not what they look
 Columns = Mapping[str, list[str | None] | NDArray[np.float32]]
 
 
@@ -54,6 +56,7 @@ def read(payload: Any, *, features: Sequence[str], categories: Mapping[str, Sequ
     parameters = payload.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise Refusal.at(400, "parameters", "must be an object")
+    _check_content_type(payload, "")
     _check_outputs(payload.get("outputs") or [])
     inputs = payload.get("inputs")
     if not isinstance(inputs, list) or not inputs or not all(isinstance(item, dict) for item in inputs):
@@ -84,6 +87,13 @@ def _check_outputs(outputs: Any) -> None:
             raise Refusal.at(400, f"outputs[{index}].name", f"the model's only output is {OUTPUT!r}")
 
 
+def _check_content_type(part: Mapping[str, Any], path: str) -> None:
+    parameters = part.get("parameters")
+    if isinstance(parameters, dict) and parameters.get("content_type", "np") not in CONTENT_TYPES:
+        where = f"{path}.parameters.content_type".lstrip(".")
+        raise Refusal.at(400, where, f"must be one of {', '.join(CONTENT_TYPES)}: send the values as they are")
+
+
 def _shape(tensor: Mapping[str, Any], path: str) -> list[int]:
     shape = tensor.get("shape")
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
@@ -92,6 +102,7 @@ def _shape(tensor: Mapping[str, Any], path: str) -> list[int]:
 
 
 def _data(tensor: Mapping[str, Any], path: str) -> list[Any]:
+    _check_content_type(tensor, path)
     data = tensor.get("data")
     if not isinstance(data, list):
         raise Refusal.at(400, f"{path}.data", "must be a list")
@@ -100,7 +111,8 @@ def _data(tensor: Mapping[str, Any], path: str) -> list[Any]:
 
 def _numbers(tensor: Mapping[str, Any], path: str, *, width: int) -> NDArray[np.float32]:
     """A tensor of numbers as float32 [n, width]."""
-    if tensor.get("datatype") not in NUMBERS:
+    datatype = tensor.get("datatype")
+    if datatype not in NUMBERS:
         raise Refusal.at(400, f"{path}.datatype", f"must be FP32 (or one of {', '.join(NUMBERS[1:])})")
     shape = _shape(tensor, path)
     if len(shape) != 2 or shape[1] != width or shape[0] < 1:
@@ -117,6 +129,8 @@ def _numbers(tensor: Mapping[str, Any], path: str, *, width: int) -> NDArray[np.
         raise Refusal.at(400, f"{path}.data", f"has {len(data)} values, its shape {shape} wants {shape[0] * width}")
     if not types <= {int, float, NoneType}:
         raise Refusal.at(400, f"{path}.data", "must hold numbers, or null for a missing value")
+    if not datatype.startswith("FP"):
+        _check_whole(data, types, datatype, path)
     # None becomes NaN. Whole numbers are not made float64 first, which would round them twice.
     values = np.array(data, dtype=None if types == {int} else np.float64)
     with np.errstate(over="ignore"):
@@ -124,6 +138,15 @@ def _numbers(tensor: Mapping[str, Any], path: str, *, width: int) -> NDArray[np.
     if np.isinf(matrix).any():
         raise Refusal.at(400, f"{path}.data", "holds a number beyond FP32")
     return matrix
+
+
+def _check_whole(data: Sequence[Any], types: set[type], datatype: str, path: str) -> None:
+    if float in types:
+        raise Refusal.at(400, f"{path}.data", f"must hold whole numbers: the datatype is {datatype}")
+    numbers = data if NoneType not in types else [value for value in data if value is not None]
+    limits = np.iinfo(datatype.lower())
+    if numbers and not (limits.min <= min(numbers) and max(numbers) <= limits.max):
+        raise Refusal.at(400, f"{path}.data", f"holds a number beyond {datatype}")
 
 
 def _columns(

@@ -198,6 +198,10 @@ def test_wrong_bodies(serve: Callable[..., None]) -> None:
         wrong = await client.post(INFER, json={"inputs": [TENSOR | {"shape": [1, 5]}]})
         assert (wrong.status_code, wrong.json()["fields"][0]["path"]) == (400, "inputs[0].shape")
         assert (await client.post(PREDICT, content=b"{")).status_code == 400
+        for depth in (40, 254, 600):
+            nested = b'{"a":' * depth + b"1" + b"}" * depth
+            deep = b'{"parameters": %s, "inputs": [%s]}' % (nested, json.dumps(TENSOR).encode())
+            assert (await client.post(INFER, content=deep)).status_code == 400
         assert (await client.post(PREDICT, content=b"{}", headers={"content-encoding": "gzip"})).status_code == 415
 
         async def chunks() -> AsyncIterator[bytes]:

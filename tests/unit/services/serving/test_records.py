@@ -1,8 +1,10 @@
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.foundation.errors import InvalidInput
@@ -38,7 +40,7 @@ def test_records_and_one_record() -> None:
     assert (one.requests, one.single) == (many.requests[:1], True)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[NaN]", b'"\\ud800"', b"[" * 2000, b'{"records": 1e999}'])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[NaN]", b'"\\ud800"', b'{"records": 1e999}'])
 def test_not_json(body: bytes) -> None:
     with pytest.raises(Refusal, match="is not JSON") as caught:
         parse(body)
@@ -81,15 +83,69 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
         reader.read(b'{"name": "\\\\u0000"}')
 
 
-def test_deep_nesting_is_refused_not_followed() -> None:
-    class Lenient(BaseModel):
-        pass
+@pytest.mark.parametrize("depth", [33, 900, 100_000])
+@pytest.mark.parametrize(("begin", "end"), [(b'{"a":', b"}"), (b"[", b"]"), (b"[", b"")])
+def test_deep_nesting_is_refused_before_it_is_parsed(depth: int, begin: bytes, end: bytes) -> None:
+    with pytest.raises(Refusal, match="more than 32 levels deep") as caught:
+        parse(begin * depth + b'"x"' + end * depth)
+    assert caught.value.status == 400
 
-    for depth, says in ((150, "NUL"), (900, "recursion limit")):
-        body = b'{"a":' * depth + b'"\\u0000"' + b"}" * depth
-        with pytest.raises(Refusal, match=says) as caught:
-            RecordReader(Lenient).read(body)
-        assert caught.value.status == 422
+
+@given(st.recursive(st.none() | st.text('[]{}\\"a'), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_depth_is_told_as_the_parsed_value_has_it(value: Any) -> None:
+    def depth(part: Any) -> int:
+        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    missing = 32 - depth(value)
+    assert parse(b"[" * missing + orjson.dumps(value) + b"]" * missing) is not None
+    with pytest.raises(Refusal, match="levels deep"):
+        parse(b"[" * (missing + 1) + orjson.dumps(value) + b"]" * (missing + 1))
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'{"inputs": [{"data": [NaN]}]}', "send null"),
+        (b'{"inputs": [{"data": [1.5, -Infinity]}]}', "send null"),
+        (b'{"inputs": [{"parameters": {"binary_data_size": 8}}]}\0\0\x80?\0\0\x10A', "binary tensors are not spoken"),
+    ],
+)
+def test_what_clients_send_that_json_has_no_word_for(body: bytes, says: str) -> None:
+    with pytest.raises(Refusal, match=says) as caught:
+        parse(body)
+    assert caught.value.status == 400
+
+
+class Lax(BaseModel):
+    at: datetime
+    day: date | None = None
+    count: int = 1
+    weight: float = 1.0
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"count": True},
+        {"count": "1545"},
+        {"count": 1.0},
+        {"weight": "1.5"},
+        {"at": 1356998400},
+        {"at": "1356998400"},
+        {"at": "-1356998400.5"},
+        {"day": "1356998400"},
+        {"day": 1356998400},
+    ],
+)
+def test_types_are_strict_whatever_the_model_says(strange: dict[str, Any]) -> None:
+    good = {"at": "2024-05-01T12:00:00Z", "day": "2024-05-01", "weight": 2}
+    reader = RecordReader(Lax)
+    assert reader.read(orjson.dumps(good)).requests[0].weight == 2
+    for body, path in ((good | strange, ""), ({"records": [good, good | strange]}, "records[1].")):
+        with pytest.raises(Refusal) as caught:
+            reader.read(orjson.dumps(body))
+        assert (caught.value.status, caught.value.fields[0].path) == (422, path + next(iter(strange)))
 
 
 def test_no_answer_repeats_what_was_sent() -> None:

@@ -35,6 +35,13 @@ def test_a_matrix_flat_or_nested(data: Any) -> None:
     assert request.id == "7"
 
 
+@pytest.mark.parametrize(("datatype", "least", "most"), [("INT8", -128, 127), ("UINT64", 0, 2**64 - 1)])
+def test_whole_numbers_up_to_the_ends_of_their_datatype(datatype: str, least: int, most: int) -> None:
+    request = _read(_matrix(data=[least, most, None, 0], datatype=datatype, parameters={"content_type": "np"}))
+    assert request.matrix is not None
+    np.testing.assert_array_equal(request.matrix, np.array([[least, most], [np.nan, 0]], np.float32))
+
+
 def test_columns() -> None:
     columns = _read(_columns()).columns
     assert columns["size"] == ["S", None]
@@ -85,6 +92,14 @@ def test_the_answer_repeats_id_and_parameters() -> None:
         (_matrix(data=[{}, [], None, 1]), "inputs[0].data", "lists of 2 values"),
         (_matrix(data=None), "inputs[0].data", "list"),
         (_matrix(data=[1, 2, 3, 1e39]), "inputs[0].data", "beyond FP32"),
+        (_matrix(data=[1.5, 2, 3, 4], datatype="INT64"), "inputs[0].data", "whole numbers: the datatype is INT64"),
+        (_matrix(data=[-1, 2, 3, 4], datatype="UINT8"), "inputs[0].data", "beyond UINT8"),
+        (_matrix(data=[0, None, 3, 300], datatype="UINT8"), "inputs[0].data", "beyond UINT8"),
+        (_matrix(data=[0, 1, 2, 2**63], datatype="INT64"), "inputs[0].data", "beyond INT64"),
+        (_matrix(data=[[1, 2], [3, 128]], datatype="INT8"), "inputs[0].data", "beyond INT8"),
+        (_matrix(parameters={"content_type": "base64"}), "inputs[0].parameters.content_type", "one of np, pd, str"),
+        (_columns(parameters={"content_type": "base64"}), "inputs[0].parameters.content_type", "one of np, pd, str"),
+        (_matrix() | {"parameters": {"content_type": "hg_json"}}, "parameters.content_type", "one of np, pd, str"),
         (_matrix(name="label"), "inputs[0].name", "'features'"),
         (_matrix(name=["features"]), "inputs[0].name", "'features'"),
         (_columns(datatype="FP32"), "inputs[0].datatype", "BYTES"),
