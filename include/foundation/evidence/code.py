@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from include.foundation.errors import InvalidInput
+from include.foundation.evidence.imports import reachable
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,18 +47,18 @@ def running(*, allow_dirty: bool, root: Path = ROOT, environ: Mapping[str, str] 
 
 
 @cache
-def digest(*parts: str) -> str:
-    """SHA-256 of Python files: work that other code has done does not count as done.
+def digest(*modules: str) -> str:
+    """SHA-256 of the code of modules and of all that they import: work that other code has done does not count as done.
 
     Args:
-        parts: files, or folders with all that is in them, relative to `include/`.
+        modules: dotted names, `include.…`.
+
+    Raises:
+        InvalidInput: there is no such module, or a file is not valid Python.
     """
     total = hashlib.sha256()
-    for part in parts:
-        top = ROOT / "include" / part
-        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
-            total.update(f"{path.relative_to(ROOT)}\n".encode())
-            total.update(path.read_bytes())
+    for path in reachable(ROOT, *modules):
+        total.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
 
 

@@ -17,7 +17,8 @@ MADE_FROM, MADE_BY = "made_from", "made_by"
 def origin(silver: Silver) -> dict[str, str]:
     """What a commit of gold says of its origin: the snapshots of silver, and the code and the spec that read them."""
     spec = silver.spec
-    code = digest("stages/features", "foundation/history", f"use_cases/{spec.name}")
+    rooms = ("include.stages.features.gold", "include.stages.features.silver")
+    code = digest(*rooms, f"include.use_cases.{spec.name}.features")
     # Of the spec only what gold is made by: other gates or another approval time make the same rows.
     said = spec.model_dump_json(include={"sources": True, "features": {"lookback_days", "label_days"}})
     snapshots = {spec.table("silver", name): snapshot for name, snapshot in silver.snapshots.items()}

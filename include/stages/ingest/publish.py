@@ -243,6 +243,4 @@ def _contract(spec: UseCase, name: str) -> Contract:
 
 def _code(use_case: str) -> str:
     """SHA-256 of what turns files into rows: with other code, a run's earlier commits do not count as done."""
-    return digest(
-        "stages/ingest", "stages/quality", f"use_cases/{use_case}"
-    )  # all of it: contract.py may import its neighbours
+    return digest("include.stages.ingest.rows", "include.stages.quality", f"include.use_cases.{use_case}.contract")

@@ -68,7 +68,8 @@ def split_days(start: date, end: date, training: Training) -> Window:
 
 def fitting_code(use_case: str) -> str:
     """SHA-256 of the code that turns frozen rows into a model file."""
-    return digest("foundation/artifact", "models/boosting", "stages/training", f"use_cases/{use_case}")
+    parts = (f"include.use_cases.{use_case}.{part}" for part in ("features", "model"))
+    return digest("include.stages.training.dataset", "include.stages.training.fitting", *parts)
 
 
 def freeze(

@@ -20,10 +20,11 @@ def test_a_contract_that_is_not_there_is_told_from_those_that_are():
 
 def test_a_module_that_the_contract_imports_makes_other_code(monkeypatch, tmp_path):
     found = set()
-    for part in ("stages/ingest", "stages/quality", "use_cases/rain"):
-        (tmp_path / "include" / part).mkdir(parents=True)
+    for file in ("stages/ingest/rows.py", "stages/quality/__init__.py", "use_cases/rain/contract.py"):
+        path = tmp_path / "include" / file
+        path.parent.mkdir(parents=True)
+        path.write_text("from include.use_cases.rain.limits import MOST\n")
     neighbour = tmp_path / "include" / "use_cases" / "rain" / "limits.py"
-    neighbour.with_name("contract.py").write_text("from include.use_cases.rain.limits import MOST\n")
     monkeypatch.setattr(code, "ROOT", tmp_path)
     for limit in (150, 60):
         neighbour.write_text(f"MOST = {limit}\n")
