@@ -20,7 +20,9 @@ from include.foundation.lake import tables
 from include.foundation.lake.commit import replace_days
 from include.foundation.lake.connection import Lake
 from include.foundation.spec import View, load
-from include.foundation.spec.use_case import Features, Online, Schedule, Source
+from include.foundation.spec.features import Features, Online
+from include.foundation.spec.schedule import Schedule
+from include.foundation.spec.sources import Source
 from include.stages.features import stale
 from include.stages.features.build import build
 from include.stages.features.online import publish_online

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence.metrics import auc
-from include.foundation.spec.use_case import Gates, Slice
+from include.foundation.spec.gates import Gates, Slice
 from include.stages.gates.bootstrap import paired_auc
 from include.stages.gates.report import Gate, Report
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.lake import Lake
 from include.foundation.spec import UseCase
-from include.foundation.spec.use_case import Source
+from include.foundation.spec.sources import Source
 from include.stages.ingest import landing
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from include.foundation.spec import UseCase
-from include.foundation.spec.use_case import Stage
+from include.foundation.spec.promotion import Stage
 
 TEMPLATES = Path(__file__).parents[3] / "deploy" / "gitops"
 

@@ -8,7 +8,7 @@ from include.foundation.evidence.code import digest
 from include.foundation.evidence.manifest import Part, Window, content_key
 from include.foundation.lake import Lake
 from include.foundation.spec import UseCase
-from include.foundation.spec.use_case import Training
+from include.foundation.spec.training import Training
 
 
 class Frozen(Part):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from include.foundation.spec.use_case import Policy
+from include.foundation.spec.training import Policy
 
 
 def due(policy: Policy, *, days: Sequence[date], trained_until: date | None) -> tuple[bool, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from include.foundation.errors import InvalidInput, MissingInput
-from include.foundation.spec.use_case import Parameter, Training
+from include.foundation.spec.training import Parameter, Training
 from include.stages.tuning.calls import patiently
 
 if TYPE_CHECKING:

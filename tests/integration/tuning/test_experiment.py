@@ -7,7 +7,7 @@ import pytest
 import sigopt
 
 from include.foundation.errors import InvalidInput, MissingInput, ServiceUnavailable
-from include.foundation.spec.use_case import Training
+from include.foundation.spec.training import Training
 from include.stages.tuning.calls import patiently
 from include.stages.tuning.experiment import best, create_or_rejoin
 from sandbox.supervisor.service import free_ports

@@ -63,3 +63,30 @@ def test_nonsense_is_refused(change, message):
         UseCase.model_validate(_with(change))
     told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in refused.value.errors())
     assert re.search(message, told), told
+
+
+def _digest(change: dict[str, Any], *names: str) -> str:
+    return UseCase.model_validate(_with(change)).digest_of(*names)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"promotion": {"approval_hours": 9}, "description": "other words"},
+        {"training": {"window_days": 120.0}, "features": {"label_days": 0}},
+        {"training": {"policy": dict(reversed(SOUND["training"]["policy"].items()))}},
+    ],
+)
+def test_a_digest_is_of_the_meaning_of_what_is_named(change):
+    assert _digest(change, "training", "features") == _digest({}, "features", "training")
+
+
+@pytest.mark.parametrize("name", ["training", "training.seed"])
+def test_a_digest_changes_with_what_is_named(name):
+    assert _digest({"training": {"seed": 5}}, name) != _digest({}, name)
+
+
+@pytest.mark.parametrize("name", ["trainings", "training.sead", "sources.name", "training.seed.low"])
+def test_a_digest_of_what_a_spec_does_not_have_is_refused(name):
+    with pytest.raises(KeyError, match=f"a spec has no {name}"):
+        _digest({}, name)

@@ -8,7 +8,8 @@ import pytest
 from include.foundation.lake import Lake
 from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load
-from include.foundation.spec.use_case import Features, Source
+from include.foundation.spec.features import Features
+from include.foundation.spec.sources import Source
 from include.stages.features.silver import Silver
 
 D = [date(2024, 1, 1) + timedelta(days=n) for n in range(8)]

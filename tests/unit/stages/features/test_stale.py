@@ -3,7 +3,9 @@
 import pytest
 
 from include.foundation.spec import load
-from include.foundation.spec.use_case import Features, Online, Promotion, Source
+from include.foundation.spec.features import Features, Online
+from include.foundation.spec.promotion import Promotion
+from include.foundation.spec.sources import Source
 from include.stages.features.silver import Silver
 from include.stages.features.stale import MADE_BY, origin
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from include.foundation.spec.use_case import Gates, Slice
+from include.foundation.spec.gates import Gates, Slice
 from include.stages.gates import judge
 from include.stages.gates.judge import BOOTSTRAP_RULE, Holdout
 

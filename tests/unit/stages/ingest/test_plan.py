@@ -1,6 +1,6 @@
 from datetime import UTC, date, datetime
 
-from include.foundation.spec.use_case import Source
+from include.foundation.spec.sources import Source
 from include.stages.ingest.plan import File, Plan
 
 DAY = date(2013, 1, 1)

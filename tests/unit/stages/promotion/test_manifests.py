@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from include.foundation import spec
-from include.foundation.spec.use_case import Stage
+from include.foundation.spec.promotion import Stage
 from include.stages.promotion import manifests
 
 FLIGHTS = spec.load("flight_delays")

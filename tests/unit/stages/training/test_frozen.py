@@ -9,7 +9,7 @@ from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.lake import tables
 from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load
-from include.foundation.spec.use_case import Policy, Training
+from include.foundation.spec.training import Policy, Training
 from include.stages.training.frozen import Frozen, freeze, split_days
 
 TRAINING = Training(

@@ -2,7 +2,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from include.foundation.spec.use_case import Policy
+from include.foundation.spec.training import Policy
 from include.stages.training.policy import due
 
 POLICY = Policy(min_days=10, every_days=3)

@@ -1,0 +1,23 @@
+"""Read by `stages/features`: how far features and labels reach."""
+
+from pydantic import Field
+
+from include.foundation.spec.part import Part
+
+
+class Online(Part):
+    """The online table keeps `retention_days` of history (and always the newest row of a key)."""
+
+    retention_days: int = Field(14, ge=1)
+
+
+class Features(Part):
+    """`lookback_days`: how far back history reaches. A run on a range also redoes that many days after it.
+
+    `label_days`: on how many days after a request's own the facts land that make its label. A run on a range also
+    redoes that many days before it.
+    """
+
+    lookback_days: int = Field(2, ge=0)
+    label_days: int = Field(0, ge=0)
+    online: Online = Online()
