@@ -2,7 +2,7 @@
 
 FlightlineAirflowError
 ├── ArgoCDError                     message starts with the application
-│   ├── ArgoCDUnavailable           no answer, 429 or 5xx after all retries
+│   ├── ArgoCDUnavailable           no answer, 429, 5xx or a passing reason, after all retries
 │   ├── ArgoCDRefused *             the request can never be granted: 400, 401, 403, 404, 415
 │   ├── ArgoCDSyncWindowClosed      a sync window forbids it now
 │   ├── ArgoCDOperationInProgress   one operation at a time, and another one runs
@@ -30,7 +30,7 @@ class ArgoCDError(FlightlineAirflowError):
 
 
 class ArgoCDUnavailable(ArgoCDError):
-    """No answer, 429 or 5xx after all retries."""
+    """No answer, 429, 5xx or a refusal for a passing reason, after all retries."""
 
 
 class ArgoCDRefused(ArgoCDError, AirflowFailException):

@@ -98,39 +98,51 @@ def smoke(
         verify: whether to check the TLS certificate, or the file of the CA to check it with.
         timeout: seconds of one request.
         patience: seconds to wait for the endpoint to be ready.
-        settling: seconds in which answers may still become the expected ones: a features run that is under way has
-            brought new rows to gold and not yet their history to the online table.
+        settling: seconds in which the endpoint may still become what is expected: a replica of the version before
+            answers for some seconds after it was told to leave, and a features run that is under way has brought new
+            rows to gold and not yet their history to the online table.
 
     Raises:
         ServiceUnavailable: it does not answer, or is not ready in time.
         DigestMismatch: it serves another model.
         GateFailed: an answer is wrong.
     """
-    predict = f"/v1/models/{spec.name}/predict"
     with _Endpoint(base_url, token=token, verify=verify, timeout=timeout) as endpoint:
         _wait_until_ready(endpoint, patience)
-        version = _check_model(endpoint, spec.name, digest)
-
         deadline = time.monotonic() + settling
         while True:
-            answered = endpoint.ask(predict, {"records": list(records)})
-            probabilities = _check_answers(*answered, count=len(records), digest=digest)
-            differ = _first_difference(probabilities, expected)
-            if differ is None:
-                break
-            if time.monotonic() + RETRY_SECONDS > deadline:
-                raise GateFailed(f"{differ} (after {settling:.0f} s, in which a features run may have been under way)")
+            try:
+                return _check(endpoint, spec.name, digest=digest, records=records, expected=expected)
+            except (DigestMismatch, GateFailed, ServiceUnavailable) as error:
+                if time.monotonic() + RETRY_SECONDS > deadline:
+                    raise type(error)(f"{error} (so it stayed for {settling:.0f} s)") from error
             time.sleep(RETRY_SECONDS)
 
-        status, _ = endpoint.ask(predict, {"records": ["not a record"]})
-        if status != 422:
-            raise GateFailed(f"a malformed record gets status {status}, expected is 422")
 
-        milliseconds = []
-        for record in records:
-            start = time.monotonic()
-            _check_answers(*endpoint.ask(predict, {"records": [record]}), count=1, digest=digest)
-            milliseconds.append((time.monotonic() - start) * 1000)
+def _check(
+    endpoint: _Endpoint,
+    name: str,
+    *,
+    digest: str,
+    records: Sequence[Mapping[str, Any]],
+    expected: Sequence[float] | None,
+) -> Report:
+    """All checks once."""
+    predict = f"/v1/models/{name}/predict"
+    version = _check_model(endpoint, name, digest)
+    answered = endpoint.ask(predict, {"records": list(records)})
+    probabilities = _check_answers(*answered, count=len(records), digest=digest)
+    if differ := _first_difference(probabilities, expected):
+        raise GateFailed(differ)
+    status, _ = endpoint.ask(predict, {"records": ["not a record"]})
+    if status != 422:
+        raise GateFailed(f"a malformed record gets status {status}, expected is 422")
+
+    milliseconds = []
+    for record in records:
+        start = time.monotonic()
+        _check_answers(*endpoint.ask(predict, {"records": [record]}), count=1, digest=digest)
+        milliseconds.append((time.monotonic() - start) * 1000)
     milliseconds.sort()
     return Report(
         url=endpoint.url,

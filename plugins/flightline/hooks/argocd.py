@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -26,6 +27,8 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each further try, plus up to a qu
 LONGEST_RETRY_AFTER_SECONDS = 30.0
 TIMEOUT_SECONDS = 30.0
 _PASSING = (429, 500, 502, 503, 504)  # 501 will not pass
+# A part of Argo CD that does not answer another (the repository server restarts) is told inside of a 400.
+_PASSING_WORDS = re.compile(r"code = (Unavailable|DeadlineExceeded|ResourceExhausted|Aborted)\b")
 REFRESH_TIMEOUT_SECONDS = 90.0  # a refresh blocks until the controller has compared
 
 
@@ -130,7 +133,7 @@ class ArgoCDHook(BaseHook):
             except httpx.TransportError as error:
                 fault, wait = f"{type(error).__name__}: {error}", pause
             else:
-                if response.status_code not in _PASSING:
+                if response.status_code not in _PASSING and not _PASSING_WORDS.search(_message(response)):
                     return _read(response, name)
                 fault, wait = f"{response.status_code} {_message(response)}", _retry_after(response, pause)
             if pause is None:

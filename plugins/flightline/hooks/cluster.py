@@ -1,5 +1,6 @@
 """The Kubernetes cluster, as far as more is asked of it than running pods."""
 
+import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -38,9 +39,9 @@ class ClusterHook(BaseHook):
         port = service.spec.ports[0]
         balancer = service.status and service.status.load_balancer
         for ingress in (balancer and balancer.ingress) or []:
-            return f"http://{ingress.hostname or ingress.ip}:{port.port}"
+            return f"http://{_host(ingress.hostname or ingress.ip)}:{port.port}"
         if port.node_port:
-            return f"http://{_address(core.list_node().items)}:{port.node_port}"
+            return f"http://{_host(_address(core.list_node().items))}:{port.node_port}"
         raise ServiceUnavailable(
             f"Service {namespace}/{name} of type {service.spec.type} has no address from outside: make it NodePort or "
             f"LoadBalancer (deploy/gitops/service.yaml)"
@@ -48,9 +49,23 @@ class ClusterHook(BaseHook):
 
 
 def _address(nodes: list[Any]) -> str:
+    """Of a node that is Ready: one that is not may not answer, whatever Service is behind its port."""
+    ready = [node for node in nodes if _ready(node)]
     for kind in ("ExternalIP", "InternalIP"):
-        for node in nodes:
+        for node in ready:
             for address in node.status.addresses or []:
                 if address.type == kind:
                     return str(address.address)
-    raise ServiceUnavailable("no node of the cluster tells its address")
+    raise ServiceUnavailable(f"none of the cluster's {len(nodes)} nodes is Ready and tells its address")
+
+
+def _ready(node: Any) -> bool:
+    return any(condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions or [])
+
+
+def _host(address: str) -> str:
+    """A name or address as a URL wants it: IPv6 in brackets (RFC 3986, 3.2.2)."""
+    try:
+        return f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
+    except ValueError:
+        return address

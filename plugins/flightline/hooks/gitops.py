@@ -23,6 +23,15 @@ RETRY_SECONDS = 0.2  # times the number of pushes that lost
 GIT_SECONDS = 120
 HISTORY = 50  # commits fetched: enough to find the one that an earlier try pushed
 TRAILER = "Flightline-Key"
+# The home's Git configuration may name proxies, certificates and credentials; but these of its settings would change
+# what is committed, ask a person for a key, or run programs.
+OURS = {
+    "commit.gpgSign": "false",
+    "push.gpgSign": "false",
+    "log.showSignature": "false",
+    "core.autocrlf": "false",
+    "core.hooksPath": "/dev/null",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +143,9 @@ class GitOpsHook(GitHook):
                 "LC_ALL": "C.UTF-8",  # messages of git are read below
             }
             repo.git.update_environment(**{**self.env, **ours})
+            with repo.config_writer() as config:
+                for name, value in OURS.items():
+                    config.set_value(*name.split("."), value)
             repo.create_remote("origin", str(self.repo_url))
             try:
                 yield repo
@@ -234,9 +246,17 @@ def _inside(root: Path, path: str) -> Path:
 
 
 def _lost_the_race(message: str) -> bool:
-    return any(
-        sign in message for sign in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update ref")
+    """Whether a push failed because others pushed first, in the words of git and of the servers that are known."""
+    signs = (
+        "non-fast-forward",
+        "fetch first",
+        "stale info",
+        "cannot lock ref",
+        "failed to update ref",
+        "incorrect old value provided",
+        "reference already exists",
     )
+    return any(sign in message for sign in signs)
 
 
 def public(text: str) -> str:

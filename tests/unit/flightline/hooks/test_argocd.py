@@ -76,6 +76,18 @@ def test_retry_after_is_honoured(argo, monkeypatch):
     assert 2 <= pauses[2] <= 2 * 1.25
 
 
+DOWN = "application spec for web is invalid: InvalidSpecError: rpc error: code = Unavailable desc = connection refused"
+
+
+def test_a_part_of_argo_cd_that_restarts_is_waited_for(argo):
+    argo.on("POST /api/v1/applications", (400, {"code": 3, "message": DOWN}), {"metadata": {"name": "web"}})
+    assert ArgoCDHook().ensure({"metadata": {"name": "web"}, "spec": {}}) == {"metadata": {"name": "web"}}
+    assert len(argo.requests) == 2
+    argo.on("POST /api/v1/applications", (400, {"code": 3, "message": DOWN}))
+    with pytest.raises(ArgoCDUnavailable, match="400 application spec for web is invalid"):
+        ArgoCDHook().ensure({"metadata": {"name": "web"}, "spec": {}})
+
+
 def test_gives_up_and_names_the_server_and_the_fault(argo):
     argo.on(GET, (502, {"message": "no upstream"}))
     with pytest.raises(

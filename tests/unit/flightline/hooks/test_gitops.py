@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from flightline.exceptions import GitOpsInvalid, GitOpsUnavailable
+from flightline.hooks import gitops
 from flightline.hooks.gitops import GitOpsHook, Restore, public
 
 
@@ -26,6 +27,39 @@ def shown(bare, path, revision="main"):
 
 def commits(bare):
     return git("log", "--format=%H", "main", cwd=bare).split()
+
+
+def test_the_home_decides_nothing_about_a_commit(gitops_origin, tmp_path, monkeypatch):
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for hook in ("prepare-commit-msg", "post-commit", "pre-push"):
+        (hooks / hook).write_text("#!/bin/sh\nexit 1\n")
+        (hooks / hook).chmod(0o755)
+    (tmp_path / ".gitconfig").write_text(
+        "[commit]\n\tgpgSign = true\n[push]\n\tgpgSign = if-asked\n[user]\n\tsigningKey = 0123456789ABCDEF\n"
+        f"[core]\n\tautocrlf = true\n\thooksPath = {hooks}\n[log]\n\tshowSignature = true\n"
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = GitOpsHook().commit({"rain/a.txt": "one\r\ntwo\n"}, message="Begin", key="k")
+    assert done.changed == ("rain/a.txt",)
+    command = ["git", "show", "main:rain/a.txt"]
+    assert subprocess.run(command, cwd=gitops_origin, check=True, capture_output=True).stdout == b"one\r\ntwo\n"
+    assert GitOpsHook().commit({"rain/a.txt": "one\r\ntwo\n"}, message="Begin", key="k") == done
+
+
+@pytest.mark.parametrize(
+    ("said", "race"),
+    [
+        ("! [rejected] HEAD -> main (fetch first)", True),
+        ("! [remote rejected] HEAD -> main (cannot lock ref 'refs/heads/main': is at 1 but expected 2)", True),
+        ("! [remote rejected] HEAD -> main (incorrect old value provided)", True),
+        ("! [rejected] HEAD -> main (stale info)", True),
+        ("! [remote rejected] HEAD -> main (reference already exists)", True),
+        ("! [remote rejected] HEAD -> main (pre-receive hook declined)", False),
+    ],
+)
+def test_a_lost_race_in_the_words_of_each_server(said, race):
+    assert gitops._lost_the_race(said) is race
 
 
 def test_first_commit_makes_the_branch(gitops_origin):

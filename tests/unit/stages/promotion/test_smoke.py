@@ -115,6 +115,18 @@ def test_another_model_behind_the_same_address(endpoint: tuple[Endpoint, str]) -
         _smoke(url)
 
 
+def test_a_replica_that_leaves_may_answer_once_more(endpoint: tuple[Endpoint, str]) -> None:
+    behaviour, url = endpoint
+    leaving = iter([(200, {"versions": ["2"], "parameters": {"digest": OTHER}})])
+    behaviour.get = lambda path, get=behaviour.get: get(path) if "ready" in path else next(leaving, get(path))
+    post = behaviour.post
+    answers = [[{"probability": 0.5, "model": {"digest": OTHER}}] * len(RECORDS)]
+    behaviour.post = lambda body: (200, answers.pop()) if answers else post(body)
+    report = _smoke(url, settling=10)
+    assert (report.version, report.digest, report.records) == ("3", DIGEST, 2)
+    assert not answers, "both ways of answering were met"
+
+
 @pytest.mark.parametrize("probability", [1.5, -0.1, "0.5", None])
 def test_no_probability(endpoint: tuple[Endpoint, str], probability: Any) -> None:
     behaviour, url = endpoint
