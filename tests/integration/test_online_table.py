@@ -1,5 +1,6 @@
 """The online table in a real PostgreSQL gives back, bit for bit, what was published and what batch joins."""
 
+import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from psycopg.conninfo import make_conninfo
 
-from include.foundation.errors import InvalidInput, ServiceUnavailable
+from include.foundation.errors import InvalidInput, PermanentError, ServiceUnavailable
 from include.foundation.history import join, table
 from include.foundation.spec import View
 
@@ -174,6 +176,36 @@ def test_a_reader_survives_a_lost_connection(postgres_dsn, reader):
     assert reader.join(_asked(0))["all__whole"].to_list() == [0]
     reader.close()
     assert reader.join(_asked(0))["all__whole"].to_list() == [0]
+
+
+def test_a_reader_survives_a_lost_prepared_statement(postgres_dsn, reader):
+    """As behind a pooler in transaction mode, when another server answers."""
+    _publish(postgres_dsn, _facts(0))
+    reader.join(_asked(0))
+    reader._connection.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+    for _ in range(2):
+        assert reader.join(_asked(0))["all__whole"].to_list() == [0]
+
+
+def test_a_key_too_long_for_the_index_is_refused_by_name(postgres_dsn, reader):
+    _publish(postgres_dsn, _facts(0))
+    with pytest.raises(InvalidInput, match=r"view all: a key is too long .* 60\d\d bytes") as caught:
+        _publish(postgres_dsn, _facts(0, shop=secrets.token_hex(3000)))
+    assert len(str(caught.value)) < 300
+    assert reader.join(_asked(9))["all__whole"].to_list() == [0]
+
+
+def test_a_role_without_rights_is_told_so(postgres_dsn):
+    _publish(postgres_dsn, _facts(0))
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN")
+    dsn = make_conninfo(postgres_dsn, user="stranger")
+    with pytest.raises(PermanentError, match="permission denied"):
+        table.Reader(dsn, "shops", VIEWS).join(_asked(0))
+    with pytest.raises(PermanentError, match="with this DSN"):
+        table.Reader("host=here there", "shops", VIEWS).join(_asked(0))
+    with pytest.raises(PermanentError, match="permission denied"):
+        _publish(dsn, _facts(0))
 
 
 def test_threads_share_a_reader(postgres_dsn, reader):

@@ -13,9 +13,9 @@ from typing import Any
 
 import polars as pl
 import psycopg
-from psycopg.errors import QueryCanceled, UndefinedTable
+from psycopg.errors import ProgramLimitExceeded, QueryCanceled, UndefinedTable
 
-from include.foundation.errors import InvalidInput, ServiceUnavailable
+from include.foundation.errors import InvalidInput, PermanentError, ServiceUnavailable
 from include.foundation.history.join import EVENT_TIME, KNOWN_AT, columns, conform
 from include.foundation.spec import View
 
@@ -87,7 +87,9 @@ def publish(
         How many rows were written.
 
     Raises:
-        InvalidInput: the frame does not conform to the view (see `join.conform`), or a text holds the character NUL.
+        InvalidInput: the frame does not conform to the view (see `join.conform`), a text holds the character NUL, or a
+            key is longer than PostgreSQL's index takes (2,704 bytes, compressed).
+        PermanentError: the DSN is malformed, or its role may not write there.
         ServiceUnavailable: PostgreSQL does not answer.
     """
     rows = conform(frame, name=name, view=view).filter(pl.col(KNOWN_AT).is_between(start, end, closed="left"))
@@ -106,7 +108,13 @@ def publish(
             with connection.cursor().copy("COPY online.history FROM STDIN (FORMAT csv)") as copy:
                 copy.write(lines)
         except psycopg.DataError as error:
-            raise InvalidInput(f"view {name}: {error}") from error
+            raise InvalidInput(f"view {name}: {_short(error)}") from error
+        except ProgramLimitExceeded as error:
+            key = max(rows.select(_key(view)).to_series(), key=lambda text: len(text.encode()))
+            size = len(key.encode())
+            raise InvalidInput(
+                f"view {name}: a key is too long for PostgreSQL's index; the longest has {size} bytes: {key[:80]}..."
+            ) from error
     return rows.height
 
 
@@ -128,7 +136,8 @@ def expire(dsn: str, *, use_case: str, before: datetime) -> int:
 class Reader:
     """Joins history to requests from the online table, as `join.as_of` does from frames.
 
-    Keeps one connection, opened when first needed and again when it broke. Threads may share a reader; they take turns.
+    Keeps one connection, opened when first needed and again when a query failed on it: it may be broken, or a pooler
+    may have lost its prepared statement. Threads may share a reader; they take turns.
 
     Args:
         dsn: libpq DSN.
@@ -156,6 +165,7 @@ class Reader:
             What `join.as_of` returns for the same history: same columns, types and bits.
 
         Raises:
+            PermanentError: the DSN is malformed, or its role may not read there.
             ServiceUnavailable: PostgreSQL does not answer, or nothing was ever published.
         """
         times = requests[EVENT_TIME].to_physical().to_list()
@@ -200,21 +210,22 @@ class Reader:
             with self._lock, _answered():
                 try:
                     found += self._execute(arguments)
-                except QueryCanceled:
+                except (QueryCanceled, UndefinedTable):
                     raise
-                except (psycopg.OperationalError, psycopg.InterfaceError):
-                    # The server was restarted or the network dropped the idle connection: once more on a new one.
+                except psycopg.Error:
+                    # The server was restarted, the network dropped the idle connection, or the prepared statement is
+                    # not there (a pooler has handed us to another server): once more on a new one, unprepared.
                     self._disconnect()
-                    found += self._execute(arguments)
+                    found += self._execute(arguments, prepare=False)
         return found
 
-    def _execute(self, arguments: Sequence[Any]) -> list[tuple[int, datetime, dict[str, Any]]]:
+    def _execute(self, arguments: Sequence[Any], *, prepare: bool = True) -> list[tuple[int, datetime, dict[str, Any]]]:
         if self._connection is None:
             self._connection = psycopg.connect(
                 self._dsn, autocommit=True, connect_timeout=CONNECT_SECONDS, tcp_user_timeout=ANSWER_MS
             )
             self._connection.execute(f"SET TimeZone TO 'UTC'; SET statement_timeout TO {ANSWER_MS}")
-        return self._connection.cursor(binary=True).execute(_READ, arguments, prepare=True).fetchall()
+        return self._connection.cursor(binary=True).execute(_READ, arguments, prepare=prepare).fetchall()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -234,13 +245,19 @@ def _transaction(dsn: str) -> Iterator[psycopg.Connection]:
 
 @contextmanager
 def _answered() -> Iterator[None]:
-    """Turn psycopg's errors of availability into ours."""
+    """Turn psycopg's errors into ours."""
     try:
         yield
     except UndefinedTable as error:
         raise ServiceUnavailable("online.history does not exist yet: run the features Dag") from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise ServiceUnavailable(f"the online table does not answer: {error}") from error
+    except psycopg.ProgrammingError as error:
+        raise PermanentError(f"the online table cannot be used with this DSN: {_short(error)}") from error
+    except psycopg.Error as error:
+        raise ServiceUnavailable(f"the online table does not answer: {_short(error)}") from error
+
+
+def _short(error: psycopg.Error) -> str:
+    return str(error)[:500]
 
 
 def _key(view: View) -> pl.Expr:
