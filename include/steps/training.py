@@ -5,25 +5,27 @@ All that a step needs is found from the parent MLflow run: what was frozen, whic
 
 import json
 import logging
+from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from include.foundation.artifact import Scorer, open_model, store
+from include.foundation.artifact import Scorer, open_model, score, store
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
 from include.foundation.evidence.manifest import RunManifest
 from include.foundation.lake import Lake
+from include.foundation.problem.protocol import Answers
 from include.foundation.spec import load
 from include.stages.gates import Report, judge
-from include.stages.gates.judge import Holdout, Vector
-from include.stages.gates.latency import answer_times
+from include.stages.gates.judge import Holdout
+from include.stages.gates.latency import time_answers
 from include.stages.registry import ModelVersion, champion, get, register, tag
 from include.stages.registry.versions import DIGEST, GATE, JUDGED_AGAINST, URI
 from include.stages.training import runs
-from include.stages.training.curves import curves, page
-from include.stages.training.fitting import Fitted, evaluate, fit_final, score
+from include.stages.training.curves import page
+from include.stages.training.fitting import Fitted, evaluate, fit_final
 from include.stages.training.frozen import freeze
 from include.stages.training.runs import Training
 from include.stages.tuning.experiment import best, create_or_rejoin
@@ -77,6 +79,7 @@ def prepare(
         connection,
         name=f"{use_case} {frozen.window.end} {frozen.key[:8]}",
         spec=spec.training.model_copy(update=plan),
+        metric=spec.metric,
         metadata={"flightline_key": frozen.key, "mlflow_run": run_id},
     )
     runs.log(client, run_id, tags={runs.TUNING: experiment_id})
@@ -93,7 +96,7 @@ def trial(training: Training, worker: str | None = None) -> int:
 
     Every trial becomes a nested MLflow run and a line in the log.
     """
-    frozen, metric = training.frozen, training.spec.training.metric
+    frozen, metric = training.frozen, training.spec.metric.name
     experiment_id = training.tag(runs.TUNING, "prepare the run first")
     worker = worker or training.settings.worker
     code.running(allow_dirty=training.settings.allow_dirty)  # else the fit would refuse, after all trials
@@ -107,7 +110,8 @@ def trial(training: Training, worker: str | None = None) -> int:
         log.info("trial %d/%d starts: %s", progress.trial, progress.budget, ", ".join(shown))
         measured.clear()
         params = {**frozen.fixed, **assignments}
-        measured.update(evaluate(part, data, params=params, machine=training.settings.machine, seed=frozen.seed))
+        machine = training.settings.machine
+        measured.update(evaluate(part, data, training.problem, params=params, machine=machine, seed=frozen.seed))
         return measured[metric]
 
     def told(trial: Trial) -> None:
@@ -151,6 +155,7 @@ def fit(training: Training) -> Fitted:
         training.part,
         training.data,
         frozen,
+        training.problem,
         params={**frozen.fixed, **assignments},
         machine=training.settings.machine,
         run_id=run_id,
@@ -178,15 +183,16 @@ def fit(training: Training) -> Fitted:
         metrics=fitted.metrics,
         artifacts={"model.onnx": fitted.digest},
     )
-    charts = curves(training.data.holdout["label"].to_numpy(), fitted.scores)
+    data = training.data
+    plots = training.problem.plots(data.holdout["label"].to_numpy(), fitted.answers, data.classes)
     title = f"{training.spec.title}: holdout {frozen.window.holdout_start} to {frozen.window.end}"
     files = {
         "model.onnx": fitted.data,
         "manifest.json": manifest.json_text().encode(),
         "features.json": _json(fitted.features),
         "importance.json": _json(fitted.importance),
-        "curves.json": _json(charts),
-        "curves.html": page(title, charts, fitted.importance).encode(),
+        "curves.json": _json([asdict(plot) for plot in plots]),
+        "curves.html": page(title, plots, fitted.importance).encode(),
     }
     measured = {f"holdout_{name}": value for name, value in fitted.metrics.items()}
     # Parameters first, for MLflow refuses to change them; the digest last, for it says that all is there.
@@ -237,13 +243,15 @@ def gate(training: Training, version: str | None) -> Report:
         spec.gates,
         Holdout(
             labels=rows["label"].to_numpy().astype(np.float64),
-            candidate=score(training.part, scorer, rows),
+            candidate=score(training.part, scorer, rows).astype(np.float64),
             baseline=training.part.baseline(training.data.fit, rows),
             champion=rival,
             columns={part.by: rows[part.by].fill_null("none").to_numpy() for part in spec.gates.slices},
-            answer_ms=answer_times(lambda row: score(training.part, scorer, few[row]), few.height),
+            timing=time_answers(lambda row: score(training.part, scorer, few[row]), few.height),
+            classes=training.data.classes,
         ),
-        metric=spec.training.metric,
+        problem=training.problem,
+        metric=spec.metric.name,
         subject=f"{spec.name} version {version or '-'} (run {training.run_id}, model {scorer.digest[:12]})",
         champion=words,
         seed=training.frozen.seed,
@@ -261,12 +269,18 @@ def _open(training: Training, uri: str, digest: str) -> Scorer:
     return open_model(store.fetch(training.lake.objects(), uri, digest), digest)
 
 
-def _champion(training: Training, version: ModelVersion) -> tuple[Vector, str]:
+def _champion(training: Training, version: ModelVersion) -> tuple[Answers, str]:
     """The champion's answers on the same rows, and who it is; NaN, so that the gate fails, and why, if it has none."""
     name = f"champion version {version.version} (model {version.digest[:12]})"
     rows = training.data.holdout
     try:
-        return score(training.part, _open(training, version.uri, version.digest), rows), name
+        scorer = _open(training, version.uri, version.digest)
+        if (scorer.metadata.problem, scorer.metadata.classes) != (training.spec.problem, training.data.classes):
+            raise InvalidInput(
+                f"it answers {scorer.metadata.problem} {list(scorer.metadata.classes)}, the rows are "
+                f"{training.spec.problem} {list(training.data.classes)}"
+            )
+        return score(training.part, scorer, rows).astype(np.float64), name
     except InvalidInput as error:
         remedy = "Bring back what it needs, or take its alias `champion` away to begin without one"
         return np.full(rows.height, np.nan), f"{name}, which cannot answer on these rows: {error}. {remedy}"

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import polars as pl
 
-from include.foundation.evidence.metrics import auc
 from include.foundation.history import table
 from include.foundation.lake import Lake
+from include.foundation.problem.ranking import auc
 from include.foundation.spec import UseCase, module
 from include.stages.ingest import rows
 from include.stages.ingest.plan import Plan

@@ -8,8 +8,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import include.use_cases
-from include.foundation.evidence.metrics import auc
 from include.foundation.lake import tables
+from include.foundation.problem.ranking import auc
 from include.foundation.spec import load, module
 from include.stages.features import stale
 from include.stages.features.build import build

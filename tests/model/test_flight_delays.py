@@ -7,14 +7,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from include.foundation.artifact import open_model
+from include.foundation.artifact import open_model, score
 from include.foundation.evidence.manifest import Window
-from include.foundation.evidence.metrics import auc
+from include.foundation.problem import problem
+from include.foundation.problem.ranking import auc
 from include.foundation.spec import load
 from include.stages.features.build import build
 from include.stages.ingest.run import run
 from include.stages.training import dataset
-from include.stages.training.fitting import fit_final, score
+from include.stages.training.fitting import fit_final
 from include.stages.training.frozen import freeze
 from include.use_cases.flight_delays import model
 from include.use_cases.flight_delays.features import FEATURES
@@ -48,7 +49,9 @@ def data(lake, frozen):
 @pytest.fixture(scope="module")
 def fitted(data, frozen):
     machine = {"num_threads": 1, "device": "cpu"}
-    return fit_final(model, data, frozen, params={"n_estimators": 200, **PARAMS}, machine=machine, run_id="model")
+    return fit_final(
+        model, data, frozen, problem("binary"), params={"n_estimators": 200, **PARAMS}, machine=machine, run_id="model"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +76,7 @@ def test_is_much_better_than_a_model_without_history_and_than_a_table(data, fitt
 
 def test_no_airport_and_no_large_airline_is_left_behind(data, fitted):
     for column in ("origin", "carrier"):
-        for _, part in data.holdout.with_columns(score=pl.Series(fitted.scores)).group_by(column):
+        for _, part in data.holdout.with_columns(score=pl.Series(fitted.answers)).group_by(column):
             if part.height >= 500:
                 assert auc(part["label"].to_numpy(), part["score"].to_numpy()) > 0.7
 

@@ -14,8 +14,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; a closed 
 import onnxruntime  # type: ignore[import-untyped]
 
 from include.foundation.errors import DigestMismatch, InvalidInput
+from include.foundation.problem.kinds import Output, kind
 
-INPUT, OUTPUT = "features", "probability"
+INPUT = "features"
+BINARY = "binary"  # what a file is that does not say: they were all binary before there were kinds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,8 @@ class Metadata:
         categories: feature -> its values; value i is encoded as the number i, anything else as NaN.
         run_id: the MLflow run that made it.
         created_from: what it was made from (snapshot, spec digest, window, seed, ...).
+        problem: the problem kind.
+        classes: names of the output's columns, in order, where the kind has a column for each class.
     """
 
     use_case: str
@@ -35,13 +39,22 @@ class Metadata:
     categories: Mapping[str, tuple[str, ...]]
     run_id: str
     created_from: Mapping[str, Any]
+    problem: str = BINARY
+    classes: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> Output:
+        """The file's only output. Raises InvalidInput if there is no such problem kind."""
+        return kind(self.problem).output
 
     def props(self) -> dict[str, str]:
         """As ONNX properties: canonical text, so that equal metadata are equal bytes."""
         return {
             "categories": _canonical({name: list(values) for name, values in self.categories.items()}),
             "created_from": _canonical(dict(self.created_from)),
+            "classes": _canonical(list(self.classes)),
             "features": _canonical(list(self.features)),
+            "problem": self.problem,
             "run_id": self.run_id,
             "use_case": self.use_case,
         }
@@ -60,6 +73,8 @@ class Metadata:
                 categories={name: tuple(values) for name, values in json.loads(props["categories"]).items()},
                 run_id=props["run_id"],
                 created_from=dict(json.loads(props["created_from"])),
+                problem=props.get("problem", BINARY),
+                classes=tuple(json.loads(props.get("classes", "[]"))),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInput(f"the model file's metadata are missing or malformed: {error!r}") from error
@@ -78,12 +93,12 @@ class Scorer:
     """An open model file. Safe to use from several threads; each call uses one thread."""
 
     def __init__(self, *, session: onnxruntime.InferenceSession, metadata: Metadata, digest: str) -> None:
-        self._session = session
+        self._session, self._output = session, metadata.output.name
         self.metadata = metadata
         self.digest = digest
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of the positive class, float32 [n], of encoded rows, float32 [n, len(features)].
+        """Answers of encoded rows, float32 [n, len(features)]: float32 [n], or [n, classes] (see `Output`).
 
         Raises:
             InvalidInput: the matrix has another type or shape.
@@ -92,7 +107,7 @@ class Scorer:
             raise InvalidInput(
                 f"want float32 [n, {len(self.metadata.features)}], got {matrix.dtype} {list(matrix.shape)}"
             )
-        return cast("NDArray[np.float32]", self._session.run([OUTPUT], {INPUT: matrix})[0])
+        return cast("NDArray[np.float32]", self._session.run([self._output], {INPUT: matrix})[0])
 
 
 def open_model(data: bytes, expected_digest: str | None = None) -> Scorer:
@@ -120,10 +135,14 @@ def open_model(data: bytes, expected_digest: str | None = None) -> Scorer:
         raise InvalidInput(f"not a usable ONNX model: {error}") from error
     metadata = Metadata.from_props(session.get_modelmeta().custom_metadata_map)
     inputs = [(port.name, port.type, port.shape[1:]) for port in session.get_inputs()]
-    outputs = [(port.name, port.type, len(port.shape)) for port in session.get_outputs()]
-    if inputs != [(INPUT, "tensor(float)", [len(metadata.features)])] or outputs != [(OUTPUT, "tensor(float)", 1)]:
+    outputs = [(port.name, port.type, port.shape[1:]) for port in session.get_outputs()]
+    output, width = metadata.output, [len(metadata.classes)] if metadata.output.per_class else []
+    if (inputs, outputs) != (
+        [(INPUT, "tensor(float)", [len(metadata.features)])],
+        [(output.name, "tensor(float)", width)],
+    ):
         raise InvalidInput(
-            f"want one input {INPUT!r} float32 [n, {len(metadata.features)}] and one output {OUTPUT!r} float32 [n], "
-            f"the model has {inputs} and {outputs}"
+            f"want one input {INPUT!r} float32 [n, {len(metadata.features)}] and one output {output.name!r} float32 "
+            f"{['n', *width]}, the model has {inputs} and {outputs}"
         )
     return Scorer(session=session, metadata=metadata, digest=actual)

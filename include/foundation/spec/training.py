@@ -46,7 +46,7 @@ class Training(Part):
     window_days: int = Field(ge=2)
     holdout_days: int = Field(ge=1)
     validation_days: int = Field(ge=1)
-    metric: Literal["auc"] = Field("auc", description="what tuning maximizes and gates judge")
+    metric: str = Field("", description="what tuning optimizes and gates judge; the problem's first if none is named")
     trials: int = Field(12, ge=1, le=500)
     parallelism: int = Field(2, ge=1, le=32)
     seed: int = Field(0, ge=0, le=2**31 - 1)

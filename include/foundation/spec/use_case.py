@@ -4,8 +4,10 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from include.foundation.errors import InvalidInput
+from include.foundation.problem.kinds import KINDS, Metric, kind
 from include.foundation.spec.features import Features
 from include.foundation.spec.gates import Gates
 from include.foundation.spec.part import Line, Name, Part, distinct
@@ -24,6 +26,7 @@ class UseCase(Part):
     title: Line
     description: str
     owner: Line
+    problem: str = Field("binary", json_schema_extra={"enum": list(KINDS)}, description="what a model answers")
     schedule: Schedule
     sources: tuple[Source, ...]
     quality: Quality = Quality()
@@ -39,6 +42,34 @@ class UseCase(Part):
         if not any(source.every == "day" for source in self.sources):
             raise ValueError("sources: at least one must land every day; its days are the days of features")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _judges_by_the_problems_first_metric(cls, said: Any) -> Any:
+        """Without a metric of its own: written out, so that it is the same spec."""
+        if not isinstance(said, dict) or not isinstance(said.get("training"), dict):
+            return said
+        found = KINDS.get(str(said.get("problem", cls.model_fields["problem"].default)))
+        return {**said, "training": {"metric": found.metric().name if found else "", **said["training"]}}
+
+    @model_validator(mode="after")
+    def _metric_is_one_of_the_problem(self) -> "UseCase":
+        try:
+            metric = self.metric
+        except InvalidInput as error:
+            raise ValueError(f"{'training.metric' if self.problem in KINDS else 'problem'}: {error}") from error
+        margins = [self.gates.champion_margin, self.gates.baseline_margin, *(part.margin for part in self.gates.slices)]
+        if not metric.low <= self.gates.floor <= metric.high or max(margins) > metric.high - metric.low:
+            raise ValueError(
+                f"gates: {metric.name} is from {metric.low:g} to {metric.high:g}; floor {self.gates.floor:g} or a "
+                f"margin of {max(margins):g} is beyond"
+            )
+        return self
+
+    @property
+    def metric(self) -> Metric:
+        """What tuning optimizes and gates judge."""
+        return kind(self.problem).metric(self.training.metric)
 
     @property
     def slug(self) -> str:

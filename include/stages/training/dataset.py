@@ -8,25 +8,35 @@ import polars as pl
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence.manifest import Window
 from include.foundation.lake import Lake
+from include.foundation.problem import problem
+from include.foundation.problem.labels import short
+from include.foundation.problem.protocol import Problem
 from include.foundation.spec import UseCase, module
 from include.stages.training.frozen import Frozen, fitting_code
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Labelled rows: feature columns, `label` (0/1, Int8), and what splitting and slicing need.
+    """Labelled rows: feature columns, `label` as models are fitted on it, and what splitting and slicing need.
 
     Attributes:
         train: what trials fit on.
         validation: what trials are scored on.
         fit: what the final model is fitted on: train and validation, and labels of train that matured in between.
         holdout: what nobody but the gates and the report sees.
+        classes: names of the classes where labels are places in it; else none.
     """
 
     train: pl.DataFrame
     validation: pl.DataFrame
     fit: pl.DataFrame
     holdout: pl.DataFrame
+    classes: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, pl.DataFrame]:
+        """The parts by name."""
+        return {"train": self.train, "validation": self.validation, "fit": self.fit, "holdout": self.holdout}
 
 
 def load(lake: Lake, spec: UseCase, frozen: Frozen) -> Dataset:
@@ -61,23 +71,23 @@ def load(lake: Lake, spec: UseCase, frozen: Frozen) -> Dataset:
         snapshot_id=frozen.snapshot_id,
         columns=list(columns),
     )
-    return split(frame.sort("event_time", "id"), frozen.window)
+    return split(frame.sort("event_time", "id"), frozen.window, problem(spec.problem))
 
 
-def split(frame: pl.DataFrame, window: Window) -> Dataset:
+def split(frame: pl.DataFrame, window: Window, kind: Problem) -> Dataset:
     """Cut rows by `event_date`. Rows without a label are dropped.
 
     A label counts in train and validation only if it was known before the next part's first request: the model could
     not have been fitted on it otherwise. The holdout's labels are those of the snapshot.
 
     Raises:
-        InvalidInput: a part has no rows or one class only, or a label is neither 0 nor 1.
+        InvalidInput: a part has no rows or none of a class, or a label is not one of the problem kind.
     """
     day = pl.col("event_date")
     labelled = frame.filter(pl.col("label").is_not_null())
-    if other := labelled.filter(~pl.col("label").cast(pl.Float64).is_in([0.0, 1.0]))["id"].head(1).to_list():
-        raise InvalidInput(f"labels are true and false, or 1 and 0; that of {other[0]} is neither")
-    labelled = labelled.with_columns(pl.col("label").cast(pl.Int8))
+    kind.check_labels(labelled["label"], labelled["id"])
+    classes = kind.classes(labelled["label"])
+    labelled = labelled.with_columns(label=kind.encode(labelled["label"], classes))
 
     def known_by(start: date) -> pl.Expr:
         first = frame.filter(day >= start)["event_time"].min()
@@ -90,10 +100,14 @@ def split(frame: pl.DataFrame, window: Window) -> Dataset:
         validation=labelled.filter(before_holdout & (day >= window.validation_start)),
         fit=labelled.filter(before_holdout),
         holdout=labelled.filter(day >= window.holdout_start),
+        classes=classes,
     )
-    for name, part in reversed(vars(dataset).items()):
+    for name, part in reversed(dataset.parts.items()):
         if part.is_empty():
             raise InvalidInput(f"no labelled rows for {name} in {window.model_dump_json()}")
-        if len(found := part["label"].unique()) == 1:
-            raise InvalidInput(f"all {part.height} labels of {name} are {found[0]} in {window.model_dump_json()}")
+        counts = kind.counts(part["label"].to_numpy(), classes)
+        if missing := [short(found) for found, count in counts.items() if not count]:
+            raise InvalidInput(
+                f"none of the {part.height} labels of {name} is {', '.join(missing)} in {window.model_dump_json()}"
+            )
     return dataset

@@ -9,17 +9,16 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
-from include.foundation.artifact import Metadata, Scorer, open_model
+from include.foundation.artifact import Metadata, open_model, score
 from include.foundation.artifact.writer import seal
 from include.foundation.errors import InvalidInput, PermanentError
-from include.foundation.evidence.metrics import measure
+from include.foundation.problem.bootstrap import measure
+from include.foundation.problem.protocol import Answers, Problem
 from include.stages.training.dataset import Dataset
 from include.stages.training.frozen import Frozen
 
-TOLERANCE = 1e-5  # ONNX sums trees in float32; 200 trees were seen to differ by 5e-7
+TOLERANCE = 1e-5  # of the answers' scale. ONNX sums trees in float32; 200 trees were seen to differ by 5e-7
 
 
 class ExportDiffersError(PermanentError):
@@ -36,9 +35,9 @@ class Fitted:
         features: names in order.
         params: parameters as fitted, without the machine's.
         importance: feature -> share.
-        scores: of the holdout's rows, by the model file, [n].
+        answers: of the holdout's rows, by the model file, [n] or [n, classes].
         metrics: on the holdout.
-        deviation: greatest difference between model file and model on the holdout.
+        deviation: greatest difference between model file and model on the holdout, in the answers' scale.
     """
 
     data: bytes
@@ -46,23 +45,36 @@ class Fitted:
     features: tuple[str, ...]
     params: dict[str, Any]
     importance: dict[str, float]
-    scores: NDArray[np.float64]
+    answers: Answers
     metrics: dict[str, float]
     deviation: float
 
 
 def evaluate(
-    part: ModuleType, dataset: Dataset, *, params: Mapping[str, Any], machine: Mapping[str, Any], seed: int
+    part: ModuleType,
+    dataset: Dataset,
+    kind: Problem,
+    *,
+    params: Mapping[str, Any],
+    machine: Mapping[str, Any],
+    seed: int,
 ) -> dict[str, float]:
-    """Metrics on the validation rows of a model fitted on the training rows: one trial."""
+    """Metrics on the validation rows of a model fitted on the training rows: one trial.
+
+    Raises:
+        InvalidInput: the model's answers are not of the problem kind.
+    """
     model = part.fit(dataset.train, {**params, **machine}, seed, dataset.validation)
-    return measure(dataset.validation["label"].to_numpy(), part.predict(model, dataset.validation))
+    answers = part.predict(model, dataset.validation)
+    kind.check_answers(answers, rows=dataset.validation.height, classes=dataset.classes)
+    return measure(kind, dataset.validation["label"].to_numpy(), answers)
 
 
 def fit_final(
     part: ModuleType,
     dataset: Dataset,
     frozen: Frozen,
+    kind: Problem,
     *,
     params: Mapping[str, Any],
     machine: Mapping[str, Any],
@@ -76,13 +88,14 @@ def fit_final(
         part: the use case's model module.
         dataset: frozen rows.
         frozen: where they come from.
+        kind: the problem kind.
         params: the best parameters.
         machine: parameters that say nothing about the model.
         run_id: the MLflow run, for the file's metadata.
 
     Raises:
         ExportDiffersError: the model file answers differently from the model on the holdout.
-        InvalidInput: a metric is not defined on the holdout (it has one class only).
+        InvalidInput: a metric is not defined on the holdout (its labels are all the same).
     """
     settled = part.fit(dataset.train, {**params, **machine}, frozen.seed, dataset.validation).params
     model = part.fit(dataset.fit, settled, frozen.seed)
@@ -97,40 +110,28 @@ def fit_final(
             "window": frozen.window.model_dump(mode="json"),
             "seed": frozen.seed,
         },
+        problem=kind.kind.name,
+        classes=dataset.classes,
     )
     data = seal(part.export(model), metadata)
     scorer = open_model(data)
-    scores = score(part, scorer, dataset.holdout)
-    deviation = float(np.abs(scores - part.predict(model, dataset.holdout)).max())
+    answers = score(part, scorer, dataset.holdout).astype(np.float64)
+    reference = part.predict(model, dataset.holdout)
+    deviation = float(np.abs(answers - reference).max()) / kind.scale(reference)
     if not deviation <= TOLERANCE:
         raise ExportDiffersError(f"export and fitted model differ by {deviation:.2e}, allowed {TOLERANCE}")
-    metrics = measure(dataset.holdout["label"].to_numpy(), scores)
+    metrics = measure(kind, dataset.holdout["label"].to_numpy(), answers)
     if undefined := [name for name, value in metrics.items() if not np.isfinite(value)]:
-        raise InvalidInput(f"{', '.join(undefined)} of the holdout's {len(scores)} rows is not defined: all one class?")
+        raise InvalidInput(
+            f"{', '.join(undefined)} of the holdout's {len(answers)} rows is not defined: are its labels all the same?"
+        )
     return Fitted(
         data=data,
         digest=scorer.digest,
         features=metadata.features,
         params={key: value for key, value in model.params.items() if key not in machine},
         importance=dict(model.importance),
-        scores=scores,
+        answers=answers,
         metrics=metrics,
         deviation=deviation,
     )
-
-
-def score(part: ModuleType, scorer: Scorer, frame: pl.DataFrame) -> NDArray[np.float64]:
-    """Answers of a model file, float64 [n]: what serving would say.
-
-    A file of an earlier version may want fewer of the use case's features, or in another order.
-
-    Raises:
-        InvalidInput: it wants a feature that is gone.
-    """
-    wanted, have = scorer.metadata.features, list(part.FEATURES)
-    matrix = part.encode(frame, scorer.metadata.categories)
-    if list(wanted) != have:
-        if gone := set(wanted) - set(have):
-            raise InvalidInput(f"the model file wants features that are gone: {', '.join(sorted(gone))}")
-        matrix = np.ascontiguousarray(matrix[:, [have.index(name) for name in wanted]])
-    return scorer.score(matrix).astype(np.float64)

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 
 from include.foundation.errors import InvalidInput
 from include.foundation.lake import Lake
+from include.foundation.problem import problem
+from include.foundation.problem.protocol import Problem
 from include.foundation.spec import UseCase, load, module
 from include.stages.training import dataset
 from include.stages.training.frozen import Frozen
@@ -53,6 +55,11 @@ class Training:
         """The use case."""
         return load(self.frozen.use_case)
 
+    @property
+    def problem(self) -> Problem:
+        """The use case's problem kind."""
+        return problem(self.spec.problem)
+
     @cached_property
     def part(self) -> ModuleType:
         """The use case's model module."""
@@ -63,7 +70,7 @@ class Training:
         """The frozen rows."""
         start = time.monotonic()
         data = dataset.load(self.lake, self.spec, self.frozen)
-        sizes = {name: part.height for name, part in vars(data).items()}
+        sizes = {name: part.height for name, part in data.parts.items()}
         logger.info("rows %s of snapshot %s in %.1f s", sizes, self.frozen.snapshot_id, time.monotonic() - start)
         return data
 

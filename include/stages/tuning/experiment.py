@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from include.foundation.errors import InvalidInput, MissingInput
+from include.foundation.problem.kinds import Metric
 from include.foundation.spec.training import Parameter, Training
 from include.stages.tuning.calls import patiently
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 KEY = "flightline_key"
 
 
-def create_or_rejoin(connection: "Connection", *, name: str, spec: Training, metadata: Mapping[str, Any]) -> str:
+def create_or_rejoin(
+    connection: "Connection", *, name: str, spec: Training, metric: Metric, metadata: Mapping[str, Any]
+) -> str:
     """The experiment with the content key `metadata["flightline_key"]`: the active one that exists, else a new one.
 
     Callers at the same moment end with the same experiment: the oldest stays, the others are archived by their makers.
@@ -21,7 +24,8 @@ def create_or_rejoin(connection: "Connection", *, name: str, spec: Training, met
     Args:
         connection: SigOpt's client.
         name: what people see.
-        spec: parameters, metric, budget (`trials`), parallelism and seed.
+        spec: parameters, budget (`trials`), parallelism and seed.
+        metric: what is optimized, and which way.
         metadata: at most 100 keys; must hold `flightline_key`.
 
     Returns:
@@ -42,7 +46,7 @@ def create_or_rejoin(connection: "Connection", *, name: str, spec: Training, met
         made = connection.experiments().create(
             name=name,
             parameters=[_parameter(each) for each in spec.parameters],
-            metrics=[{"name": spec.metric, "objective": "maximize", "strategy": "optimize"}],
+            metrics=[{"name": metric.name, "objective": metric.goal, "strategy": "optimize"}],
             observation_budget=spec.trials,
             parallel_bandwidth=spec.parallelism,
             metadata={"seed": spec.seed, **metadata},

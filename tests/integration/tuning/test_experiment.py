@@ -7,12 +7,14 @@ import pytest
 import sigopt
 
 from include.foundation.errors import InvalidInput, MissingInput, ServiceUnavailable
+from include.foundation.problem import kind
 from include.foundation.spec.training import Training
 from include.stages.tuning.calls import patiently
 from include.stages.tuning.experiment import best, create_or_rejoin
 from sandbox.supervisor.service import free_ports
 
 pytestmark = pytest.mark.integration
+AUC = kind("binary").metric("auc")
 PARAMETERS = [{"name": "x", "type": "double", "bounds": {"min": 0, "max": 1}}]
 
 
@@ -22,7 +24,7 @@ def training(**more):
 
 
 def test_create_or_rejoin(client):
-    join = partial(create_or_rejoin, client, name="flights", spec=training(seed=4))
+    join = partial(create_or_rejoin, client, name="flights", spec=training(seed=4), metric=AUC)
     one = join(metadata={"flightline_key": "one", "note": "n"})
     assert join(metadata={"flightline_key": "one"}) == one
     two = join(metadata={"flightline_key": "two"})
@@ -38,7 +40,8 @@ def test_create_or_rejoin(client):
 
 def test_callers_at_once_get_one_experiment(tuning, client):
     def join(_):
-        return create_or_rejoin(tuning.client(), name="e", spec=training(), metadata={"flightline_key": "at once"})
+        key = {"flightline_key": "at once"}
+        return create_or_rejoin(tuning.client(), name="e", spec=training(), metric=AUC, metadata=key)
 
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(join, range(16)))

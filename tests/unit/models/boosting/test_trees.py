@@ -4,7 +4,7 @@ import pytest
 
 from include.foundation.artifact import Metadata, digest, open_model
 from include.foundation.artifact.writer import seal
-from include.foundation.evidence.metrics import auc
+from include.foundation.problem.ranking import auc
 from include.models.boosting import BoostedTrees
 from include.models.boosting.encoding import FEW
 

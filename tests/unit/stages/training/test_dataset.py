@@ -4,14 +4,17 @@ import polars as pl
 import pytest
 
 from include.foundation.errors import InvalidInput
+from include.foundation.problem import problem
 from include.foundation.spec import load as load_spec
 from include.stages.training.dataset import load, split
 from include.stages.training.frozen import Frozen, fitting_code
 
+BINARY = problem("binary")
+
 
 def test_cuts_by_days(gold, window):
-    data = split(gold, window)
-    assert {name: part.height for name, part in vars(data).items()} == {
+    data = split(gold, window, BINARY)
+    assert {name: part.height for name, part in data.parts.items()} == {
         "train": 1200,
         "validation": 400,
         "fit": 1600,
@@ -24,7 +27,7 @@ def test_cuts_by_days(gold, window):
 
 def test_rows_without_label_are_dropped(gold, window):
     cut = gold.with_columns(label=pl.when(pl.col("id") == "00007").then(None).otherwise("label"))
-    assert split(cut, window).train.height == 1199
+    assert split(cut, window, BINARY).train.height == 1199
 
 
 def test_labels_count_only_once_they_were_known(gold, window):
@@ -34,7 +37,7 @@ def test_labels_count_only_once_they_were_known(gold, window):
         label_known_at=pl.col("label_known_at")
         + pl.col("id").replace_strict(late, default=timedelta(0), return_dtype=pl.Duration("us"))
     )
-    data = split(cut, window)
+    data = split(cut, window, BINARY)
     assert data.train.height == 1198
     assert data.fit.height == 1599
     assert "01100" in data.fit["id"]
@@ -43,7 +46,7 @@ def test_labels_count_only_once_they_were_known(gold, window):
 
 def test_no_training_label_was_known_after_the_next_parts_first_request(gold, window):
     slow = gold.with_columns(label_known_at=pl.col("label_known_at") + timedelta(hours=9))
-    data = split(slow, window)
+    data = split(slow, window, BINARY)
     assert data.train["label_known_at"].max() < gold.filter(event_date=window.validation_start)["event_time"].min()
     assert data.fit["label_known_at"].max() < gold.filter(event_date=window.holdout_start)["event_time"].min()
     assert data.train.height < 1200
@@ -55,19 +58,19 @@ def test_an_empty_part_is_named(gold, window, part):
     days = {"train": (1, 6), "validation": (7, 8), "holdout": (9, 10)}[part]
     without = gold.filter(~pl.col("event_date").is_between(*(date(2020, 1, day) for day in days)))
     with pytest.raises(InvalidInput, match=f"no labelled rows for {part}"):
-        split(without, window)
+        split(without, window, BINARY)
 
 
 def test_labels_of_one_class_are_refused_before_anything_is_fitted(gold, window):
     calm = gold.with_columns(label=pl.col("label") & (pl.col("event_date") < window.holdout_start))
-    with pytest.raises(InvalidInput, match=r"all 400 labels of holdout are 0 in .*2020-01-10"):
-        split(calm, window)
+    with pytest.raises(InvalidInput, match=r"none of the 400 labels of holdout is 'positive' in .*2020-01-10"):
+        split(calm, window, BINARY)
 
 
 def test_labels_of_another_kind_are_refused(gold, window):
     minutes = gold.with_columns(label=pl.when(pl.col("id") == "00007").then(7.5).otherwise(pl.col("label")))
-    with pytest.raises(InvalidInput, match="true and false, or 1 and 0; that of 00007 is neither"):
-        split(minutes, window)
+    with pytest.raises(InvalidInput, match=r"true and false, or 1 and 0; .* 7\.5 of '00007'"):
+        split(minutes, window, BINARY)
 
 
 @pytest.mark.parametrize("what", ["spec", "code"])

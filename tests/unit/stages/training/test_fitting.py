@@ -5,13 +5,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from include.foundation.artifact import digest, open_model
+from include.foundation.artifact import digest, open_model, score
 from include.foundation.errors import InvalidInput
-from include.foundation.evidence.metrics import auc
+from include.foundation.problem import problem
+from include.foundation.problem.ranking import auc
 from include.stages.training.dataset import split
-from include.stages.training.fitting import ExportDiffersError, evaluate, fit_final, score
+from include.stages.training.fitting import ExportDiffersError, evaluate, fit_final
 from include.stages.training.frozen import Frozen
 
+BINARY = problem("binary")
 MACHINE = {"num_threads": 1, "device": "cpu"}
 
 
@@ -36,70 +38,70 @@ def changed(toy, **functions):
 
 
 def test_a_trial_is_scored_on_validation_rows(toy, gold, window):
-    data = split(gold, window)
-    good = evaluate(toy, data, params={"rate": 1.0}, machine=MACHINE, seed=1)
-    none = evaluate(toy, data, params={"rate": 0.0}, machine=MACHINE, seed=1)
+    data = split(gold, window, BINARY)
+    good = evaluate(toy, data, BINARY, params={"rate": 1.0}, machine=MACHINE, seed=1)
+    none = evaluate(toy, data, BINARY, params={"rate": 0.0}, machine=MACHINE, seed=1)
     assert set(good) == {"auc", "log_loss", "brier"}
     assert good["auc"] > 0.8
     assert good["log_loss"] < none["log_loss"]
 
 
 def test_final_fit_settles_on_the_trials_rows_and_refits_on_all(toy, gold, window, frozen):
-    data, calls = split(gold, window), []
+    data, calls = split(gold, window, BINARY), []
 
     def fit(train, params, seed, valid=None):
         calls.append((train.height, valid is not None, params.get("rounds"), seed))
         return toy.fit(train, params, seed, valid)
 
-    fitted = fit_final(changed(toy, fit=fit), data, frozen, params={"rate": 1.0}, machine=MACHINE, run_id="r")
+    fitted = fit_final(changed(toy, fit=fit), data, frozen, BINARY, params={"rate": 1.0}, machine=MACHINE, run_id="r")
     assert calls == [(1200, True, None, 5), (1600, False, 30, 5)]
     assert fitted.params == {"rate": 1.0, "rounds": 30}, "the machine is no parameter of the model"
     assert fitted.deviation < 1e-6
-    assert fitted.metrics["auc"] == auc(data.holdout["label"].to_numpy(), fitted.scores)
+    assert fitted.metrics["auc"] == auc(data.holdout["label"].to_numpy(), fitted.answers)
 
 
 def test_the_file_answers_and_tells_its_origin(toy, gold, window, frozen):
-    data = split(gold, window)
-    fitted = fit_final(toy, data, frozen, params={"rate": 1.0}, machine=MACHINE, run_id="r")
+    data = split(gold, window, BINARY)
+    fitted = fit_final(toy, data, frozen, BINARY, params={"rate": 1.0}, machine=MACHINE, run_id="r")
     scorer = open_model(fitted.data, fitted.digest)
     assert scorer.metadata.features == ("size", "colour")
     assert scorer.metadata.categories == {"colour": ("blue", "red")}
     assert scorer.metadata.created_from["snapshot_id"] == 7
     assert scorer.metadata.created_from["window"]["end"] == "2020-01-10"
-    np.testing.assert_array_equal(score(toy, scorer, data.holdout), fitted.scores)
+    np.testing.assert_array_equal(score(toy, scorer, data.holdout), fitted.answers)
 
 
 def test_same_data_and_seed_give_the_same_digest(toy, gold, window, frozen):
-    data = split(gold, window)
+    data = split(gold, window, BINARY)
     one, two, other = (
-        fit_final(toy, data, frozen.model_copy(update={"seed": seed}), params={"rate": 1.0}, machine={}, run_id="r")
-        for seed in (5, 5, 6)
+        fit_final(toy, data, frozen.model_copy(update=seed), BINARY, params={"rate": 1.0}, machine={}, run_id="r")
+        for seed in ({"seed": 5}, {"seed": 5}, {"seed": 6})
     )
     assert one.digest == two.digest == digest(two.data)
     assert one.digest != other.digest
 
 
 def test_an_export_that_differs_is_refused(toy, gold, window, frozen):
-    data = split(gold, window)
+    data = split(gold, window, BINARY)
     other = toy.fit(data.fit, {"rate": 0.9}, 1)
     for broken in (
         changed(toy, export=lambda model: toy.export(other)),
         changed(toy, predict=lambda model, frame: np.full(frame.height, np.nan)),
     ):
         with pytest.raises(ExportDiffersError, match="allowed 1e-05"):
-            fit_final(broken, data, frozen, params={"rate": 1.0}, machine={}, run_id="r")
+            fit_final(broken, data, frozen, BINARY, params={"rate": 1.0}, machine={}, run_id="r")
 
 
 def test_a_holdout_of_one_class_is_refused(toy, gold, window, frozen):
-    data = split(gold, window)
+    data = split(gold, window, BINARY)
     calm = replace(data, holdout=data.holdout.with_columns(label=0 * pl.col("label")))
     with pytest.raises(InvalidInput, match="auc of the holdout's 400 rows"):
-        fit_final(toy, calm, frozen, params={"rate": 1.0}, machine={}, run_id="r")
+        fit_final(toy, calm, frozen, BINARY, params={"rate": 1.0}, machine={}, run_id="r")
 
 
 def test_a_file_of_other_features_answers_if_they_are_still_there(toy, gold, window, frozen):
-    data = split(gold, window)
-    scorer = open_model(fit_final(toy, data, frozen, params={"rate": 1.0}, machine={}, run_id="r").data)
+    data = split(gold, window, BINARY)
+    scorer = open_model(fit_final(toy, data, frozen, BINARY, params={"rate": 1.0}, machine={}, run_id="r").data)
     more = changed(
         toy,
         FEATURES={"new": None, "colour": None, "size": None},

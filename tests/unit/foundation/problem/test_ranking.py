@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import brier_score_loss, roc_auc_score
-from sklearn.metrics import log_loss as reference_log_loss
+from sklearn.metrics import roc_auc_score
 
-from include.foundation.evidence.metrics import Ranking, auc, brier, log_loss, measure
+from include.foundation.problem.ranking import Ranking, auc
 
 # few distinct scores, so that ties are the rule
 ROWS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 6), st.integers(0, 4)), min_size=2, max_size=60).filter(
@@ -21,9 +20,6 @@ def test_equal_sklearn(rows):
     assert auc(labels, scores) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     weighted = roc_auc_score(labels, scores, sample_weight=weights)
     assert Ranking.of(labels, scores).auc(weights) == pytest.approx(weighted, abs=1e-12)
-    assert brier(labels, scores) == pytest.approx(brier_score_loss(labels, scores), abs=1e-12)
-    inner = np.clip(scores, 1e-9, 1 - 1e-9)
-    assert log_loss(labels, inner) == pytest.approx(reference_log_loss(labels, inner), abs=1e-9)
 
 
 def test_weights_are_repetitions():
@@ -36,11 +32,3 @@ def test_weights_are_repetitions():
 @pytest.mark.parametrize(("labels", "scores"), [([1, 1], [0.1, 0.2]), ([0, 0], [0.1, 0.2]), ([0, 1], [0.1, np.nan])])
 def test_undefined_auc_is_nan(labels, scores):
     assert np.isnan(auc(labels, scores))
-
-
-def test_no_rows_are_nan():
-    assert all(np.isnan(value) for value in measure([], []).values())
-
-
-def test_nan_scores_are_nan():
-    assert all(np.isnan(value) for value in measure([0, 1], [np.nan, 0.5]).values())

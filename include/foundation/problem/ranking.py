@@ -1,9 +1,5 @@
-"""Metrics of binary scores. Labels are 0/1 [n], scores are probabilities of 1, [n]; results are floats.
+"""The area under the ROC curve by ranks."""
 
-A metric that is not defined on its input (one class only, no rows, scores that are not numbers) is NaN, never a guess.
-"""
-
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,25 +43,5 @@ class Ranking:
 
 
 def auc(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Area under the ROC curve, in [0, 1]; 0.5 is chance."""
+    """Area under the ROC curve, in [0, 1]; 0.5 is chance. Labels 0/1 [n], scores [n]; NaN where it is not defined."""
     return Ranking.of(labels, scores).auc() if np.isfinite(scores).all() else float("nan")
-
-
-def log_loss(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Mean negative log likelihood, in nats; scores are clipped to [1e-15, 1 - 1e-15]."""
-    label, score = np.asarray(labels, np.float64), np.clip(np.asarray(scores, np.float64), 1e-15, 1 - 1e-15)
-    return -float(np.mean(label * np.log(score) + (1 - label) * np.log1p(-score))) if len(label) else float("nan")
-
-
-def brier(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Mean squared error of the probabilities, in [0, 1]."""
-    label = np.asarray(labels, np.float64)
-    return float(np.mean((np.asarray(scores, np.float64) - label) ** 2)) if len(label) else float("nan")
-
-
-METRICS: Mapping[str, Callable[[ArrayLike, ArrayLike], float]] = {"auc": auc, "log_loss": log_loss, "brier": brier}
-
-
-def measure(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
-    """Every metric, by name."""
-    return {name: metric(labels, scores) for name, metric in METRICS.items()}
