@@ -38,7 +38,15 @@ def test_the_sound_spec_is_read_back_as_it_is():
         ({"schedule": {"end": "2012-12-31"}}, "end 2012-12-31 lies before start 2013-01-01"),
         ({"sources": [{"name": "planes", "contract": "Planes", "every": "snapshot"}]}, "must land every day"),
         ({"sources": [{"name": "flights", "contract": "Flights"}] * 2}, "sources: flights twice"),
-        ({"training": {"metric": "accuracy"}}, "training.metric"),
+        (
+            {"training": {"metric": "accuracy"}},
+            "training.metric: a binary problem has no metric 'accuracy'; it has auc",
+        ),
+        ({"problem": "ranking"}, "problem: there is no problem kind 'ranking'; there are binary"),
+        ({"problem": "regression", "training": {"metric": "auc"}}, "training.metric: a regression problem has no"),
+        ({"gates": {"floor": 1.5}}, "gates: auc is from 0 to 1; floor 1.5"),
+        ({"gates": {"champion_margin": 2}}, "gates: auc is from 0 to 1; .* margin of 2 is beyond"),
+        ({"gates": {"champion_margin": -0.1}}, "gates.champion_margin"),
         ({"training": {"window_days": 5}}, "window_days must exceed holdout_days"),
         ({"training": {"parameters": [RATE, RATE]}}, "parameters: rate twice"),
         ({"training": {"parameters": [RATE | {"bounds": None}]}}, "rate needs bounds"),
@@ -90,3 +98,22 @@ def test_a_digest_changes_with_what_is_named(name):
 def test_a_digest_of_what_a_spec_does_not_have_is_refused(name):
     with pytest.raises(KeyError, match=f"a spec has no {name}"):
         _digest({}, name)
+
+
+def test_a_problem_is_judged_by_its_first_metric_unless_another_is_named():
+    def metric(**change):
+        training = {key: value for key, value in SOUND["training"].items() if key != "metric"}
+        spec = UseCase.model_validate({**SOUND, **change, "training": {**training, **change.get("training", {})}})
+        return spec.training.metric, spec.metric.goal
+
+    assert metric() == ("auc", "maximize")
+    assert metric(problem="regression") == ("rmse", "minimize")
+    assert metric(problem="regression", training={"metric": "r2"}) == ("r2", "maximize")
+    assert metric(problem="multiclass", gates={"floor": 1.2}) == ("log_loss", "minimize")
+
+
+def test_a_margin_is_in_the_metrics_unit():
+    spec = UseCase.model_validate(
+        _with({"problem": "regression", "training": {"metric": "mae"}, "gates": {"floor": 30, "baseline_margin": 2}})
+    )
+    assert (spec.gates.floor, spec.gates.baseline_margin) == (30, 2)
