@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from include.foundation.errors import BudgetExceeded
 
 if TYPE_CHECKING:
     from include.stages.quality import Verdict
+
+
+SHOWN = 30  # reasons in a message
 
 
 class Tally:
@@ -41,7 +45,8 @@ class Tally:
         Raises:
             BudgetExceeded: too many rows fail; the message holds the table of reasons.
         """
-        if self.quarantined > budget * self.landed:
+        # 0.29 of 100 rows are 29: a float's product is a little less.
+        if self.quarantined > Fraction(str(budget)) * self.landed:
             share = self.quarantined / self.landed
             raise BudgetExceeded(
                 f"{self.source}: {self.quarantined:,} of {self.landed:,} rows ({share:.1%}) fail the contract,"
@@ -50,5 +55,8 @@ class Tally:
 
     def _table(self) -> str:
         lines = ["| reason | rows | first |", "|---|---:|---|"]
-        lines += [f"| {reason} | {rows:,} | {self._examples[reason]} |" for reason, rows in self.reasons.most_common()]
-        return "\n".join(lines)
+        lines += [
+            f"| {reason} | {rows:,} | {self._examples[reason]} |" for reason, rows in self.reasons.most_common(SHOWN)
+        ]
+        more = len(self.reasons) - SHOWN
+        return "\n".join([*lines, f"and {more:,} more reasons"] if more > 0 else lines)

@@ -1,11 +1,13 @@
 """Text to typed values. What is no value of the type becomes null, and the caller sees that it was not null before.
 
 This is the one engine-specific step of a contract: polars' own non-strict casts, which are also what pandera's `coerce`
-uses. PySpark's counterpart is `try_cast`.
+uses. PySpark's counterpart is `try_cast`. Blanks around a value are no part of it, except in a column of text.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,17 +15,36 @@ import polars as pl
 from include.foundation.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
     from pandera.api.polars.components import Column
-
-    Parser = Callable[[pl.Expr], pl.Expr]
 
 
 # Iceberg's integers are signed, of 32 or 64 bits; its timestamps are microseconds, with UTC or with no zone.
 INTEGERS = {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16}
 FLOATS = {pl.Float32, pl.Float64}
 ZONES = {None, "UTC"}
+BLANKS = " \t"
+
+DATE = "%Y-%m-%d"
+LOCAL = "%Y-%m-%dT%H:%M:%S%.f"
+MOMENT = f"{LOCAL}%#z"
+WIDTHS = {"Y": 4, "y": 2, "m": 2, "d": 2, "e": 2, "H": 2, "I": 2, "M": 2, "j": 3}  # digits of strptime's fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the text of a column becomes a value.
+
+    Attributes:
+        kind: the type of the values.
+        meaning: what a value is, for the reason `not <meaning>`.
+        parse: text without blanks around it to values; null where it is no value.
+    """
+
+    kind: pl.DataType
+    meaning: str
+    parse: Callable[[pl.Expr], pl.Expr]
 
 
 def check_type(contract: str, name: str, kind: pl.DataType) -> None:
@@ -45,40 +66,81 @@ def check_type(contract: str, name: str, kind: pl.DataType) -> None:
         raise InvalidInput(f"contract {contract}: column {name!r} is {kind!r}, which no table holds: use {instead}")
 
 
-def parser(contract: str, name: str, column: Column) -> Parser:
+def reading(contract: str, name: str, column: Column) -> Reading:
     """How a column's text becomes a value.
 
-    Times are ISO 8601 (`2013-01-01T10:00:00Z`) unless the column's metadata has a `format` in chrono's letters.
+    Times are ISO 8601 (`2013-01-01T10:00:00Z`) unless the column's metadata has a `format` in chrono's letters. A
+    format without an offset needs the metadata `time_zone`, in which the text is meant: a time that clocks show twice
+    or never there is no moment.
 
     Raises:
-        InvalidInput: text has no reading as this type.
+        InvalidInput: text has no reading as this type, or it does not say which moment it means.
     """
     kind = column.dtype.type
-    pattern = (column.metadata or {}).get("format")
+    metadata = column.metadata or {}
+    pattern = metadata.get("format")
     if kind == pl.String:
-        return lambda text: text
+        return Reading(kind=kind, meaning="a text", parse=lambda text: text)
     if kind.is_float():
-        return lambda text: _finite(text.cast(kind, strict=False))
+        return Reading(kind=kind, meaning="a number", parse=lambda text: _finite(text.cast(kind, strict=False)))
     if kind.is_integer():
-        return lambda text: text.cast(kind, strict=False)
+        return Reading(kind=kind, meaning="an integer", parse=lambda text: text.cast(kind, strict=False))
     if kind == pl.Boolean:
-        return lambda text: text.str.to_lowercase().replace_strict(
-            {"true": True, "false": False}, default=None, return_dtype=pl.Boolean
-        )
+        return Reading(kind=kind, meaning="true or false", parse=_truth)
     if kind == pl.Date:
-        return lambda text: text.str.to_date(pattern or "%Y-%m-%d", strict=False)
+        return Reading(
+            kind=kind, meaning="a date", parse=lambda text: text.str.to_date(pattern or DATE, strict=False, cache=True)
+        )
     if isinstance(kind, pl.Datetime):
-        return lambda text: _moment(text, kind, pattern)
+        return _moments(contract, name, kind, metadata)
     raise InvalidInput(f"contract {contract}: column {name!r} is {kind}, and text has no reading as that")
 
 
-def meaning(kind: pl.DataType) -> str:
-    """What a value of the type is, for the reason `not <meaning>`."""
-    if kind.is_integer():
-        return "an integer"
-    if kind.is_numeric():
-        return "a number"
-    return {pl.Boolean: "true or false", pl.Date: "a date"}.get(kind.base_type(), "a timestamp")
+def cast(rows: pl.DataFrame, readings: Mapping[str, Reading], null_values: Collection[str]) -> list[pl.Series]:
+    """Read columns of text.
+
+    Args:
+        rows: the columns as text; others are ignored.
+        readings: how to read each.
+        null_values: texts that stand for no value, also with blanks around them.
+
+    Returns:
+        Each column's values, in the order of `readings`; null where there is no value or it has no reading.
+    """
+    absent = [*null_values]
+    values = rows.select(_text(name, each, absent, first=True) for name, each in readings.items())
+    found = []
+    for name, each in readings.items():
+        column = values[name]
+        text = rows[name]
+        if _is_number(each) and column.null_count() > text.null_count():
+            # Blanks around numbers are rare, and to look for them everywhere costs more than the casts.
+            at = (column.is_null() & text.is_not_null() & ~text.is_in(absent)).arg_true()
+            if len(at):
+                again = rows[at].select(_text(name, each, absent, first=False))[name]
+                column = column.scatter(at, again) if again.null_count() < len(again) else column
+        found.append(column)
+    return found
+
+
+def is_absent(name: str, null_values: Collection[str]) -> pl.Expr:
+    """Where a column of text has no value."""
+    return pl.col(name).is_null() | pl.col(name).str.strip_chars(BLANKS).is_in([*null_values])
+
+
+def _text(name: str, each: Reading, absent: list[str], *, first: bool) -> pl.Expr:
+    text = pl.col(name)
+    stripped = text if first and _is_number(each) else text.str.strip_chars(BLANKS)
+    kept = text if each.kind == pl.String else stripped
+    return each.parse(pl.when(~stripped.is_in(absent)).then(kept)).alias(name)
+
+
+def _is_number(each: Reading) -> bool:
+    return each.kind.is_numeric()
+
+
+def _truth(text: pl.Expr) -> pl.Expr:
+    return text.str.to_lowercase().replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
 
 
 def _finite(number: pl.Expr) -> pl.Expr:
@@ -86,8 +148,48 @@ def _finite(number: pl.Expr) -> pl.Expr:
     return pl.when(number.is_finite()).then(number)
 
 
-def _moment(text: pl.Expr, kind: pl.Datetime, pattern: str | None) -> pl.Expr:
-    if kind.time_zone is None:
-        return text.str.to_datetime(pattern or "%Y-%m-%dT%H:%M:%S%.f", time_unit=kind.time_unit, strict=False)
-    moment = text.str.to_datetime(pattern or "%Y-%m-%dT%H:%M:%S%.f%#z", time_unit=kind.time_unit, strict=False)
-    return moment.dt.convert_time_zone(kind.time_zone)
+def _moments(contract: str, name: str, kind: pl.Datetime, metadata: Mapping[str, str]) -> Reading:
+    zone = metadata.get("time_zone")
+    default = LOCAL if kind.time_zone is None or zone else MOMENT
+    pattern = metadata.get("format") or default
+    told = re.search(r"%[:#]*z|%\+", pattern) is not None
+    if kind.time_zone is None and zone:
+        raise InvalidInput(
+            f"contract {contract}: column {name!r} has a `time_zone`, and its type has none: make it"
+            " Datetime(time_unit='us', time_zone='UTC')"
+        )
+    if kind.time_zone is not None and told == (zone is not None):
+        raise InvalidInput(
+            f"contract {contract}: column {name!r}: its format {pattern!r}"
+            + (" has an offset: leave `time_zone` away" if told else " has no offset: say its `time_zone` in metadata")
+        )
+    sixty = _second_sixty(pattern)
+
+    def parse(text: pl.Expr) -> pl.Expr:
+        moment = text.str.to_datetime(pattern, time_unit=kind.time_unit, strict=False)
+        if zone:
+            moment = moment.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+        if kind.time_zone:
+            moment = moment.dt.convert_time_zone(kind.time_zone)
+        return moment if sixty is None else pl.when(~text.str.contains(sixty)).then(moment)
+
+    return Reading(kind=kind, meaning=f"a moment in {zone}" if zone else "a timestamp", parse=parse)
+
+
+def _second_sixty(pattern: str) -> str | None:
+    """A regular expression of texts with second 60, which the parser takes for the first of the next minute."""
+    expanded = pattern.replace("%T", "%H:%M:%S").replace("%F", "%Y-%m-%d").replace("%X", "%H:%M:%S")
+    before, seconds, _ = expanded.partition("%S")
+    if not seconds:
+        return None
+    if before and not re.search(r"%[-_0]?[A-Za-z]$", before):
+        return f"{re.escape(before[-1])}60"
+    parts = re.split(r"%[-_0]?([A-Za-z])", before)
+    return (
+        "^"
+        + "".join(
+            re.escape(part) if index % 2 == 0 else rf"\d{{{WIDTHS[part]}}}" if part in WIDTHS else ".+?"
+            for index, part in enumerate(parts)
+        )
+        + "60"
+    )

@@ -1,7 +1,8 @@
 """A contract's checks, compiled once to narwhals expressions that are True where a row fails.
 
 Pandera's built-in checks, nullability and uniqueness become expressions that mean exactly what pandera's polars backend
-computes; any other check is run by pandera itself, on the same frame.
+computes; any other check is run by pandera itself, on the same frame. Where such a check raises, the rows on which it
+does are looked for, so that one of them does not decide about the others.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import polars as pl
 from pandera.constants import CHECK_OUTPUT_KEY
+
+from include.stages.quality.parts import by_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,13 +31,19 @@ class Rule:
     """One thing that a row can fail: of a column, or of the whole row (`column` is None).
 
     `fails` is where it fails: an expression, or pandera's check. `alone`: a row is judged by itself, so the expression
-    means the same on a part of the frame.
+    means the same on a part of the frame. `unique`: the columns of which no two rows may have the same values.
     """
 
     column: str | None
     text: str
     fails: nw.Expr | Check
     alone: bool = True
+    unique: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a check that the use case wrote, none of pandera's."""
+        return not isinstance(self.fails, nw.Expr) and _built_in(self.fails) is None
 
     def __str__(self) -> str:
         """The reason, without the value."""
@@ -69,11 +78,14 @@ def rules(schema: pa.DataFrameSchema) -> list[Rule]:
         if not column.nullable:
             found.append(Rule(column=name, text="missing", fails=_missing(name, column.dtype.type)))
         if column.unique:
-            found.append(Rule(column=name, text="not unique", fails=nw.len().over(name) > 1, alone=False))
+            found.append(
+                Rule(column=name, text="not unique", fails=nw.len().over(name) > 1, alone=False, unique=(name,))
+            )
         found += [_rule(check, name, column.dtype.type) for check in column.checks if not check.raise_warning]
     if schema.unique:
         text = f"not unique: {', '.join(schema.unique)}"
-        found.append(Rule(column=None, text=text, fails=nw.len().over(*schema.unique) > 1, alone=False))
+        fails = nw.len().over(*schema.unique) > 1
+        found.append(Rule(column=None, text=text, fails=fails, alone=False, unique=tuple(schema.unique)))
     return found + [
         Rule(column=None, text=_text(check), fails=check, alone=False)
         for check in schema.checks
@@ -108,26 +120,34 @@ def _missing(name: str, kind: pl.DataType) -> nw.Expr:
 
 def _compiled(check: Check, name: str, kind: pl.DataType) -> nw.Expr | None:
     """The check as an expression that is True where a row fails; None if pandera must run it."""
-    # Pandera, too, goes by the function's name (the check may have another one).
-    build = BUILT_IN.get(getattr(check._check_fn, "__name__", ""))
-    if build is None or check.element_wise:
+    build = _built_in(check)
+    if build is None:
         return None
     passes = build(nw.col(name), **check._check_kwargs)
     # Pandera: where a check has no answer (the value is null), the row passes unless ignore_na=False.
     fails = (~passes).fill_null(value=not check.ignore_na)
     try:
         _series(fails, pl.DataFrame({name: ["a" if kind == pl.String else None]}, schema={name: kind}))
-    except Exception:  # noqa: BLE001 (such as a pattern that is none; in pandera, too, such a check fails every row)
+    except Exception:  # noqa: BLE001 (such as a pattern that is none: `Contract` refuses it)
         return None
     return fails
 
 
+def run_check(check: Check, frame: pl.DataFrame, name: str | None) -> pl.Series:
+    """Let pandera run one check: whether each row passes. Raises whatever the check raises."""
+    answer: pl.Series = check(frame.lazy(), name).check_output.collect()[CHECK_OUTPUT_KEY]
+    return answer
+
+
+def _built_in(check: Check) -> Callable[..., nw.Expr] | None:
+    """What one of pandera's checks means. Pandera, too, goes by the function's name; the check may have another."""
+    return None if check.element_wise else BUILT_IN.get(getattr(check._check_fn, "__name__", ""))
+
+
 def _by_pandera(check: Check, frame: pl.DataFrame, name: str | None) -> pl.Series:
-    """Let pandera run one check. An answer for the whole frame, or an error in the check, counts for every row."""
-    try:
-        passes: pl.Series = check(frame.lazy(), name).check_output.collect()[CHECK_OUTPUT_KEY]
-    except Exception:  # noqa: BLE001 (pandera, too, takes any error in a check for a failure)
-        return pl.repeat(value=True, n=frame.height, eager=True)
+    """Where a check fails. An answer for the whole frame counts for every row; a row on which it raises fails."""
+    passes, _ = by_parts(lambda part: run_check(check, part, name), frame, what=f"check {_text(check)!r}")
+    passes = passes.cast(pl.Boolean).fill_null(value=False)
     if passes.len() == frame.height:
         return ~passes
     return pl.repeat(value=not passes.all(), n=frame.height, eager=True)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import polars as pl
 
-from include.stages.quality.casting import meaning
+from include.foundation.echo import quoted
+from include.stages.quality.casting import cast, is_absent
 from include.stages.quality.checks import Rule, failures
 from include.stages.quality.contract import DAY
+from include.stages.quality.parts import by_parts
+from include.stages.quality.uniqueness import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -40,6 +43,9 @@ class Verdict:
 def judge(contract: Contract, rows: pl.DataFrame, *, null_values: Collection[str]) -> Verdict:
     """Judge rows as they landed.
 
+    A row's verdict depends on that row, except for uniqueness, which is judged among rows that pass everything else: a
+    bad row takes no good one along. Of rows that are equal in every column the first stays.
+
     Args:
         contract: what they must be.
         rows: the landed columns as text, `event_date`, and any other columns, which are ignored and kept.
@@ -47,19 +53,24 @@ def judge(contract: Contract, rows: pl.DataFrame, *, null_values: Collection[str
 
     Returns:
         Every row once, in `passed` or in `failed`.
+
+    Raises:
+        InvalidInput: a derived column or a check raises on very many rows; the message names it and the cause.
     """
     typed, unread = _typed(contract, rows, null_values)
-    unreadable = pl.concat([indices for _, indices in unread]) if unread else pl.Series(dtype=pl.UInt32)
+    unreadable = _union([indices for _, indices in unread])
     # What an unreadable value would have been is unknown, so its row's other failures say nothing.
-    broken = [
-        (rule, found.filter(~found.is_in(unreadable.implode()))) for rule, found in failures(contract.rules, typed)
-    ]
+    broken = [(rule, _without(found, unreadable)) for rule, found in failures(contract.rules, typed)]
     reasons = _merged([(rule, indices) for rule, indices in unread + broken if len(indices)])
-    bad = pl.concat([indices for _, indices in reasons]).unique().sort() if reasons else unreadable
+    bad = _union([indices for _, indices in reasons])
+    if contract.unique:
+        again = repeated(contract.unique, typed, _rest(rows.height, bad))
+        reasons += again
+        bad = _union([bad, *(indices for _, indices in again)])
     failed = rows[bad]
     at = [(rule, bad.search_sorted(indices)) for rule, indices in reasons]
     return Verdict(
-        passed=typed.filter(~pl.int_range(rows.height, eager=True).is_in(bad.implode())) if reasons else typed,
+        passed=typed[_rest(rows.height, bad)] if len(bad) else typed,
         failed=failed.with_columns(pl.Series(REASONS, _texts(failed, at), dtype=pl.List(pl.String))),
         counts={str(rule): len(indices) for rule, indices in at},
         examples={str(rule): indices[0] for rule, indices in at},
@@ -69,20 +80,58 @@ def judge(contract: Contract, rows: pl.DataFrame, *, null_values: Collection[str
 def _typed(
     contract: Contract, rows: pl.DataFrame, null_values: Collection[str]
 ) -> tuple[pl.DataFrame, list[tuple[Rule, pl.Series]]]:
-    """The contract's columns; and per column whose text had no reading somewhere, where."""
-    absent = list(null_values)
-    text = {name: pl.when(~pl.col(name).is_in(absent)).then(pl.col(name)) for name in contract.landed}
-    typed = rows.select(*(parse(text[name]).alias(name) for name, parse in contract.parsers.items()), DAY)
+    """The contract's columns; and per column that has no reading somewhere, or cannot be derived, where."""
+    typed = pl.DataFrame([*cast(rows, contract.readings, null_values), rows[DAY]])
     unread = []
-    for name in contract.landed:
+    for name, reading in contract.readings.items():
         if typed[name].null_count():
-            where = (typed[name].is_null() & rows.select(text[name].is_not_null()).to_series()).arg_true()
-            unread.append(
-                (Rule(column=name, text=f"not {meaning(typed.schema[name])}", fails=nw.lit(value=False)), where)
-            )
-    derived = {name: derive() for name, derive in contract.derived.items()}
-    frame = nw.from_native(typed).with_columns(**derived).to_native() if derived else typed
-    return frame.select(contract.columns), unread
+            absent = rows.select(is_absent(name, null_values)).to_series()
+            where = (typed[name].is_null() & ~absent).arg_true().cast(pl.UInt32)
+            unread.append((_never(name, f"not {reading.meaning}"), where))
+    if not contract.derived:
+        return typed.select(contract.columns), unread
+    try:
+        frame = nw.from_native(typed).with_columns(**{name: derive() for name, derive in contract.derived.items()})
+        return frame.to_native().select(contract.columns), unread
+    except Exception:  # noqa: BLE001 (whichever column it is, and whichever rows, is found below)
+        return _derived(contract, typed, unread)
+
+
+def _derived(
+    contract: Contract, typed: pl.DataFrame, unread: list[tuple[Rule, pl.Series]]
+) -> tuple[pl.DataFrame, list[tuple[Rule, pl.Series]]]:
+    """Derived columns where some rows have none: column by column, and only as many rows at once as can be."""
+    columns = []
+    for name, derive in contract.derived.items():
+
+        def evaluate(part: pl.DataFrame, name: str = name, derive: object = derive) -> pl.Series:
+            return nw.from_native(part).with_columns(**{name: derive()}).to_native()[name]  # type: ignore[operator]
+
+        values, causes = by_parts(evaluate, typed, what=f"contract {contract.name}: column {name!r}")
+        columns.append(values.cast(contract.silver()[name]).alias(name))
+        for text in dict.fromkeys(causes.values()):
+            where = pl.Series([index for index, cause in causes.items() if cause == text], dtype=pl.UInt32)
+            unread.append((_never(name, f"cannot be derived ({text})"), where))
+    return typed.with_columns(columns).select(contract.columns), unread
+
+
+def _never(name: str, text: str) -> Rule:
+    return Rule(column=name, text=text, fails=nw.lit(value=False))
+
+
+def _union(indices: Sequence[pl.Series]) -> pl.Series:
+    return (
+        pl.concat([each.cast(pl.UInt32) for each in indices]).unique().sort() if indices else pl.Series(dtype=pl.UInt32)
+    )
+
+
+def _rest(height: int, taken: pl.Series) -> pl.Series:
+    """The other row numbers."""
+    return _without(pl.int_range(height, dtype=pl.UInt32, eager=True), taken)
+
+
+def _without(indices: pl.Series, taken: pl.Series) -> pl.Series:
+    return indices.filter(~indices.is_in(taken.implode())) if len(taken) else indices
 
 
 def _merged(reasons: Sequence[tuple[Rule, pl.Series]]) -> list[tuple[Rule, pl.Series]]:
@@ -90,7 +139,7 @@ def _merged(reasons: Sequence[tuple[Rule, pl.Series]]) -> list[tuple[Rule, pl.Se
     merged: dict[str, tuple[Rule, pl.Series]] = {}
     for rule, indices in reasons:
         first, before = merged.get(str(rule), (rule, indices[:0]))
-        merged[str(rule)] = first, pl.concat([before, indices]).unique().sort()
+        merged[str(rule)] = first, _union([before, indices])
     return [*merged.values()]
 
 
@@ -100,5 +149,5 @@ def _texts(failed: pl.DataFrame, at: Sequence[tuple[Rule, pl.Series]]) -> list[l
     for rule, indices in at:
         values = failed[rule.column] if rule.column in failed.columns else None
         for index in indices:
-            texts[index].append(str(rule) if values is None else f"{rule}: {values[index]!r}")
+            texts[index].append(str(rule) if values is None else f"{rule}: {quoted(values[index])}")
     return texts

@@ -54,7 +54,8 @@ class NewYork(pa.DataFrameModel):
     @classmethod
     def _hour(cls, data: PolarsData) -> pl.LazyFrame:
         local = nw.col("time_hour").dt.convert_time_zone(TIME_ZONE)
-        return _rows(data, (local.dt.hour() == nw.col("hour")) & (local.dt.date() == nw.col("event_date")))
+        whole = nw.col("time_hour").dt.truncate("1h") == nw.col("time_hour")
+        return _rows(data, whole & (local.dt.hour() == nw.col("hour")) & (local.dt.date() == nw.col("event_date")))
 
 
 class Flights(NewYork):

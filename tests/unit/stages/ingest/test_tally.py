@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import polars as pl
 import pytest
 
@@ -55,3 +57,28 @@ def test_a_reason_that_begins_like_another_has_its_own_example() -> None:
     tally.add(Verdict(passed=rows.passed, failed=failed, counts={"a: too": 1}, examples={"a: too": 0}))
     with pytest.raises(BudgetExceeded, match=r"\| a: too \| 1 \| s3://landing/f.csv:2: '7' \|"):
         tally.enforce(0)
+
+
+@pytest.mark.parametrize(
+    ("bad", "rows", "budget", "within"),
+    [(5, 100, 0.05, True), (29, 100, 0.29, True), (54, 3000, 0.018, True), (30, 100, 0.29, False)],
+)
+def test_exactly_the_budget_is_within_it(bad: int, rows: int, budget: float, within: bool) -> None:
+    tally = Tally("weather")
+    tally.add(verdict(rows - bad, *["a: too big: '9'"] * bad))
+    with nullcontext() if within else pytest.raises(BudgetExceeded):
+        tally.enforce(budget)
+
+
+def test_the_table_of_reasons_is_bounded() -> None:
+    rows = verdict(0, *[f"a: {number}" for number in range(1000)])
+    counts = {f"a: {number}": 1 for number in range(1000)}
+    tally = Tally("weather")
+    tally.add(
+        Verdict(
+            passed=rows.passed, failed=rows.failed, counts=counts, examples={key: n for n, key in enumerate(counts)}
+        )
+    )
+    with pytest.raises(BudgetExceeded, match="and 970 more reasons") as error:
+        tally.enforce(0)
+    assert len(str(error.value)) < 3000

@@ -2,6 +2,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
+import narwhals as nw
 import pandera.polars as pa
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ from include.stages.quality.casting import FLOATS, INTEGERS
 
 class Good(pa.DataFrameModel):
     a: int
-    b: int = pa.Field(metadata={"derived": lambda: None})
+    b: int = pa.Field(metadata={"derived": lambda: nw.col("a")})
     event_date: date
 
     class Config:
@@ -124,4 +125,42 @@ def test_derived_columns_and_the_day_do_not_land() -> None:
 )
 def test_what_ingest_does_not_do_is_refused(model: type[pa.DataFrameModel], told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
+        Contract.of(model)
+
+
+def of(**members: Any) -> type[pa.DataFrameModel]:
+    kinds = {"code": str, "event_date": date} | members.pop("__annotations__", {})
+    return type("Model", (pa.DataFrameModel,), {"__annotations__": kinds, **members})
+
+
+def check(function: Any) -> Any:
+    return pa.dataframe_check(error="codes are short")(classmethod(lambda cls, data: function(data.lazyframe)))
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (of(code=pa.Field(str_matches="^(?!ZZ)[A-Z]{2}$")), "check .* cannot run: .*look-ahead"),
+        (of(_c=check(lambda rows: rows.select(pl.col("codes") == "x"))), "'codes are short' cannot run: .*codes"),
+        (of(_c=check(lambda rows: rows.select(pl.col("code").n_unique() < 9))), "answers once for all rows"),
+        (
+            of(__annotations__={"twice": int}, twice=pa.Field(metadata={"derived": lambda: nw.col("cod")})),
+            "'twice' cannot be derived: .*cod",
+        ),
+        (
+            of(__annotations__={"twice": int}, twice=pa.Field(metadata={"derived": lambda: nw.col("code")})),
+            "'twice' is derived as String, and the contract says Int64",
+        ),
+        (
+            of(__annotations__={"at": pl.Datetime("us", "UTC")}, at=pa.Field(metadata={"format": "%Y-%m-%d %H:%M"})),
+            "has no offset: say its `time_zone`",
+        ),
+        (
+            of(__annotations__={"at": pl.Datetime("us")}, at=pa.Field(metadata={"time_zone": "America/New_York"})),
+            "its type has none",
+        ),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told_with_its_cause(model: type[pa.DataFrameModel], told: str) -> None:
+    with pytest.raises(InvalidInput, match=f"contract Model: .*{told}"):
         Contract.of(model)

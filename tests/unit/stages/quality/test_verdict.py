@@ -6,6 +6,7 @@ from typing import Annotated
 import narwhals as nw
 import pandera.polars as pa
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandera.api.polars.types import PolarsData
@@ -81,12 +82,103 @@ def test_what_does_not_read_is_a_reason_with_its_value_and_the_only_one() -> Non
     assert verdict.failed.select(CONTRACT.landed).row(0) == ("abc", "2", "ab", "NA", "NA")
 
 
-def test_duplicates_fail_together() -> None:
+def test_rows_that_contradict_each_other_fail_together() -> None:
     verdict = judge(
-        CONTRACT, rows(("1", "", "", "", ""), ("2", "", "", "", ""), ("1", "", "", "", "")), null_values=NULLS
+        CONTRACT, rows(("1", "", "", "", ""), ("2", "", "", "", ""), ("1", "0.5", "", "", "")), null_values=NULLS
     )
     assert verdict.failed["line"].to_list() == [2, 4]
     assert verdict.counts == {"not unique: event_date, number": 2}
+
+
+def test_of_equal_rows_the_first_stays() -> None:
+    same, other = ("1", "0.5", "a", "", ""), ("2", "0.50", "", "", "")
+    verdict = judge(CONTRACT, rows(same, other, same, ("2", "0.5", "NA", "", ""), same), null_values=NULLS)
+    assert verdict.passed["number"].to_list() == [1, 2]
+    assert verdict.failed["line"].to_list() == [4, 5, 6]
+    assert verdict.counts == {"repeats an earlier row": 3}
+
+
+def test_a_bad_row_takes_no_good_one_along() -> None:
+    verdict = judge(
+        CONTRACT, rows(("1", "0.5", "a", "", ""), ("1", "2", "a", "", ""), ("1", "x", "a", "", "")), null_values=NULLS
+    )
+    assert verdict.passed["share"].to_list() == [0.5]
+    assert verdict.counts == {"share: not a number": 1, "share: less_than_or_equal_to(1)": 1}
+
+
+def test_a_reason_repeats_a_line_of_its_value_at_most() -> None:
+    (reasons,) = judge(CONTRACT, rows(("1" * 1_000_000, "", "", "", "")), null_values=NULLS).failed["reasons"].to_list()
+    assert reasons == [f"number: not an integer: '{'1' * 80}'... (1,000,000 characters)"]
+
+
+def test_blanks_around_a_value_are_no_part_of_it_except_in_text() -> None:
+    verdict = judge(
+        CONTRACT,
+        rows((" 4", "  0.5 ", "NA ", " 2013-01-01T10:00:00Z", "\tTRUE"), ("5", " NA", " ab", "NA ", "")),
+        null_values=NULLS,
+    )
+    assert verdict.passed.rows() == [(4, 0.5, None, datetime(2013, 1, 1, 10, tzinfo=UTC), True, 8, DAY)]
+    assert verdict.failed["reasons"].to_list() == [["name: str_matches('^[a-z]+$'): ' ab'"]]
+
+
+class Moments(pa.DataFrameModel):
+    iso: Annotated[pl.Datetime, "us", "UTC"] = pa.Field(nullable=True)
+    dense: pl.Datetime("us") = pa.Field(nullable=True, metadata={"format": "%Y%m%d%H%M%S"})
+    local: Annotated[pl.Datetime, "us", "UTC"] = pa.Field(
+        nullable=True, metadata={"format": "%Y-%m-%d %H:%M", "time_zone": "America/New_York"}
+    )
+    event_date: date
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "reason"),
+    [
+        ("iso", "2060-05-05T10:16:00Z", None),
+        ("iso", "2013-05-05T10:15:60Z", "not a timestamp"),
+        ("iso", "2013-06-30T23:59:60Z", "not a timestamp"),
+        ("iso", "2013-05-05T10:15:61Z", "not a timestamp"),
+        ("dense", "20130505101600", None),
+        ("dense", "20130505101560", "not a timestamp"),
+        ("local", "2015-11-01 00:30", None),
+        ("local", "2015-11-01 01:30", "not a moment in America/New_York"),
+        ("local", "2015-03-08 02:30", "not a moment in America/New_York"),
+    ],
+)
+def test_a_time_that_is_no_one_moment_is_told(column: str, text: str, reason: str | None) -> None:
+    landed = {"iso": "", "dense": "", "local": "", column: text}
+    verdict = judge(Contract.of(Moments), pl.DataFrame([landed | {"event_date": DAY}]), null_values=NULLS)
+    assert verdict.failed["reasons"].to_list() == ([] if reason is None else [[f"{column}: {reason}: {text!r}"]])
+
+
+class Rides(pa.DataFrameModel):
+    ride: int
+    began: pl.Datetime("us") = pa.Field(metadata={"format": "%Y-%m-%d %H:%M:%S"})
+    began_utc: Annotated[pl.Datetime, "us", "UTC"] = pa.Field(
+        metadata={
+            "derived": lambda: nw.col("began").dt.replace_time_zone("America/New_York").dt.convert_time_zone("UTC")
+        }
+    )
+    event_date: date
+
+
+def test_a_row_whose_column_cannot_be_derived_is_alone_with_that() -> None:
+    landed = pl.DataFrame(
+        {
+            "ride": ["1", "2", "3"],
+            "began": [f"2015-11-01 0{hour}:30:00" for hour in (0, 1, 3)],
+            "event_date": [date(2015, 11, 1)] * 3,
+        }
+    )
+    verdict = judge(Contract.of(Rides), landed, null_values=NULLS)
+    assert verdict.passed["ride"].to_list() == [1, 3]
+    assert verdict.passed["began_utc"].to_list() == [
+        datetime(2015, 11, 1, 4, 30, tzinfo=UTC),
+        datetime(2015, 11, 1, 8, 30, tzinfo=UTC),
+    ]
+    (reasons,) = verdict.failed["reasons"].to_list()
+    assert len(reasons) == 1
+    assert reasons[0].startswith("began_utc: cannot be derived (")
+    assert "ambiguous" in reasons[0]
 
 
 class Twice(pa.DataFrameModel):
@@ -165,7 +257,7 @@ def test_what_is_no_finite_number_says_so() -> None:
 
 
 FIELD = st.sampled_from(
-    ["", "NA", "1", "2", "-1", "0.5", "abc", "9" * 30, "true", "2013-01-01T00:00:00Z", "nan", "-1e999", " 1"]
+    ["", "NA", "1", "2", "-1", "0.5", "abc", "9" * 30, "true", "2013-01-01T00:00:00Z", "nan", "-1e999", " 1", "NA "]
 )
 
 

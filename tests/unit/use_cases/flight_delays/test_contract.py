@@ -73,6 +73,8 @@ def test_known_oddities(change: dict[str, str]) -> None:
         ({"day": "2"}, "year, month and day are the file's day"),
         ({"hour": "6", "sched_dep_time": "615"}, "time_hour is the day and hour in New York"),
         ({"time_hour": "2013-01-02T10:00:00Z"}, "time_hour is the day and hour in New York"),
+        ({"time_hour": "2013-01-01T10:30:00Z"}, "time_hour is the day and hour in New York"),
+        ({"time_hour": "2013-01-01T10:00:37Z"}, "time_hour is the day and hour in New York"),
         ({"minute": "16"}, "sched_dep_time is hour and minute"),
         ({"dep_delay": "NA"}, "dep_time and dep_delay are both there or both missing"),
         ({"dep_delay": "3"}, "dep_delay is dep_time minus sched_dep_time"),
@@ -89,8 +91,15 @@ def test_defects_of_flights(change: dict[str, str], told: str) -> None:
 
 
 def test_a_flight_stands_once_a_day() -> None:
-    found = verdict("flights", FLIGHT, FLIGHT, {**FLIGHT, "origin": "JFK"})
+    found = verdict("flights", FLIGHT, {**FLIGHT, "tailnum": "N14229"}, {**FLIGHT, "origin": "JFK"})
     assert (found.passed.height, found.failed.height) == (1, 2)
+    found = verdict("flights", FLIGHT, FLIGHT, {**FLIGHT, "origin": "JFK"})
+    assert (found.passed.height, found.counts) == (2, {"repeats an earlier row": 1})
+
+
+def test_rows_of_another_day_take_no_good_row_along() -> None:
+    found = verdict("flights", FLIGHT, {**FLIGHT, "day": "2", "time_hour": "2013-01-02T10:00:00Z"})
+    assert (found.passed.height, found.counts["year, month and day are the file's day"]) == (1, 1)
 
 
 def test_clocks_going_back_repeat_an_hour_and_going_forward_skip_one() -> None:
