@@ -53,7 +53,9 @@ ENV PATH=/opt/flightline/bin:$PATH \
     PYTHONPATH=/srv \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    ORT_DISABLE_TELEMETRY=1
+    MLFLOW_DISABLE_TELEMETRY=true \
+    ORT_DISABLE_TELEMETRY=1 \
+    DO_NOT_TRACK=1
 WORKDIR /srv
 LABEL org.opencontainers.image.vendor="Flightline" org.opencontainers.image.licenses="Apache-2.0"
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 from functools import partial
 
+from include import TELEMETRY_OFF
 from sandbox.airflow import config as airflow_config
 from sandbox.database import postgres
 from sandbox.endpoints import ACCESS_KEY, HOST, Endpoints
@@ -67,8 +68,7 @@ def _mlflow(at: Endpoints) -> Service:
         env={
             **at.s3_env,
             "MLFLOW_S3_ENDPOINT_URL": at.url("s3"),
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "DO_NOT_TRACK": "true",
+            **TELEMETRY_OFF,
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
         needs=("postgres",),

@@ -13,15 +13,37 @@ class AirflowApi:
     """Airflow's REST API v2 as one user.
 
     Raises httpx.HTTPStatusError, with the body in its message, for every answer that is no success.
+
+    Args:
+        url: of the api-server.
+        username: whose rights count.
+        password: of that user.
+        patience: seconds for which a call that changed nothing is made again while the api-server is away or fails.
     """
 
-    def __init__(self, *, url: str, username: str, password: str) -> None:
+    def __init__(self, *, url: str, username: str, password: str, patience: float = 0) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=self.url, timeout=60)
         self._login = {"username": username, "password": password}
+        self._patience = patience
 
     def request(self, method: str, path: str, **kwargs: Any) -> Any:
-        """One call; logs in first, and again when the token has expired."""
+        """One call; logs in first, and again when the token has expired.
+
+        What only reads is repeated after any failure of the server, everything else only if it never got there.
+        """
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._once(method, path, **kwargs)
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 0
+                again = isinstance(error, httpx.ConnectError) or (method == "GET" and (status == 0 or status >= 500))
+                if not again or time.monotonic() >= deadline:
+                    raise
+            time.sleep(1)
+
+    def _once(self, method: str, path: str, **kwargs: Any) -> Any:
         for fresh in (False, True):
             if fresh or "Authorization" not in self._http.headers:
                 answer = self._http.post("/auth/token", json=self._login).raise_for_status()

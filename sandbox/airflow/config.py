@@ -1,16 +1,20 @@
 """Airflow 3 for the sandbox: its configuration file and its processes."""
 
 import json
+import time
 import urllib.request
 from datetime import datetime
 from functools import partial
 from http.client import HTTPException
 
+from include import TELEMETRY_OFF
 from sandbox.endpoints import HOST, Endpoints
 from sandbox.supervisor.home import write
 from sandbox.supervisor.service import REPO, Service, answers, never, python
 
 USER = "admin"
+LATE_SECONDS = 10.0  # two of the beats that scheduler, triggerer and Dag processor write every five seconds
+SILENT_SECONDS = 10.0  # without a beat that is in time; so a hung one is found about 15 to 20 s after its last beat
 
 
 def settings(at: Endpoints) -> dict[str, dict[str, object]]:
@@ -78,7 +82,7 @@ def services(at: Endpoints) -> tuple[Service, ...]:
         "PYTHONPATH": str(REPO),
         "FLIGHTLINE_HOME": str(at.home.path),
         "FLIGHTLINE_PORT": str(at.port),
-        "MLFLOW_DISABLE_TELEMETRY": "true",
+        **TELEMETRY_OFF,
     }
     around = ("api-server", "mlflow", "sigopt", "cluster", "argocd", "s3")
     migration = Service(
@@ -116,6 +120,7 @@ def services(at: Endpoints) -> tuple[Service, ...]:
         ready=partial(answers, f"{at.url('logs')}/openapi.json"),
         grace_seconds=5,
     )
+    health = f"{at.url('airflow')}/api/v2/monitor/health"
     others = {
         "scheduler": ("sandbox.airflow.scheduler", "--skip-serve-logs"),
         "dag-processor": ("airflow", "dag-processor"),
@@ -132,7 +137,9 @@ def services(at: Endpoints) -> tuple[Service, ...]:
                 env=env,
                 needs=("migration",),
                 outlived_by=around,
-                ready=partial(_heartbeat, f"{at.url('airflow')}/api/v2/monitor/health", name.replace("-", "_")),
+                ready=partial(_heartbeat, health, name.replace("-", "_")),
+                beats=partial(_beats, health, name.replace("-", "_")),
+                silent_seconds=SILENT_SECONDS,
                 grace_seconds=5,  # tasks that still run then are killed, and run again after the next start
             )
             for name, words in others.items()
@@ -155,10 +162,21 @@ def _configure(at: Endpoints) -> None:
 
 
 def _heartbeat(url: str, component: str, since: float) -> bool:
-    """Whether the api-server has seen a heartbeat of the component after `since`."""
+    """Whether the api-server has seen a heartbeat of the component after `since` (seconds since 1970)."""
+    return (_newest(url, component) or 0) >= since
+
+
+def _beats(url: str, component: str) -> bool | None:
+    """Whether the component's newest heartbeat is in time; None while api-server or database cannot tell."""
+    newest = _newest(url, component)
+    return None if newest is None else newest >= time.time() - LATE_SECONDS
+
+
+def _newest(url: str, component: str) -> float | None:
+    """When the component's newest heartbeat was, in seconds since 1970; None if that cannot be told."""
     try:
         with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 (our own http URL)
             beat = json.load(response).get(component, {}).get(f"latest_{component}_heartbeat")
     except (OSError, HTTPException, ValueError):  # not there, gone in the middle of its answer, no JSON
-        return False
-    return beat is not None and datetime.fromisoformat(beat).timestamp() >= since
+        return None
+    return None if beat is None else datetime.fromisoformat(beat).timestamp()

@@ -30,6 +30,7 @@ BUSY = {"queued", "scheduled", "running", "deferred"}
 STAGES = ("ingest", "features", "train", "promote")
 FIRST, LAST = date(2013, 1, 1), date(2013, 4, 30)
 STILL_SECONDS = 15
+PATIENCE_SECONDS = 120  # a killed PostgreSQL or api-server is back by then
 QUIET_SECONDS = 8  # the scheduler needs a moment to start the next Dag after an asset changed
 
 
@@ -223,14 +224,20 @@ def main(arguments: list[str] | None = None) -> int:
     player.add_argument("--days", type=int, default=1, help="how many days (default 1)")
     options = parser.parse_args(arguments)
     at, show = Endpoints.from_env(), Show()
-    api = AirflowApi(url=at.url("airflow"), username=USER, password=at.secrets.airflow_password)
+    login = {"username": USER, "password": at.secrets.airflow_password}
+    api = AirflowApi(url=at.url("airflow"), patience=PATIENCE_SECONDS, **login)
     try:
         show.say("waiting for Airflow to parse the Dags")
         api.wait_for_dags(*(f"{SPEC.name}.{stage}" for stage in STAGES))
         return play(at, api, show, options.days) if options.command == "play" else demo(at, api, show)
-    except (FlightlineError, SandboxError, TimeoutError, httpx.HTTPError) as error:
+    except (FlightlineError, SandboxError, TimeoutError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        return 1
+    except httpx.HTTPError as error:
+        sys.stderr.write(
+            f"{api.url}: {type(error).__name__}: {error}\nOnly the watching ended: Dags that were started go on by "
+            "themselves. `make status` says what is down, `make up` mends it, and the same command watches again.\n"
+        )
+    return 1
 
 
 if __name__ == "__main__":

@@ -139,14 +139,23 @@ def restart(name: str, *, say: Callable[[str], None]) -> None:
 
 
 def _join(home: Home, names: list[str], *, say: Callable[[str], None]) -> None:
-    """`up` on a sandbox that is up: start again what has failed for good, and wait like the first `up`."""
+    """`up` on a sandbox that is up: start again what has failed for good or is silent, and wait like the first `up`."""
     recorded, asked = home.port({}), home.port()
     if recorded != asked:
         raise SandboxError(f"the sandbox in {home.path} is up on base port {recorded}; take it down before {asked}")
     say("the sandbox is already up")
     failed: dict[str, int] = {}
     if supervisor := Lock(home).holder():
-        failed = {state["name"]: state["lives"] for state in _states(home) if state["phase"] == "failed"}
+        silent = {report.name for report in status() if report.phase == "ready" and not report.healthy}
+        failed = {
+            state["name"]: state["lives"]
+            for state in _states(home)
+            if state["phase"] == "failed" or state["name"] in silent
+        }
+        for name in failed:
+            home.restart(name).touch()
+        for name in sorted(silent):
+            say(f"  {name:<14} is silent: it is restarted")
         os.kill(supervisor, signal.SIGHUP)
     _follow(home, alive=Lock(home).held, say=say, old=failed, settled=True)
     missing = set(chosen(Endpoints.from_env(), names)) - {report.name for report in status()}

@@ -20,6 +20,7 @@ LOW_DISK_BYTES = 200 << 20
 _QUICK_SECONDS = 30.0  # a service that was ready for less than this has failed to start
 _BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 4.0)
 _READY_SECONDS = 300.0
+_LISTEN_SECONDS = 2.0  # between two looks for a sign of life
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +179,7 @@ class Keeper(threading.Thread):
         """One life of the process, from start to end; whatever ends it, nothing of its session is left."""
         since, clock = time.time(), time.monotonic()
         process = start(self.service, log=self._home.log(self.service.name))
+        silence = Silence(self.service)
         try:
             seen = processes.look(process.pid)
             self._set(pid=process.pid, started=seen.started if seen else None)
@@ -188,6 +190,8 @@ class Keeper(threading.Thread):
                     self._set(phase="ready", seconds=self._ready_since - clock)
                 elif self.state.phase == "starting" and time.monotonic() - clock > _READY_SECONDS:
                     raise SandboxError(f"it did not become ready in {_READY_SECONDS:.0f} s")
+                elif self.state.phase == "ready":
+                    silence.listen()
                 self.interrupt.wait(0.05 if self.state.phase == "starting" else 0.2)
             if self.interrupt.is_set():
                 return
@@ -216,6 +220,32 @@ class Keeper(threading.Thread):
     def _disk(self) -> str:
         free = shutil.disk_usage(self._home.path).free
         return f"; the disk of {self._home.path} is full ({free >> 20} MB free)" if free < LOW_DISK_BYTES else ""
+
+
+class Silence:
+    """How long a service has shown no sign of life. A look that cannot tell ends it: the fault lies elsewhere."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._next = 0.0
+        self._since: float | None = None
+
+    def listen(self) -> None:
+        """Look for a sign of life, every two seconds.
+
+        Raises:
+            SandboxError: there was none for the service's `silent_seconds`.
+        """
+        now = time.monotonic()
+        if now < self._next:
+            return
+        beats = self._service.beats
+        silent = (beats() if beats else self._service.ready(0)) is False
+        now = time.monotonic()
+        self._next = now + _LISTEN_SECONDS
+        self._since = (self._since or now) if silent else None
+        if self._since is not None and now - self._since >= self._service.silent_seconds:
+            raise SandboxError(f"its process lives, but showed no sign of life for {now - self._since:.0f} s")
 
 
 def _cause(code: int) -> str:

@@ -2,16 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
-
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; a closed network has no one to tell
 import onnxruntime  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
 from include.foundation.errors import DigestMismatch, InvalidInput
 from include.foundation.problem.kinds import Output, kind

@@ -7,7 +7,6 @@ and does not answer; 78 the environment or the model is of no use, a restart can
 import os
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # a few rows at a time: handing them to threads takes longer
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime's wheel reports to its maker by default, since 1.32
 
 import logging
 import sys

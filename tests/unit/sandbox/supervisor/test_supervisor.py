@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.supervisor import control, processes
-from sandbox.supervisor.service import SandboxError
+from sandbox.supervisor import control, processes, supervisor
+from sandbox.supervisor.service import SandboxError, Service, never
 from sandbox.supervisor.supervisor import MARK
 
 # A supervisor whose services are Python snippets; each is ready when it has made the file that is named after it.
@@ -25,6 +25,7 @@ from sandbox.supervisor import supervisor
 from sandbox.supervisor.home import Home, Lock
 from sandbox.supervisor.service import Service
 supervisor._BACK_OFF_SECONDS = (0.0, 0.1, 0.1, 0.1)
+supervisor._LISTEN_SECONDS = 0.1
 home = Home(Path(sys.argv[1]))
 home.make()
 lock = Lock(home).take()
@@ -119,6 +120,30 @@ def test_a_killed_service_is_restarted_and_nothing_of_its_session_is_left(tmp_pa
         assert after["a"]["pid"] != before["a"]["pid"]
         assert after["b"]["pid"] == before["b"]["pid"]
         assert processes.in_session(before["a"]["pid"]) == []
+
+
+def test_a_service_that_lives_but_shows_no_sign_of_life_is_restarted(tmp_path) -> None:
+    hung = {"name": "a", "code": SERVE, "silent_seconds": 0.5}
+    with supervised(tmp_path, hung, {"name": "b", "code": SERVE}) as running:
+        before = running.wait(lambda s: phases(s) == ["ready"] * 2)
+        for name in "ab":
+            (tmp_path / f"{name}.up").unlink()  # what tells that it answers
+        after = running.wait(lambda s: s["a"]["restarts"] == 1 and s["a"]["phase"] == "ready")
+        assert after["a"]["pid"] != before["a"]["pid"]
+        assert processes.look(before["a"]["pid"]) is None
+        assert after["b"]["pid"] == before["b"]["pid"], "it has a minute"
+
+
+def test_a_silence_ends_where_it_cannot_be_told(monkeypatch) -> None:
+    monkeypatch.setattr(supervisor, "_LISTEN_SECONDS", 0.0)
+    signs = iter([False, None, False, True, False, False])
+    service = Service(name="a", command=(), ready=never, beats=lambda: next(signs), silent_seconds=0.05)
+    silence = supervisor.Silence(service)
+    for _ in range(5):
+        silence.listen()
+        time.sleep(0.06)
+    with pytest.raises(SandboxError, match="its process lives, but showed no sign of life"):
+        silence.listen()
 
 
 def test_a_service_that_dies_again_and_again_fails_and_can_be_tried_again(tmp_path) -> None:
