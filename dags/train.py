@@ -17,6 +17,8 @@ budget is spent. `fit` refits the best parameters, exports to ONNX and checks th
 
 **When it fails**
 - *a worker is killed*: its open trial counts as failed, the retried pod goes on. Nothing is to be done.
+- *a task is cleared*: it is done again. A retry, or a run of the same form on the same input, rejoins the job that runs
+  or takes the answer of the one that has finished, and says so in its log.
 - *a pod ends with exit code 65*: no retry can help, the last line of its log names the thing and the remedy.
 - *`fit`: the export differs*: the model file would answer differently from the model; nothing is registered.
 - *`verdict`*: a gate failed; the table in its log and in MLflow says which. The champion keeps serving. Failing closed
@@ -31,7 +33,7 @@ from airflow.sdk import DAG, FixedKeyMapper, Param, PartitionedAssetTimetable
 
 from flightline import assets
 from flightline.links.pages import MlflowRunLink, MlflowVersionLink, linked
-from flightline.operators.pods import TrainerPodOperator
+from flightline.operators.jobs import JobOperator
 from flightline.tasks import train
 from include.foundation.spec import load_all
 
@@ -99,13 +101,15 @@ for spec in load_all():
         },
     ):
         prepared = linked(train.freeze(spec.name), MlflowRunLink())
-        trials = TrainerPodOperator.partial(task_id="trial", max_active_tis_per_dagrun=32).expand(
+        trials = JobOperator.partial(task_id="trial", max_active_tis_per_dagrun=32).expand(
             arguments=train.workers(prepared)
         )
-        fit = TrainerPodOperator(task_id="fit", arguments=["fit", "--run-id", RUN])
+        fit = JobOperator(task_id="fit", arguments=["fit", "--run-id", RUN])
         version = linked(train.register(spec.name, prepared), MlflowRunLink(), MlflowVersionLink())
-        gate = TrainerPodOperator(
-            task_id="gate", arguments=["gate", "--run-id", RUN, "--version", "{{ ti.xcom_pull('register') }}"]
+        gate = JobOperator(
+            task_id="gate",
+            arguments=["gate", "--run-id", RUN, "--version", "{{ ti.xcom_pull('register') }}"],
+            reads={"champion": "{{ ti.xcom_pull('register', key='champion') }}"},
         )
         judged = linked(
             train.verdict.override(outlets=[assets.model(spec)])(spec.name, prepared, version), MlflowRunLink()

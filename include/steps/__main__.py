@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
+from include.foundation import jobs
 from include.foundation.errors import FlightlineError, PermanentError
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings, services
 from include.steps import training as commands
 
+log = logging.getLogger("include.steps")
 PERMANENT = 65  # EX_DATAERR of sysexits.h: the operator does not start such a pod again
 
 
@@ -55,14 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FlightlineError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return PERMANENT if isinstance(error, PermanentError) else 1
-    print(answer)
+    print(answer if isinstance(answer, str) else json.dumps(answer))
     return 0
 
 
-def run(options: argparse.Namespace) -> str:
-    """Run the parsed command and return what to print."""
+def run(options: argparse.Namespace) -> Any:
+    """Run the parsed command. Its answer, a JSON value, is printed, and recorded where a job is asked to."""
     if options.command == "prepare":
-        prepared = commands.prepare(
+        return commands.prepare(
             options.use_case,
             **services(),
             image=Settings.from_env().image,
@@ -73,18 +76,26 @@ def run(options: argparse.Namespace) -> str:
             seed=options.seed,
             clears=options.clears,
         )
-        return json.dumps(prepared)
     training = Training.from_env(options.run_id)
+    answer = _step(options, training)
+    if uri := os.environ.get(jobs.RESULT):
+        jobs.write(training.lake.objects(), uri, answer)
+    return answer
+
+
+def _step(options: argparse.Namespace, training: Training) -> Any:
     match options.command:
         case "trial":
-            return f"{commands.trial(training, options.worker)} trials by this worker"
+            return {"trials": commands.trial(training, options.worker)}
         case "fit":
             fitted = commands.fit(training)
-            return json.dumps({"digest": fitted.digest, "deviation": fitted.deviation, **fitted.metrics})
+            return {"digest": fitted.digest, "deviation": fitted.deviation, **fitted.metrics}
         case "register":
-            return commands.registered(training).version
+            return {"version": commands.registered(training).version}
         case _:
-            return commands.gate(training, options.version).markdown()
+            report = commands.gate(training, options.version)
+            log.info("%s", report.markdown())
+            return {"passed": report.passed, "failed": [gate.name for gate in report.gates if not gate.passed]}
 
 
 if __name__ == "__main__":

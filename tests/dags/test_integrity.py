@@ -146,9 +146,9 @@ def test_a_verdict_of_argo_cd_is_not_asked_for_again(bag, task_id):
 
 def test_every_external_job_can_be_killed(bag):
     from flightline.operators.argocd import ArgoCDSyncOperator
-    from flightline.operators.pods import TrainerPodOperator
+    from flightline.operators.jobs import JobOperator
 
-    for operator in (TrainerPodOperator, ArgoCDSyncOperator):
+    for operator in (JobOperator, ArgoCDSyncOperator):
         assert "on_kill" in vars(operator), operator
 
 

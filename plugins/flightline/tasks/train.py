@@ -44,10 +44,10 @@ def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None)
 @failing_fast
 def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str, Any]:
     """Pin data and settings, open the MLflow run and the tuning experiment of exactly these, or rejoin them."""
+    from flightline.backends import backend
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
     from flightline.hooks.sigopt import SigOptHook
-    from flightline.operators.pods import trainer_image
     from include.foundation.lake import tables
     from include.steps import training as commands
 
@@ -60,7 +60,7 @@ def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str
         client=mlflow.get_conn(),
         connection=SigOptHook().get_conn(),
         lake=lake,
-        image=trainer_image(),
+        image=backend("pods").image("cluster"),
         start=max(start, days[0]) if start and days else None,
         end=end,
         trials=params["trials"],
@@ -84,7 +84,10 @@ def workers(prepared: Mapping[str, Any], params: Mapping[str, Any]) -> list[list
 @task
 @failing_fast
 def register(use_case: str, prepared: Mapping[str, Any], ti: Any = None) -> str:
-    """Register the fitted model as a version, with the run manifest as its tags."""
+    """Register the fitted model as a version, with the run manifest as its tags.
+
+    The champion of this moment goes to XCom: the gate judges against it, and is another job when it changes.
+    """
     from flightline.hooks.mlflow import MlflowHook
     from include.stages import registry
 
@@ -92,6 +95,8 @@ def register(use_case: str, prepared: Mapping[str, Any], ti: Any = None) -> str:
     description = load(use_case).description
     version = registry.register(mlflow.get_conn(), use_case, run_id=prepared["run_id"], description=description).version
     ti.xcom_push("mlflow_version", mlflow.version_url(use_case, version))
+    champion = registry.champion(mlflow.get_conn(), use_case)
+    ti.xcom_push("champion", champion.version if champion else "none")
     return version
 
 

@@ -1,0 +1,27 @@
+"""Where jobs run. Each backend is a module with a class that satisfies `backend.Backend`; adding one adds it here.
+
+A backend's client libraries cost seconds to import: its module imports them when a job starts and not before.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from include.foundation.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from flightline.backends.backend import Backend
+
+BACKENDS = {"pods": "flightline.backends.pods.Pods"}
+
+
+def backend(name: str) -> "type[Backend]":
+    """The class of a backend.
+
+    Raises:
+        InvalidInput: there is no such backend.
+    """
+    if name not in BACKENDS:
+        raise InvalidInput(f"there is no job backend {name[:60]!r}; there are: {', '.join(BACKENDS)}")
+    module, _, cls = BACKENDS[name].rpartition(".")
+    found: type[Backend] = getattr(import_module(module), cls)
+    return found

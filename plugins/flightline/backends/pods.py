@@ -1,0 +1,115 @@
+"""Jobs as pods, by the provider's KubernetesPodOperator (deferrable, durable).
+
+The profile (extra `profile` of the Connection: a folder of `deploy/pods/`) chooses image, accelerator and nodes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+
+from flightline.backends.backend import JobFailed
+from include.foundation.jobs import Job, Resources
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+    from kubernetes.client import V1ResourceRequirements
+
+    from flightline.backends.keyed_pod import KeyedPod
+
+TEMPLATES = Path(__file__).parents[3] / "deploy" / "pods"
+PERMANENT = 65  # include/steps/__main__.py
+
+
+class Pods:
+    """A job's pod. It is deleted when the task is killed, and its log is shown while it runs."""
+
+    def __init__(self, operator: "BaseOperator", *, conn_id: str) -> None:
+        self._operator, self._conn_id = operator, conn_id
+        self._pod: KeyedPod | None = None
+
+    @staticmethod
+    def image(conn_id: str) -> str:
+        """The image of the profile that the Connection names."""
+        template = yaml.safe_load(_template(conn_id).read_text(encoding="utf-8"))
+        return str(template["spec"]["containers"][0]["image"])
+
+    def pod(self, job: Job) -> "KeyedPod":
+        """The operator that does the work."""
+        from kubernetes.client import V1EnvVar
+
+        from flightline.backends.keyed_pod import LABEL, KeyedPod
+
+        self._pod = KeyedPod(
+            task_id=self._operator.task_id,
+            execution_timeout=self._operator.execution_timeout,
+            kubernetes_conn_id=self._conn_id,
+            pod_template_file=str(_template(self._conn_id)),
+            name=job.name,
+            labels={LABEL: job.label},
+            image=job.image,
+            arguments=list(job.arguments),
+            env_vars=[V1EnvVar(name, value) for name, value in job.environment.items()],
+            container_resources=_requirements(job.resources),
+            deferrable=True,
+            durable=True,
+            poll_interval=1,
+            logging_interval=15,
+            startup_check_interval_seconds=1,
+            startup_timeout_seconds=600,
+            log_events_on_failure=True,
+            container_name_log_prefix_enabled=False,
+            on_finish_action="delete_pod",
+            on_kill_action="delete_pod",
+            skip_on_exit_code=PERMANENT,
+        )
+        return self._pod
+
+    def run(self, job: Job, context: "Context") -> None:
+        """Start the pod, or rejoin the one with the job's key."""
+        pod = self.pod(job)
+        # Past the guard that warns of operators called by hand: this one is called for the task itself.
+        with _failing():
+            type(pod).execute.__wrapped__(pod, context)  # type: ignore[attr-defined]
+
+    def resume(self, job: Job, context: "Context", event: dict[str, Any]) -> None:
+        """Go on after the trigger: show the log, wait again or end."""
+        with _failing():
+            self.pod(job).trigger_reentry(context, event)
+
+    def kill(self) -> None:
+        """Delete the pod."""
+        if self._pod:
+            self._pod.on_kill()
+
+
+def _template(conn_id: str) -> Path:
+    profile = str(BaseHook.get_connection(conn_id).extra_dejson.get("profile", "cpu"))
+    return TEMPLATES / profile / "trainer.yaml"
+
+
+def _requirements(resources: Resources) -> "V1ResourceRequirements | None":
+    """What the job asks for instead of the template; None leaves the template's."""
+    from kubernetes.client import V1ResourceRequirements
+
+    gpus = {"nvidia.com/gpu": str(resources.gpus)} if resources.gpus else {}
+    asked = {name: value for name, value in (("cpu", resources.cpu), ("memory", resources.memory)) if value}
+    if not asked and not gpus:
+        return None
+    limits = gpus | ({"memory": resources.memory} if resources.memory else {})
+    return V1ResourceRequirements(requests=asked | gpus, limits=limits)
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Say by one error how the pod ended: the provider can skip a task by exit code, but not fail it for good."""
+    try:
+        yield
+    except AirflowSkipException as error:
+        raise JobFailed(str(error), permanent=True) from error
+    except AirflowException as error:
+        raise JobFailed(str(error), permanent=False) from error

@@ -1,0 +1,169 @@
+"""The pod that a profile asks for, as KubernetesPodOperator builds it from the template."""
+
+import json
+
+import pytest
+import yaml
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk import BaseOperator
+from kubernetes.client import models as k8s
+
+from flightline.backends.backend import JobFailed
+from flightline.backends.keyed_pod import LABEL
+from flightline.backends.pods import PERMANENT, TEMPLATES, Pods
+from include.foundation.jobs import Job, Resources
+from include.steps.__main__ import PERMANENT as SAID
+
+PROFILES = sorted(path.name for path in TEMPLATES.iterdir())
+
+
+CLUSTER = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "c",
+    "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+    "users": [{"name": "u", "user": {}}],
+    "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+}
+
+
+JOB = Job(name="trial", arguments=("-m", "include.steps", "trial", "--run-id", "r1"), image="flightline/trainer:1")
+
+
+@pytest.fixture(autouse=True)
+def profile(monkeypatch):
+    """Call it to set the Connection's profile."""
+
+    def use(name):
+        extra = {"kube_config": CLUSTER, "profile": name}
+        monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps({"conn_type": "kubernetes", "extra": extra}))
+
+    use("cpu")
+    return use
+
+
+@pytest.fixture
+def pod_of(profile):
+    def build(name, job=JOB):
+        profile(name)
+        return Pods(BaseOperator(task_id="trial"), conn_id="cluster").pod(job).build_pod_request_obj()
+
+    return build
+
+
+def test_there_are_the_three_profiles():
+    assert PROFILES == ["cpu", "gpu", "sandbox"]
+
+
+def test_the_gpu_profile_asks_for_a_gpu_and_nothing_else_may_take_its_node(pod_of):
+    pod = pod_of("gpu")
+    container = pod.spec.containers[0]
+    assert str(container.resources.limits["nvidia.com/gpu"]) == "1"
+    assert str(container.resources.requests["nvidia.com/gpu"]) == "1"
+    assert pod.spec.node_selector == {"nvidia.com/gpu.present": "true"}
+    assert [(each.key, each.operator, each.effect) for each in pod.spec.tolerations] == [
+        ("nvidia.com/gpu", "Exists", "NoSchedule")
+    ]
+    assert {each.name: each.value for each in container.env}["FLIGHTLINE_DEVICE"] == "gpu"
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_pod_runs_the_trainer_without_privileges(pod_of, name):
+    pod = pod_of(name)
+    (container,) = pod.spec.containers
+    assert container.command == ["python"]
+    assert container.args == ["-m", "include.steps", "trial", "--run-id", "r1"]
+    assert pod.metadata.namespace == "flightline"
+    assert pod.spec.security_context.run_as_non_root
+    assert not pod.spec.automount_service_account_token
+    assert container.security_context.capabilities.drop == ["ALL"]
+    assert [each.secret_ref.name for each in container.env_from] == ["flightline-trainer"]
+    assert container.resources.limits["memory"]
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu"])
+def test_a_pod_in_a_container_writes_nowhere_but_to_its_scratch_folder(pod_of, name):
+    """A pod of the sandbox is a process: it has no root file system of its own."""
+    pod = pod_of(name)
+    (container,), (volume,) = pod.spec.containers, pod.spec.volumes
+    assert container.security_context.read_only_root_filesystem
+    assert [(mount.name, mount.mount_path) for mount in container.volume_mounts] == [(volume.name, "/tmp")]
+    assert volume.empty_dir.size_limit
+
+
+@pytest.mark.parametrize("name", [each for each in PROFILES if each != "gpu"])
+def test_other_profiles_ask_for_no_gpu(name):
+    text = (TEMPLATES / name / "trainer.yaml").read_text()
+    assert "nvidia.com/gpu" not in text
+    assert yaml.safe_load(text)["kind"] == "Pod"
+
+
+def test_a_pod_is_found_by_what_it_does_and_carries_what_the_job_says(pod_of):
+    job = JOB.model_copy(
+        update={"environment": {"A": "b"}, "resources": Resources(cpu="2", memory="3Gi", gpus=1), "image": "other:2"}
+    )
+    pod = pod_of("cpu", job)
+    (container,) = pod.spec.containers
+    assert pod.metadata.labels[LABEL] == job.key[:63] != JOB.key[:63]
+    assert container.image == "other:2"
+    assert {each.name: each.value for each in container.env}["A"] == "b"
+    assert {each.name for each in container.env} > {"FLIGHTLINE_DEVICE", "POD_NAME"}, "the template's stay"
+    assert container.resources.requests == {"cpu": "2", "memory": "3Gi", "nvidia.com/gpu": "1"}
+    assert container.resources.limits == {"memory": "3Gi", "nvidia.com/gpu": "1"}
+
+    found = Pods(BaseOperator(task_id="trial"), conn_id="cluster").pod(job)
+    assert found._build_find_pod_label_selector({}) == f"{LABEL}={job.key[:63]},already_checked!=True"
+
+
+def test_no_secret_of_the_connection_goes_into_the_trigger(monkeypatch):
+    deferred = []
+    monkeypatch.setattr(BaseOperator, "defer", lambda self, **options: deferred.append(options))
+    pod = Pods(BaseOperator(task_id="trial"), conn_id="cluster").pod(JOB)
+    pod.pod = k8s.V1Pod(metadata=k8s.V1ObjectMeta(name="p", namespace="n"))
+    pod.invoke_defer_method()
+    (options,) = deferred
+    _, fields = options["trigger"].serialize()
+    assert fields["kubernetes_conn_id"] == "cluster"
+    assert not fields["connection_extras"]
+    assert "kube_config" not in json.dumps(fields, default=str)
+
+
+@pytest.mark.parametrize("method", ["execute", "trigger_reentry"])
+def test_a_pod_says_by_its_exit_code_whether_a_retry_can_help(monkeypatch, method):
+    assert PERMANENT == SAID
+    pods = Pods(BaseOperator(task_id="trial"), conn_id="cluster")
+    ends = {"execute": lambda: pods.run(JOB, {}), "trigger_reentry": lambda: pods.resume(JOB, {}, {})}[method]
+    for name in (
+        "is_istio_enabled",
+        "patch_already_checked",
+        "process_pod_deletion",
+        "_read_pod_container_states",
+        "_read_pod_events",
+    ):
+        monkeypatch.setattr(KubernetesPodOperator, name, lambda *arguments, **options: None)
+
+    def ended(code):
+        terminated = k8s.V1ContainerState(terminated=k8s.V1ContainerStateTerminated(exit_code=code))
+        status = k8s.V1ContainerStatus(
+            name="base", image="i", image_id="i", ready=False, restart_count=0, state=terminated
+        )
+        pod = k8s.V1Pod(
+            metadata=k8s.V1ObjectMeta(name="p"),
+            spec=k8s.V1PodSpec(containers=[]),
+            status=k8s.V1PodStatus(phase="Failed", container_statuses=[status]),
+        )
+
+        def ends(self, *arguments):
+            self.cleanup(pod, pod)
+
+        ends.__wrapped__ = ends
+        return ends
+
+    monkeypatch.setattr(KubernetesPodOperator, method, ended(PERMANENT))
+    with pytest.raises(JobFailed, match=f"exit code {PERMANENT}") as caught:
+        ends()
+    assert caught.value.permanent
+    monkeypatch.setattr(KubernetesPodOperator, method, ended(1))
+    with pytest.raises(JobFailed, match="returned a failure") as caught:
+        ends()
+    assert not caught.value.permanent
