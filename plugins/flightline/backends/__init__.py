@@ -1,4 +1,4 @@
-"""Where jobs run. Each backend is a module with a class that satisfies `backend.Backend`; adding one adds it here.
+"""Where jobs run. Each backend is a module with a class that satisfies `protocol.Backend`; adding one adds it here.
 
 A backend's client libraries cost seconds to import: its module imports them when a job starts and not before.
 """
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from include.foundation.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from flightline.backends.backend import Backend
+    from flightline.backends.protocol import Backend
 
 BACKENDS = {"pods": "flightline.backends.pods.Pods"}
 

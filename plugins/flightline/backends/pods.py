@@ -12,7 +12,7 @@ import yaml
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from flightline.backends.backend import JobFailed
+from flightline.backends.protocol import JobFailed
 from include.foundation.jobs import Job, Resources
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from include.foundation.jobs import RESULT, Job, Resources, address, find
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from flightline.backends.backend import Backend
+    from flightline.backends.protocol import Backend
 
 
 class JobOperator(BaseOperator):
@@ -111,7 +111,7 @@ class JobOperator(BaseOperator):
         self.runner.kill()
 
     def _wait(self, job: Job, work: Any) -> Any:
-        from flightline.backends.backend import JobFailed
+        from flightline.backends.protocol import JobFailed
 
         try:
             work()

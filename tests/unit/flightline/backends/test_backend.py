@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from flightline.backends import BACKENDS, backend
-from flightline.backends.backend import Backend
+from flightline.backends.protocol import Backend
 from include.foundation.errors import InvalidInput
 
 

@@ -8,9 +8,9 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.sdk import BaseOperator
 from kubernetes.client import models as k8s
 
-from flightline.backends.backend import JobFailed
 from flightline.backends.keyed_pod import LABEL
 from flightline.backends.pods import PERMANENT, TEMPLATES, Pods
+from flightline.backends.protocol import JobFailed
 from include.foundation.jobs import Job, Resources
 from include.steps.__main__ import PERMANENT as SAID
 

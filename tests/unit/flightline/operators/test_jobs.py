@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from flightline.backends.backend import JobFailed
+from flightline.backends.protocol import JobFailed
 from flightline.operators.jobs import JobOperator
 from include.foundation import jobs
 from include.foundation.errors import MissingInput
