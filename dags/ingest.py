@@ -28,7 +28,8 @@ landed file, and only then announces the days.
   the days. Nothing downstream was started; when the other runs have ended, clear `plan`.
 - *the rows do not add up*: nothing downstream was started; clear `plan`.
 
-**Form** — `start_date`, `end_date`: the days to ingest, both included; both empty: the run's data interval.
+**Form** — `start_date`, `end_date`: the days to ingest, both included; both empty: the run's data interval. The logical
+date says nothing else. Days without data are refused by `plan`.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -55,7 +56,11 @@ for spec in load_all():
         tags=[spec.name, "ingest"],
         default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20)},
         params=period.range_params(spec, otherwise="the run's data interval"),
-    ):
+    ) as dag:
         planned = ingest.plan(spec.name)
         published = ingest.publish(spec.name, planned)
         published >> ingest.reconcile.override(outlets=assets.silver(spec))(spec.name, planned)
+    # A Dag's dates bound its schedule. Its tasks take them over, and would be left out of a run by hand with another
+    # logical date: that run would be green and have done nothing.
+    for each in dag.tasks:
+        each.start_date = each.end_date = None

@@ -30,14 +30,13 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import (
     DAG,
     ExceptionRetryPolicy,
-    Param,
     PartitionedAssetTimetable,
     RetryAction,
     RetryRule,
     TaskGroup,
 )
 
-from flightline import assets
+from flightline import assets, forms
 from flightline.exceptions import ArgoCDVerdict
 from flightline.links.pages import EndpointLink, MlflowVersionLink, linked
 from flightline.operators.argocd import ArgoCDSyncOperator
@@ -68,16 +67,7 @@ for spec in load_all():
             "retry_delay": timedelta(seconds=5),
             "on_failure_callback": promote.keep_reason,
         },
-        params={
-            "version": Param(
-                None,
-                type=["null", "string"],
-                pattern="^[0-9]+$",
-                title="Version",
-                description="A registered version that passed its gates.",
-            ),
-            "until": Param(stages[-1], enum=stages, title="Until", description="The last stage to go to."),
-        },
+        params=forms.of(forms.Promote(until=stages[-1]), until={"enum": stages}),
     ):
         chosen = linked(promote.choose(spec.name), MlflowVersionLink())
         approve = ApprovalOperator(

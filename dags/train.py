@@ -29,9 +29,9 @@ budget is spent. `fit` refits the best parameters, exports to ONNX and checks th
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, FixedKeyMapper, Param, PartitionedAssetTimetable
+from airflow.sdk import DAG, FixedKeyMapper, PartitionedAssetTimetable
 
-from flightline import assets
+from flightline import assets, forms
 from flightline.links.pages import MlflowRunLink, MlflowVersionLink, linked
 from flightline.operators.jobs import JobOperator
 from flightline.tasks import train
@@ -40,7 +40,6 @@ from include.foundation.spec import load_all
 RUN = "{{ ti.xcom_pull('freeze')['run_id'] }}"
 
 for spec in load_all():
-    plan = spec.training
     with DAG(
         f"{spec.name}.train",
         description="Freeze, tune in pods, fit, register, gate",
@@ -52,53 +51,7 @@ for spec in load_all():
         max_active_runs=1,
         tags=[spec.name, "train"],
         default_args={"owner": spec.owner, "retries": 2, "retry_delay": timedelta(seconds=10)},
-        params={
-            "trials": Param(
-                plan.trials,
-                type="integer",
-                minimum=1,
-                maximum=500,
-                title="Trials",
-                description="1 to 500: how many sets of parameters are tried.",
-            ),
-            "parallelism": Param(
-                plan.parallelism,
-                type="integer",
-                minimum=1,
-                maximum=32,
-                title="Workers",
-                description="1 to 32 pods share the trials.",
-            ),
-            "window_days": Param(
-                plan.window_days,
-                type="integer",
-                minimum=3,
-                title="Window",
-                description="Days to learn from and to judge on: the newest are the holdout.",
-            ),
-            "end_date": Param(
-                None,
-                type=["null", "string"],
-                format="date",
-                title="Last day",
-                description="Of the window. Empty: gold's newest day.",
-            ),
-            "seed": Param(
-                plan.seed,
-                type="integer",
-                minimum=0,
-                maximum=2**31 - 1,
-                title="Seed",
-                description="Of every random choice: the same seed on the same input gives the same trials.",
-            ),
-            "repeat": Param(
-                0,
-                type="integer",
-                minimum=0,
-                title="Repeat",
-                description="The same form on the same input rejoins its run: raise this to train once more.",
-            ),
-        },
+        params=forms.of(spec.training, "trials", "parallelism", "window_days", "seed") | forms.of(forms.Train()),
     ):
         prepared = linked(train.freeze(spec.name), MlflowRunLink())
         trials = JobOperator.partial(task_id="trial", max_active_tis_per_dagrun=32).expand(

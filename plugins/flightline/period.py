@@ -7,24 +7,20 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from flightline import forms
 from include.foundation.errors import InvalidInput
 from include.foundation.spec import UseCase
 
 
 def range_params(spec: UseCase, *, otherwise: str) -> dict[str, Param]:
-    """The two date fields of a Dag's trigger form.
+    """The two date fields of a Dag's trigger form; `requested` refuses what lies outside the schedule.
 
     Args:
         spec: the use case, whose schedule bounds the dates.
         otherwise: what happens when both are left empty, for the help text.
     """
-    bounds = f"{spec.schedule.start} to {spec.schedule.end or 'today'}"
-    return {
-        name: Param(
-            None, type=["null", "string"], format="date", title=title, description=f"{bounds}. Both empty: {otherwise}."
-        )
-        for name, title in (("start_date", "First day"), ("end_date", "Last day"))
-    }
+    told = {"description": f"{spec.schedule.start} to {spec.schedule.end or 'today'}. Both empty: {otherwise}."}
+    return forms.of(forms.Days(), start_date=told, end_date=told)
 
 
 def requested(

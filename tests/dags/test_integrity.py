@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from airflow.sdk.exceptions import ParamValidationError
 
 from include.foundation.spec import UseCase, load, loading, names
 
@@ -116,6 +117,26 @@ def test_every_field_of_a_form_has_a_type_and_help(bag, stage):
         assert field.schema.get("type") or field.schema.get("enum"), name
         assert field.schema.get("title"), name
         assert field.description, name
+
+
+def test_no_logical_date_leaves_a_task_out(bag):
+    """A run that lacks its tasks is green: what a task may not do, the task refuses."""
+    bounded = {f"{name}: {task.task_id}" for name, dag in bag.dags.items() for task in dag.tasks if task.end_date}
+    assert bounded == set()
+
+
+def test_forms_have_the_bounds_of_the_spec(bag):
+    spec = load("flight_delays").training
+    form = bag.dags["flight_delays.train"].params
+    assert {name: form.get_param(name).value for name in ("trials", "parallelism", "window_days", "seed")} == {
+        "trials": spec.trials,
+        "parallelism": spec.parallelism,
+        "window_days": spec.window_days,
+        "seed": spec.seed,
+    }
+    for name, outside in (("trials", 0), ("trials", 501), ("parallelism", 33), ("window_days", 2), ("seed", -1)):
+        with pytest.raises(ParamValidationError):
+            form.get_param(name).resolve(outside)
 
 
 def test_a_sync_survives_tries_that_airflow_loses(bag):

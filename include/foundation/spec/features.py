@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
-from include.foundation.spec.part import Part
+from include.foundation.spec.part import LONGEST, Part
 
 
 class Online(Part):
     """The online table keeps `retention_days` of history (and always the newest row of a key)."""
 
-    retention_days: int = Field(14, ge=1)
+    retention_days: int = Field(14, ge=1, le=LONGEST)
 
 
 class Features(Part):
@@ -18,6 +18,6 @@ class Features(Part):
     redoes that many days before it.
     """
 
-    lookback_days: int = Field(2, ge=0)
-    label_days: int = Field(0, ge=0)
+    lookback_days: int = Field(2, ge=0, le=LONGEST)
+    label_days: int = Field(0, ge=0, le=LONGEST)
     online: Online = Online()

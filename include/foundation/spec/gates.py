@@ -22,7 +22,7 @@ class Gates(Part):
 
     floor: float = Field(description="worst value of the metric that may pass: the least, or the most of an error")
     confidence: float = Field(0.95, gt=0.5, lt=1)
-    resamples: int = Field(1000, ge=100)
+    resamples: int = Field(1000, ge=100, le=100_000)
     champion_margin: Margin = Field(0.0, description="how far the gain's lower end may lie below the champion")
     baseline_margin: Margin = Field(0.01, description="how far the gain's lower end must lie above the baseline")
     slices: tuple[Slice, ...] = ()

@@ -6,18 +6,20 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import yaml
 from pydantic import ValidationError
 
 from include.foundation.errors import InvalidInput
+from include.foundation.spec import document
 from include.foundation.spec.use_case import UseCase
 
+FILE = "use_case.yaml"
+MOST = 10  # faults that one message names
 ROOT = Path(__file__).parents[2] / "use_cases"
 
 
 def names(root: Path = ROOT) -> list[str]:
     """Names of all use cases, sorted."""
-    return sorted(path.parent.name for path in root.glob("*/use_case.yaml"))
+    return sorted(path.parent.name for path in root.glob(f"*/{FILE}"))
 
 
 @cache
@@ -27,19 +29,27 @@ def load(name: str, root: Path = ROOT) -> UseCase:
     Raises:
         InvalidInput: there is no such use case, or its spec is malformed (the message lists every fault by field).
     """
-    path = root / name / "use_case.yaml"
+    path = root / name / FILE
     if not path.is_file():
         raise InvalidInput(f"no use case {name!r} in {root}; there are: {', '.join(names(root)) or 'none'}")
     try:
-        spec = UseCase.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} is not YAML: {error}") from error
+        spec = UseCase.model_validate(document.read(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".removeprefix(": ") for e in error.errors())
-        raise InvalidInput(f"{path}: {found}") from error
+        raise InvalidInput(f"{path}: {_told(error)}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path}: not valid UTF-8: {error}") from error
+    except (ValueError, ArithmeticError, OSError, RecursionError) as error:
+        raise InvalidInput(f"{path}: {str(error)[:1000]}") from error
     if spec.name != name:
         raise InvalidInput(f"{path}: name is {spec.name!r}, but the folder is {name!r}")
     return spec
+
+
+def _told(error: ValidationError) -> str:
+    """Each fault by its field; the first ones of many."""
+    faults = [f"{'.'.join(map(str, e['loc']))[:200]}: {e['msg'][:300]}".removeprefix(": ") for e in error.errors()]
+    more = [f"and {len(faults) - MOST} more"] if len(faults) > MOST else []
+    return "; ".join(faults[:MOST] + more)
 
 
 def load_all(root: Path = ROOT) -> list[UseCase]:

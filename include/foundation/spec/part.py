@@ -11,11 +11,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length
 # One line, and nothing that Airflow would take for a template.
 Line = Annotated[str, Field(pattern=r"^[^[:cntrl:]{}]+$", max_length=200)]
 
+LONGEST = 36_500  # days that a length of time may have
+
 
 class Part(BaseModel):
     """Base of all parts: unknown keys are errors, values do not change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def distinct(what: str, names: Sequence[str]) -> None:

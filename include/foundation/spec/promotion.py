@@ -13,7 +13,7 @@ class Stage(Part):
     """One place on the way to production: a namespace and an Argo CD Application."""
 
     name: Annotated[Name, Field(max_length=52, description="`flightline-<name>` is a namespace: 63 characters")]
-    replicas: int = Field(1, ge=1)
+    replicas: int = Field(1, ge=1, le=1000)
 
     @property
     def namespace(self) -> str:

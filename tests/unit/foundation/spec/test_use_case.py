@@ -59,6 +59,32 @@ def test_the_sound_spec_is_read_back_as_it_is():
             {"training": {"parameters": [RATE | {"bounds": {"min": 0, "max": 1}, "transformation": "log"}]}},
             "rate: only bounds above 0 have a log",
         ),
+        (
+            {
+                "training": {
+                    "parameters": [RATE | {"type": "int", "bounds": {"min": 4, "max": 256}, "transformation": "log"}]
+                }
+            },
+            "rate is an int: only a double may have a transformation",
+        ),
+        (
+            {"training": {"parameters": [RATE | {"type": "int", "bounds": {"min": 1.5, "max": 9.9}}]}},
+            "rate is an int: its bounds must be whole numbers",
+        ),
+        (
+            {"training": {"parameters": [{"name": "kind", "type": "categorical", "categorical_values": ["a"]}]}},
+            "kind has one value only: say it in training.fixed",
+        ),
+        ({"training": {"parameters": [RATE | {"categorical_values": ["a", "b"]}]}}, "rate is a number: give bounds"),
+        ({"training": {"parameters": [RATE | {"bounds": {"min": 0, "max": float("inf")}}]}}, "bounds.max: .* finite"),
+        ({"training": {"parameters": []}}, "training.parameters: .*at least 1 item"),
+        ({"training": {"fixed": {"num_leaves": 3}}}, "num_leaves: either tuned"),
+        ({"training": {"fixed": {"rate": {"of": 1}}}}, "training.fixed.rate"),
+        ({"features": {"lookback_days": 10**12}}, "features.lookback_days: .*less than or equal to 36500"),
+        ({"serving": {"memory": "512MB"}}, "serving.memory"),
+        ({"serving": {"memory": "512"}}, "serving.memory"),
+        ({"serving": {"cpu": "half"}}, "serving.cpu"),
+        ({"serving": {"cpu": "0.0"}}, "serving.cpu"),
         ({"promotion": {"stages": [{"name": "live"}] * 2}}, "stages: live twice"),
         ({"promotion": {"stages": [{"name": "revert"}]}}, "none named .*revert"),
         ({"promotion": {"stages": [{"name": 53 * "a"}]}}, "at most 52 characters"),
@@ -71,6 +97,11 @@ def test_nonsense_is_refused(change, message):
         UseCase.model_validate(_with(change))
     told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in refused.value.errors())
     assert re.search(message, told), told
+
+
+@pytest.mark.parametrize("cpu", ["500m", "2", "0.5", "1.25", 1, 0.5])
+def test_resources_are_kubernetes_quantities(cpu):
+    assert UseCase.model_validate(_with({"serving": {"cpu": cpu, "memory": "2Gi"}})).serving.cpu == str(cpu)
 
 
 def _digest(change: dict[str, Any], *names: str) -> str:

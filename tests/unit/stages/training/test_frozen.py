@@ -13,7 +13,11 @@ from include.foundation.spec.training import Policy, Training
 from include.stages.training.frozen import Frozen, freeze, split_days
 
 TRAINING = Training(
-    policy=Policy(min_days=1, every_days=1), window_days=120, holdout_days=30, validation_days=14, parameters=()
+    policy=Policy(min_days=1, every_days=1),
+    window_days=120,
+    holdout_days=30,
+    validation_days=14,
+    parameters=({"name": "rate", "type": "double", "bounds": {"min": 0, "max": 1}},),
 )
 
 

@@ -1,0 +1,87 @@
+"""Trigger forms, made from pydantic fields: spec and form have the same bounds, titles and help."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from typing import Any
+
+from airflow.sdk import Param
+from pydantic import BaseModel, Field
+
+_KEPT = (
+    "type",
+    "format",
+    "pattern",
+    "enum",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "title",
+    "description",
+)
+
+
+class Days(BaseModel):
+    """Which days a run is about."""
+
+    start_date: date | None = Field(None, title="First day")
+    end_date: date | None = Field(None, title="Last day")
+
+
+class Train(BaseModel):
+    """What a training run may be told beside the spec's own fields."""
+
+    end_date: date | None = Field(
+        None, title="Last day", description="Of the window. Empty: the newest day that gold has."
+    )
+    repeat: int = Field(
+        0,
+        ge=0,
+        title="Repeat",
+        description="The same form on the same input rejoins its run: raise this to train once more.",
+    )
+
+
+class Promote(BaseModel):
+    """What is promoted, and how far."""
+
+    version: str | None = Field(
+        None, pattern="^[0-9]+$", title="Version", description="A registered version that passed its gates."
+    )
+    until: str = Field(title="Until", description="The last stage to go to.")
+
+
+def of(section: BaseModel, *names: str, **more: Mapping[str, Any]) -> dict[str, Param]:
+    """Airflow's params for fields of a section, with the section's values as defaults.
+
+    Airflow checks a form against them before it makes a run.
+
+    Args:
+        section: a section of a spec, or one of the forms here.
+        names: its fields to show, in order; none: all.
+        more: field -> words of JSON Schema that only this Dag's form has.
+    """
+    fields = _schemas(type(section))
+    return {
+        name: Param(_plain(getattr(section, name)), **{**fields[name], **more.get(name, {})})
+        for name in names or fields
+    }
+
+
+@cache
+def _schemas(section: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """Each field's JSON Schema as Airflow's form takes it: flat, an optional field with `null` among its types."""
+    schemas = {}
+    for name, field in section.model_json_schema()["properties"].items():
+        either = field.get("anyOf", [field])
+        flat = {**field, **{key: value for each in either for key, value in each.items()}}
+        types = [each["type"] for each in either if "type" in each]
+        schemas[name] = {key: flat[key] for key in _KEPT if key in flat}
+        if types:
+            schemas[name]["type"] = types[0] if len(types) == 1 else sorted(types)
+    return schemas
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,40 @@
+"""A form has the bounds, titles and help of the fields that it is made from."""
+
+from datetime import date
+
+import pytest
+from airflow.sdk.exceptions import ParamValidationError
+from pydantic import BaseModel, Field
+
+from flightline import forms
+
+
+class Section(BaseModel):
+    count: int = Field(3, ge=1, le=9, title="Count", description="How many.")
+    day: date | None = Field(None, title="Day")
+    share: float = Field(0.5, gt=0)
+
+
+def test_a_field_is_a_param_with_the_section_s_value():
+    params = forms.of(Section(count=5, day=date(2013, 1, 2)))
+    assert [*params] == ["count", "day", "share"]
+    count, day = params["count"], params["day"]
+    assert (count.value, count.description) == (5, "How many.")
+    assert count.schema == {"type": "integer", "minimum": 1, "maximum": 9, "title": "Count"}
+    assert (day.value, day.schema) == ("2013-01-02", {"type": ["null", "string"], "format": "date", "title": "Day"})
+    assert params["share"].schema["exclusiveMinimum"] == 0
+
+
+def test_only_the_named_fields_are_shown_and_a_dag_may_say_more():
+    params = forms.of(Section(), "count", count={"maximum": 4, "description": "At most four."})
+    assert [*params] == ["count"]
+    assert params["count"].description == "At most four."
+    with pytest.raises(ParamValidationError):
+        params["count"].resolve(5)
+
+
+@pytest.mark.parametrize(("name", "outside"), [("version", "latest"), ("version", ""), ("until", "nowhere")])
+def test_a_promotion_of_nothing_is_refused_before_it_starts(name, outside):
+    params = forms.of(forms.Promote(until="live"), until={"enum": ["live"]})
+    with pytest.raises(ParamValidationError):
+        params[name].resolve(outside)
