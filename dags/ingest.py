@@ -32,23 +32,21 @@ landed file, and only then announces the days.
 date says nothing else. Days without data are refused by `plan`.
 """
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable
+from airflow.sdk import DAG
 
 from flightline import assets, period
 from flightline.tasks import ingest
+from flightline.timetable import BoundedCron
 from include.foundation.spec import load_all
 
 for spec in load_all():
-    start, end = (day and datetime.combine(day, time(), tzinfo=UTC) for day in (spec.schedule.start, spec.schedule.end))
     with DAG(
         f"{spec.name}.ingest",
         description="Landing files to bronze, quarantine and silver",
         doc_md=__doc__,
-        schedule=CronDataIntervalTimetable(spec.schedule.cron, timezone="UTC"),
-        start_date=start,
-        end_date=end,
+        schedule=BoundedCron(spec.schedule.cron, start=spec.schedule.start, end=spec.schedule.end),
         catchup=False,
         # Runs on one day at once may leave rows of an older file; `reconcile` finds that, but one by one they cannot.
         # A backfill's runs are not counted here, they have a limit of their own; among them no two share a day.
@@ -56,11 +54,7 @@ for spec in load_all():
         tags=[spec.name, "ingest"],
         default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20)},
         params=period.range_params(spec, otherwise="the run's data interval"),
-    ) as dag:
+    ):
         planned = ingest.plan(spec.name)
         published = ingest.publish(spec.name, planned)
         published >> ingest.reconcile.override(outlets=assets.silver(spec))(spec.name, planned)
-    # A Dag's dates bound its schedule. Its tasks take them over, and would be left out of a run by hand with another
-    # logical date: that run would be green and have done nothing.
-    for each in dag.tasks:
-        each.start_date = each.end_date = None

@@ -29,6 +29,10 @@ settings.register_profile("flightline", deadline=None, suppress_health_check=[He
 settings.load_profile("flightline")
 
 
+# Airflow reads it when it is first imported.
+os.environ.setdefault("AIRFLOW__CORE__PLUGINS_FOLDER", str(REPO / "plugins"))
+
+
 def pytest_configure() -> None:
     """Let a run that is told to end (a time limit, a closed terminal) end its services too, as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -109,11 +109,20 @@ def test_days_again_and_out_of_order_leave_the_same_rows(api, lake):
     assert tables.read(lake, SPEC.gold).sort("id").equals(gold)
 
 
-def test_days_without_data_are_refused_at_once(api):
-    run_id = api.trigger("flight_delays.ingest", {"start_date": "2014-01-01", "end_date": "2014-01-02"})
+@pytest.mark.parametrize("logical_date", [None, "2026-03-04T05:06:07Z"], ids=["by program", "by the browser's form"])
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (("2014-01-01", "2014-01-02"), "is not within 2013-01-01 to 2013-12-30"),
+        (("2013-01-02", "2013-01-01"), "start_date 2013-01-02 lies after end_date 2013-01-01"),
+        ((None, None), "is not within 2013-01-01 to 2013-12-30"),
+    ],
+)
+def test_a_form_that_asks_for_nothing_is_refused_at_once(api, form, said, logical_date):
+    run_id = api.trigger("flight_delays.ingest", dict(zip(("start_date", "end_date"), form, strict=True)), logical_date)
     state, logs = finish(api, "flight_delays.ingest", run_id)
     assert state == "failed"
-    assert "is not within 2013-01-01 to 2013-12-30" in logs
+    assert said in logs or (not logical_date and "this run has no data interval" in logs)
 
 
 def trial_processes():
