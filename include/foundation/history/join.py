@@ -63,12 +63,16 @@ def as_of(requests: pl.DataFrame, histories: Mapping[str, pl.DataFrame], views: 
     Returns:
         The requests, row for row, with `<view>__known_at` and `<view>__<value>` of every view; nulls where nothing was
         known, and where a key is null.
+
+    Raises:
+        InvalidInput: the requests lack a view's key, or have it of another type.
     """
     joined = requests.with_row_index(_ROW).sort(EVENT_TIME)
     for name, view in views.items():
         known_at = f"{name}__{KNOWN_AT}"
+        history = _keys_as(requests, histories[name], name=name, view=view)
         joined = joined.join_asof(
-            histories[name].rename({column: f"{name}__{column}" for column in (KNOWN_AT, *view.values)}),
+            history.rename({column: f"{name}__{column}" for column in (KNOWN_AT, *view.values)}),
             left_on=EVENT_TIME,
             right_on=known_at,
             by=list(view.keys),
@@ -77,6 +81,25 @@ def as_of(requests: pl.DataFrame, histories: Mapping[str, pl.DataFrame], views: 
             check_sortedness=False,  # both are sorted; with `by` polars cannot see it and warns
         )
     return joined.sort(_ROW).select(*requests.columns, *columns(views))
+
+
+def _keys_as(requests: pl.DataFrame, history: pl.DataFrame, *, name: str, view: View) -> pl.DataFrame:
+    """The view's frame with the requests' types of keys: whole numbers of any width are one key, as they are online.
+
+    Raises:
+        InvalidInput: the requests lack a key, or one is a number here and a text there.
+    """
+    for key in view.keys:
+        asked, known = requests.schema.get(key), history.schema[key]
+        if asked is None:
+            raise InvalidInput(f"view {name}: requests have no column {key}, its key")
+        if asked == known:
+            continue
+        if not (asked.is_integer() and known.is_integer()):
+            raise InvalidInput(f"view {name}: its key {key} is {known}, the requests' is {asked}")
+        # A key that the requests' type cannot hold is none of theirs.
+        history = history.with_columns(pl.col(key).cast(asked, strict=False)).filter(pl.col(key).is_not_null())
+    return history
 
 
 def columns(views: Mapping[str, View]) -> dict[str, PolarsDataType]:

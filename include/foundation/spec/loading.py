@@ -4,12 +4,13 @@ import importlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from typing import Any, Literal, overload
 
 from pydantic import ValidationError
 
 from include.foundation.errors import InvalidInput
-from include.foundation.spec import document
+from include.foundation.spec import document, modules
+from include.foundation.spec.modules import FeaturesModule
 from include.foundation.spec.use_case import UseCase
 
 FILE = "use_case.yaml"
@@ -70,16 +71,22 @@ def _each(root: Path) -> Iterator[tuple[str, UseCase | InvalidInput]]:
             yield name, fault
 
 
-def module(name: str, part: str) -> ModuleType:
+@overload
+def module(name: str, part: Literal["features"]) -> FeaturesModule: ...
+@overload
+def module(name: str, part: str) -> Any: ...
+def module(name: str, part: str) -> Any:
     """Import the `contract`, `features` or `model` module of a use case (heavy: not at Dag parse).
 
     Raises:
-        InvalidInput: it has no such module.
+        InvalidInput: it has no such module, importing it fails, or it lacks what `modules` says it must have.
     """
-    wanted = f"include.use_cases.{name}.{part}"
-    try:
-        return importlib.import_module(wanted)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{wanted}.".startswith(f"{error.name}."):
-            raise
-        raise InvalidInput(f"use case {name!r} has no {part}.py: {error}") from error
+    package = importlib.import_module("include.use_cases")
+    wanted = f"{package.__name__}.{name}.{part}"
+    folder = next((Path(path) / name for path in package.__path__ if (Path(path) / name).is_dir()), ROOT / name)
+    if part not in modules.FUNCTIONS or not (folder / f"{part}.py").is_file():
+        raise InvalidInput(f"use case {name!r} has no {part}.py in {folder}")
+    with modules.blame(folder / f"{part}.py"):
+        found = importlib.import_module(wanted)
+    modules.check(name, part, found)
+    return found

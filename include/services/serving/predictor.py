@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
@@ -15,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from include.foundation.artifact import Scorer
 from include.foundation.errors import InvalidInput
+from include.foundation.spec import FeaturesModule
 from include.services.serving.metrics import Metrics
 from include.services.serving.refusal import Refusal
 
@@ -64,7 +64,7 @@ class Predictor:
     def __init__(
         self,
         *,
-        features: ModuleType,
+        features: FeaturesModule,
         encode: Callable[[pl.DataFrame, Mapping[str, tuple[str, ...]]], NDArray[np.float32]],
         scorer: Scorer,
         read: Callable[[pl.DataFrame], pl.DataFrame],

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from datetime import date
-from types import ModuleType
 from typing import cast
 
 import polars as pl
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.commit import Staged
-from include.foundation.spec import UseCase, module
+from include.foundation.spec import FeaturesModule, UseCase, blame, module
 from include.stages.features import leak
 from include.stages.features.gold import join_history, to_gold
 from include.stages.features.silver import Silver
@@ -115,9 +114,10 @@ def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -
     return rows, labelled
 
 
-def _gold(features: ModuleType, silver: Silver, first: date, last: date) -> pl.DataFrame:
+def _gold(features: FeaturesModule, silver: Silver, first: date, last: date) -> pl.DataFrame:
     frames = silver.read(first, last)
-    joined = join_history(features, frames, first, last)
-    gold = to_gold(features, frames, joined)
-    leak.check(features, silver.spec, silver=frames, joined=joined, gold=gold)
+    with blame(features):
+        joined = join_history(features, frames, first, last)
+        gold = to_gold(features, frames, joined)
+        leak.check(features, silver.spec, silver=frames, joined=joined, gold=gold)
     return gold

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from datetime import date
-from types import ModuleType
 
 import polars as pl
 from polars._typing import PolarsDataType
@@ -10,9 +9,11 @@ from polars._typing import PolarsDataType
 from include.foundation.errors import InvalidInput
 from include.foundation.history.join import EVENT_TIME, KNOWN_AT, UTC, as_of, conform
 from include.foundation.lake.tables import DAY
+from include.foundation.spec import FeaturesModule
+from include.foundation.spec.modules import RESERVED
 
 
-def join_history(features: ModuleType, silver: Mapping[str, pl.DataFrame], first: date, last: date) -> pl.DataFrame:
+def join_history(features: FeaturesModule, silver: Mapping[str, pl.DataFrame], first: date, last: date) -> pl.DataFrame:
     """The requests of `first` to `last`, each with the history that it could know.
 
     Args:
@@ -24,6 +25,8 @@ def join_history(features: ModuleType, silver: Mapping[str, pl.DataFrame], first
     Raises:
         InvalidInput: requests or a view's frame are not what they must be, or two requests have one id.
     """
+    if taken := {*features.Request.model_fields, *features.FEATURES} & {*RESERVED}:
+        raise InvalidInput(f"{', '.join(sorted(taken))}: a name of gold's own; call the request's or feature's another")
     requests = features.requests(silver)
     types: dict[str, PolarsDataType] = {"id": pl.String, DAY: pl.Date, EVENT_TIME: UTC}
     _check(requests, f"{features.__name__}.requests()", types, also=features.Request.model_fields, filled=types)
@@ -36,7 +39,7 @@ def join_history(features: ModuleType, silver: Mapping[str, pl.DataFrame], first
     return as_of(requests, {name: conform(history[name], name=name, view=views[name]) for name in views}, views)
 
 
-def to_gold(features: ModuleType, silver: Mapping[str, pl.DataFrame], joined: pl.DataFrame) -> pl.DataFrame:
+def to_gold(features: FeaturesModule, silver: Mapping[str, pl.DataFrame], joined: pl.DataFrame) -> pl.DataFrame:
     """Gold rows of joined requests, in the order of `event_time` and `id`.
 
     Returns:

@@ -5,21 +5,20 @@ It fails closed: what cannot be compared counts as a leak.
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from types import ModuleType
 
 import polars as pl
 
 from include.foundation.errors import LeakFound
 from include.foundation.history.join import EVENT_TIME, KNOWN_AT
 from include.foundation.lake.tables import DAY
-from include.foundation.spec import UseCase, View
+from include.foundation.spec import FeaturesModule, UseCase, View
 from include.stages.features.gold import join_history, to_gold
 
 SAMPLES = 4
 
 
 def check(
-    features: ModuleType,
+    features: FeaturesModule,
     spec: UseCase,
     *,
     silver: Mapping[str, pl.DataFrame],
@@ -66,7 +65,7 @@ def check_known_at(joined: pl.DataFrame, views: Mapping[str, View]) -> None:
 
 
 def check_at(
-    features: ModuleType,
+    features: FeaturesModule,
     spec: UseCase,
     *,
     silver: Mapping[str, pl.DataFrame],

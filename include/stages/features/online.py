@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from include.foundation.history import table
 from include.foundation.history.join import KNOWN_AT, conform
 from include.foundation.lake import Lake
-from include.foundation.spec import UseCase, View, module
+from include.foundation.spec import UseCase, View, blame, module
 from include.stages.features.silver import Silver
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ def publish_online(lake: Lake, spec: UseCase, start: date, end: date, *, dsn: st
     if last >= oldest:
         first = max(start, oldest)
         # The rows to replace begin and end up to an offset outside of these days, where local days are other days yet.
-        history = features.history(silver.read(first - 2 * OFFSET, last + 2 * OFFSET))
+        with blame(features):
+            history = features.history(silver.read(first - 2 * OFFSET, last + 2 * OFFSET))
         # Where silver ends so does nothing else: facts of its last days become known on the days after.
         end_of_rows = table.END if last >= newest else _midnight(last + DAY) + OFFSET
         for name, view in features.VIEWS.items():

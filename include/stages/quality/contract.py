@@ -61,6 +61,16 @@ class Contract:
                 f"contract {name}: ingest adds columns {sorted(taken)} of its own: land them under others"
             )
         for key, column in schema.columns.items():
+            if derived[key] is not None and not callable(derived[key]):
+                raise InvalidInput(
+                    f"contract {name}: column {key!r}: `derived` must be a function that returns a narwhals expression,"
+                    f" such as `lambda: nw.col('a') + nw.col('b')`; it is {str(derived[key])[:100]!r}"
+                )
+            for check in column.checks:
+                if check.name in ("isin", "notin") and any(isinstance(v, str) for v in check.statistics.values()):
+                    raise InvalidInput(
+                        f"contract {name}: column {key!r}: {check.name} of one text is read as its letters: give a list"
+                    )
             if column.regex or not column.required or column.default is not None or column.coerce:
                 raise InvalidInput(f"contract {name}: column {key!r} must be required, with no regex, default, coerce")
             check_type(name, key, column.dtype.type)

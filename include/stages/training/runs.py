@@ -63,7 +63,8 @@ class Training:
     @cached_property
     def part(self) -> ModuleType:
         """The use case's model module."""
-        return module(self.frozen.use_case, "model")
+        part: ModuleType = module(self.frozen.use_case, "model")
+        return part
 
     @cached_property
     def data(self) -> dataset.Dataset:

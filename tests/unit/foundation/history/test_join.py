@@ -96,3 +96,38 @@ def test_a_value_of_a_type_that_json_cannot_hold_is_refused():
 def test_a_negative_zero_becomes_zero():
     frame = pl.DataFrame([("a", 1, START, -0.0), ("a", 2, START, -1.0)], HISTORY, orient="row")
     assert list(map(str, join.conform(frame, name="sales", view=VIEW)["sum"])) == ["0.0", "-1.0"]
+
+
+@pytest.mark.parametrize(("known", "asked"), [(pl.Int32, pl.Int64), (pl.Int64, pl.Int32), (pl.UInt8, pl.Int64)])
+def test_whole_numbers_of_any_width_are_one_key(known, asked):
+    views = {"sales": View(keys=("shop",), max_age=timedelta(hours=1), values={"n": pl.Int64})}
+    facts = pl.DataFrame({"shop": [1, 2], "known_at": [START, START], "n": [7, 8]}).cast(
+        {"known_at": join.UTC, "shop": known}
+    )
+    requests = pl.DataFrame({"shop": [1, None], "event_time": [START] * 2}).cast(
+        {"event_time": join.UTC, "shop": asked}
+    )
+    joined = join.as_of(requests, {"sales": join.conform(facts, name="sales", view=views["sales"])}, views)
+    assert joined["sales__n"].to_list() == [7, None]
+    assert joined["shop"].dtype == asked
+
+
+def test_a_key_that_the_requests_cannot_hold_is_none_of_theirs():
+    views = {"sales": View(keys=("shop",), max_age=timedelta(hours=1), values={"n": pl.Int64})}
+    facts = pl.DataFrame({"shop": [2**40 + 1], "known_at": [START], "n": [7]}).cast({"known_at": join.UTC})
+    requests = pl.DataFrame({"shop": [1, None], "event_time": [START] * 2}).cast(
+        {"event_time": join.UTC, "shop": pl.Int32}
+    )
+    joined = join.as_of(requests, {"sales": join.conform(facts, name="sales", view=views["sales"])}, views)
+    assert joined["sales__n"].to_list() == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("column", "said"), [({"shop": ["1"]}, "its key shop is Int64, the requests' is String"), ({}, "no column shop")]
+)
+def test_a_key_of_another_kind_is_refused_by_name(column, said):
+    views = {"sales": View(keys=("shop",), max_age=timedelta(hours=1), values={"n": pl.Int64})}
+    facts = pl.DataFrame({"shop": [1], "known_at": [START], "n": [7]}).cast({"known_at": join.UTC})
+    requests = pl.DataFrame({**column, "event_time": [START]}).cast({"event_time": join.UTC})
+    with pytest.raises(InvalidInput, match=f"view sales: .*{said}"):
+        join.as_of(requests, {"sales": join.conform(facts, name="sales", view=views["sales"])}, views)
