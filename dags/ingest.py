@@ -6,7 +6,7 @@ be accounted for.
 **Starts** — as the schedule of the spec says; by hand with a range of days (one run, one commit per table); by
 backfill.
 
-**Inputs** — `<landing>/<use case>/<source>/<day>.csv`, Connection `lake`.
+**Inputs** — `<landing>/<use case>/<source>/<day>.csv`, or as the spec's `sources` say; Connection `lake`.
 
 **Outputs** — tables `bronze.…`, `quarantine.…`, `silver.…`; the assets `silver.…`, one partition a day, which start
 `features`.
@@ -18,12 +18,14 @@ commits is finished by the rerun. `reconcile` compares the counts, sees that a d
 landed file, and only then announces the days.
 
 **When it fails**
-- *a file is missing*: retried, then fails naming the object. Land it and clear `plan`.
-- *a file is malformed* (columns, encoding, truncated, empty): fails at once naming file, line and cause. Nothing is
-  published. Land a good file and clear `plan`.
+- *a file is missing*: retried, then fails naming the object, and what is there under nearly that name. Land it and
+  clear `plan`.
+- *files are malformed* (columns, encoding, truncated, empty): fails at once naming each file, line and cause. Nothing
+  is published. Land good files and clear `plan`.
 - *over the quarantine budget*: fails with a table of reasons. Nothing is published. Mend the data or the contract, or
   raise `quality.quarantine_budget` in the spec, then clear `plan`.
-- *a file changed since the run was planned*: `publish` fails at once; nothing was published. Clear `plan`.
+- *a file changed since the run was planned*: `publish` fails at once and nothing was published, or `reconcile` fails,
+  naming the file. Clear `plan`.
 - *other runs were at work on these days* (a backfill beside a run by hand): `reconcile` is retried, then fails naming
   the days. Nothing downstream was started; when the other runs have ended, clear `plan`.
 - *the rows do not add up*: nothing downstream was started; clear `plan`.

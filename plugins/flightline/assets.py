@@ -13,7 +13,7 @@ from include.foundation.spec import UseCase
 
 def silver(spec: UseCase) -> list[Asset]:
     """The daily silver tables of a use case, one asset each."""
-    return [_table(spec.table("silver", source.name)) for source in spec.sources if source.every == "day"]
+    return [_table(spec.table("silver", source.name)) for source in spec.sources if source.every != "snapshot"]
 
 
 def gold(spec: UseCase) -> Asset:

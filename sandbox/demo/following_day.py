@@ -118,7 +118,7 @@ def _silver(lake: Lake, spec: UseCase, day: date) -> dict[str, pl.DataFrame]:
         contract = Contract.of(getattr(module(spec.name, "contract"), source.contract))
         parts = [
             judge(contract, frame, null_values=source.null_values).passed
-            for frame in rows.landed(lake, plan.files[source.name], contract.landed)
+            for frame in rows.landed(lake, source, plan.files[source.name], contract.landed)
         ]
         frames[source.name] = pl.concat([before[source.name], *parts], how="diagonal")
     return frames

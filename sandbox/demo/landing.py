@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from include.foundation.lake import Lake
+from include.foundation.spec import load
 from include.stages.ingest.landing import landed, uri
 from sandbox.supervisor.service import SandboxError
 
@@ -43,7 +44,7 @@ def land(lake: Lake, start: date, end: date) -> Iterator[str]:
     with zipfile.ZipFile(data / "flights.csv.zip") as archive:
         yield _put(lake, "flights", split(archive.read("flights.csv"), first=0), days)
     yield _put(lake, "weather", split((data / "weather.csv").read_bytes(), first=1), days)
-    earlier = landed(lake.objects(), lake.landing, USE_CASE, "planes", start=FIRST, end=start)
+    earlier = landed(lake.objects(), lake.landing, USE_CASE, load(USE_CASE).source("planes"), start=FIRST, end=start)
     if next(earlier, None) is None:
         yield _put(lake, "planes", {start: (data / "planes.csv").read_bytes()}, [start])
 

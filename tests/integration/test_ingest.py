@@ -1,6 +1,8 @@
 """Ingest against a real S3 and a real catalog."""
 
 import dataclasses
+import gzip
+import io
 import os
 import subprocess
 from collections.abc import Callable
@@ -18,7 +20,8 @@ from include.foundation.lake import Lake, tables
 from include.foundation.lake.commit import Staged, replace_days
 from include.foundation.lake.commit_log import RUN_KEY
 from include.foundation.spec import UseCase, load
-from include.stages.ingest import landing
+from include.foundation.spec.sources import JsonLines, Parquet
+from include.stages.ingest import landing, rows
 from include.stages.ingest.plan import Plan
 from include.stages.ingest.publish import LAYERS, Stage, check, publish
 from include.stages.ingest.reconcile import reconcile
@@ -90,9 +93,9 @@ def test_real_days_with_their_real_defect(new_lake: Callable[[], Lake]) -> None:
     (bad,) = tables.read(lake, "quarantine.flight_delays__weather").rows(named=True)
     assert (bad["origin"], bad["hour"], bad["wind_speed"]) == ("EWR", "3", "1048.36058")
     assert bad["reasons"] == ["wind_speed: in_range(0, 150): '1048.36058'"]
-    assert bad["source_file"] == landing.uri(lake.landing, SPEC.name, "weather", D[1])
-    landed = lake.objects().get(bad["source_file"]).splitlines()
-    assert b",1048.36058," in landed[bad["line"] - 1]
+    assert bad["source_uri"] == landing.uri(lake.landing, SPEC.name, "weather", D[1])
+    landed = lake.objects().get(bad["source_uri"]).splitlines()
+    assert b",1048.36058," in landed[bad["source_position"] - 1]
     assert bad["run_id"] == "first"
 
     silver = tables.read(lake, "silver.flight_delays__weather")
@@ -103,7 +106,7 @@ def test_real_days_with_their_real_defect(new_lake: Callable[[], Lake]) -> None:
     bronze = tables.read(lake, "bronze.flight_delays__flights", start=D[0], end=D[0])
     header, *lines = lake.objects().get(landing.uri(lake.landing, SPEC.name, "flights", D[0])).decode().splitlines()
     assert [",".join(row) for row in bronze.select(header.split(",")).rows()] == lines
-    assert bronze["line"].to_list() == list(range(2, len(lines) + 2))
+    assert bronze["source_position"].to_list() == list(range(2, len(lines) + 2))
 
 
 def test_the_same_call_again_commits_nothing_and_tells_the_same(weather: Lake) -> None:
@@ -193,15 +196,12 @@ MALFORMED = {
     "empty": (b"", "line 1: the file is empty"),
     "header only": (f"{HEADER}\n".encode(), "line 1: the file has a header and no rows"),
     "missing column": (f"{HEADER.replace(',visib', '')}\n".encode(), "line 1: wrong columns (missing visib)"),
-    "other order": (
-        f"{HEADER.replace('year,month', 'month,year')}\n1\n".encode(),
-        "line 1: wrong columns (another order)",
-    ),
-    "other encoding": (f"{HEADER}\n{line(D[1], 0)}\n".encode("utf-16"), "no UTF-8 text"),
+    "unknown column": (f"{HEADER},mood\n".encode(), "line 1: wrong columns (unexpected mood)"),
+    "other encoding": (f"{HEADER}\n{line(D[1], 0)}\n".encode("utf-16"), "line 1: it is UTF-16"),
     "one bad byte": (f"{HEADER}\n{line(D[1], 0)}\n".encode() + b"\xff\n", "line 3: byte 0xff"),
     "cut in a row": (f"{HEADER}\n{line(D[1], 0)}\n{line(D[1], 1)[:30]}".encode(), "line 3: the last line does not end"),
     "short row": (f"{HEADER}\nEWR,2013\n".encode(), "line 2: 2 fields instead of 15"),
-    "open quote": (f'{HEADER}\n"{line(D[1], 0)}\n'.encode(), "line 2: unexpected end of data"),
+    "open quote": (f'{HEADER}\n"{line(D[1], 0)}\n'.encode(), "line 2: a quote opens and does not close"),
 }
 
 
@@ -215,6 +215,64 @@ def test_a_malformed_file_publishes_nothing(weather: Lake, kind: str) -> None:
     assert str(error.value).startswith(f"{uri}: ")
     assert told in str(error.value)
     assert commits(weather) == {"bronze": 0, "quarantine": 0, "silver": 0}
+
+
+def test_all_malformed_files_of_a_run_are_named(weather: Lake) -> None:
+    uris = []
+    for day, kind in zip(D[:2], ("short row", "open quote"), strict=True):
+        uris.append(landing.uri(weather.landing, SPEC.name, "weather", day))
+        weather.objects().put(uris[-1], MALFORMED[kind][0])
+    with pytest.raises(InvalidInput, match=r"^2 faults:\n") as error:
+        run(weather, WEATHER, D[:3], run_id="r")
+    assert all(f"{uri}: line 2: " in str(error.value) for uri in uris)
+    assert commits(weather) == {"bronze": 0, "quarantine": 0, "silver": 0}
+
+
+def test_a_large_file_is_streamed_and_its_rows_are_judged_together(
+    weather: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "CHUNK_BYTES", 300)
+    spec = WEATHER.model_copy(
+        update={
+            "sources": (SPEC.source("weather").model_copy(update={"max_row_bytes": 1024}),),
+            "quality": WEATHER.quality.model_copy(update={"quarantine_budget": 0.5}),
+        }
+    )
+    land(weather, D[0], *(line(D[0], hour) for hour in range(18)), line(D[0], 0), line(D[0], 1, wind=9))
+    (published,) = run(weather, spec, D[:1], run_id="r").sources
+    assert published.reasons == {"repeats an earlier row": 1, "not unique: event_date, origin, time_hour": 2}
+    silver = tables.read(weather, WEATHER.table("silver", "weather"))
+    assert silver["hour"].to_list() == [0, *range(2, 18)]
+    bronze = tables.read(weather, WEATHER.table("bronze", "weather"))
+    assert bronze["source_position"].to_list() == [*range(2, 22)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "write"),
+    [
+        ({"format": JsonLines(type="jsonl"), "compression": "gzip"}, "2013-02-11.jsonl.gz", "gzipped JSON lines"),
+        ({"format": Parquet(type="parquet")}, "2013-02-11.parquet", "Parquet"),
+        ({"files": "many"}, "2013-02-11/part-1.csv", "CSV"),
+    ],
+)
+def test_other_formats_lead_to_the_same_silver(
+    new_lake: Callable[[], Lake], weather: Lake, settings: dict[str, object], name: str, write: str
+) -> None:
+    other = dataclasses.replace(new_lake(), landing=f"{weather.landing}/other")
+    frame = pl.read_csv("\n".join([HEADER, *(line(D[0], hour) for hour in range(10))]).encode(), infer_schema=False)
+    sink = io.BytesIO()
+    if write == "Parquet":
+        frame.with_columns(pl.col("year", "month", "day", "hour").cast(pl.Int64)).write_parquet(sink)
+    elif write == "CSV":
+        frame.write_csv(sink)
+    else:
+        frame.write_ndjson(sink)
+    data = gzip.compress(sink.getvalue()) if write.startswith("gzipped") else sink.getvalue()
+    other.objects().put(f"{other.landing}/flight_delays/weather/{name}", data)
+    spec = WEATHER.model_copy(update={"sources": (SPEC.source("weather").model_copy(update=settings),)})
+    run(other, spec, D[:1], run_id="r")
+    run(weather, WEATHER, D[:1], run_id="r")
+    assert state(other)["silver.weather"] == state(weather)["silver.weather"]
 
 
 def test_over_budget_nothing_is_published_of_any_source_and_the_reasons_are_told(weather: Lake) -> None:
@@ -241,7 +299,9 @@ def test_over_budget_nothing_is_published_of_any_source_and_the_reasons_are_told
 
 
 def test_a_missing_file_is_named_and_a_missing_snapshot_is_none(weather: Lake) -> None:
-    with pytest.raises(MissingInput, match=r"weather/2013-02-14\.csv"):
+    near = f"{weather.landing}/{SPEC.name}/Weather/2013-2-14.csv"
+    weather.objects().put(near, b"")
+    with pytest.raises(MissingInput, match=rf"weather/2013-02-14\.csv; there is {near}$"):
         run(weather, WEATHER, D, run_id="r")
     planes = SPEC.model_copy(update={"sources": (SPEC.source("weather"), SPEC.source("planes"))})
     assert [each.source for each in run(weather, planes, D[:3], run_id="r").sources] == ["weather"]

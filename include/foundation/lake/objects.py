@@ -90,10 +90,11 @@ class Objects:
             wanted = {"IfMatch": etag} if etag else {}
             return bytes(self._client.get_object(**_address(uri), **wanted)["Body"].read())
 
-    def stream(self, uri: str, chunk: int = 1 << 20) -> Iterator[bytes]:
-        """The object in pieces of `chunk` bytes."""
+    def stream(self, uri: str, chunk: int = 1 << 20, *, etag: str | None = None) -> Iterator[bytes]:
+        """The object in pieces of `chunk` bytes. With `etag`, InvalidInput if it has changed since."""
         with _named(uri):
-            yield from self._client.get_object(**_address(uri))["Body"].iter_chunks(chunk)
+            wanted = {"IfMatch": etag} if etag else {}
+            yield from self._client.get_object(**_address(uri), **wanted)["Body"].iter_chunks(chunk)
 
     def stat(self, uri: str) -> Object:
         """Size, etag and time of the object."""

@@ -39,8 +39,8 @@ class UseCase(Part):
     @model_validator(mode="after")
     def _lands_daily(self) -> "UseCase":
         distinct("sources", [source.name for source in self.sources])
-        if not any(source.every == "day" for source in self.sources):
-            raise ValueError("sources: at least one must land every day; its days are the days of features")
+        if not any(source.every != "snapshot" for source in self.sources):
+            raise ValueError("sources: at least one must land every day or hour; its days are the days of features")
         return self
 
     @model_validator(mode="before")

@@ -73,7 +73,7 @@ class Silver:
             source.name: tables.read(
                 self.lake,
                 self.spec.table("silver", source.name),
-                start=begin if source.every == "day" else None,
+                start=begin if source.every != "snapshot" else None,
                 end=last + timedelta(days=self.spec.features.label_days),
                 snapshot_id=self.snapshots[source.name],
             )

@@ -64,6 +64,6 @@ def _affected(silver: Silver, days: set[date], snapshots: Mapping[str, int]) -> 
             return days
         # An earlier day's labels look ahead, a later day looks back so far; a snapshot holds for every later day.
         ahead, back = (timedelta(days=n) for n in (features.label_days, features.lookback_days))
-        reach = back if source.every == "day" else timedelta.max
+        reach = back if source.every != "snapshot" else timedelta.max
         affected |= {day for day in days if any(-ahead <= day - each <= reach for each in replaced)}
     return affected

@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from include.foundation.echo import listing
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.lake import Lake
 from include.foundation.spec import UseCase
@@ -47,25 +48,27 @@ class Plan(BaseModel):
         wanted = sorted(set(days))
         if not wanted:
             raise InvalidInput(f"{spec.name}: a run needs at least one day")
-        files = {source.name: tuple(_find(lake, spec.name, source.name, wanted)) for source in spec.sources}
+        files = {source.name: tuple(_find(lake, spec.name, source, wanted)) for source in spec.sources}
         missing = [
-            landing.uri(lake.landing, spec.name, source.name, day)
+            (source, day)
             for source in spec.sources
-            if source.every == "day"
+            if source.every != "snapshot"
             for day in sorted({*wanted} - {file.day for file in files[source.name]})
         ]
         if missing:
-            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-            raise MissingInput(f"not landed (yet): {', '.join(missing[:3])}{more}")
+            raise MissingInput(_not_landed(lake, spec.name, missing))
         return cls(use_case=spec.name, days=tuple(wanted), files=files)
 
-    def changed(self, lake: Lake, source: str) -> set[date]:
-        """Days whose landed file of the source is not the planned one: another, none any more, or one by now."""
+    def changed(self, lake: Lake, source: Source) -> dict[date, str]:
+        """Days whose landed files of the source are not the planned ones, and such a file.
+
+        It is another, or none any more, or there was none.
+        """
         planned, now = (
-            {(file.day, file.etag) for file in files}
-            for files in (self.files[source], _find(lake, self.use_case, source, self.days))
+            {(file.day, file.uri, file.etag) for file in files}
+            for files in (self.files[source.name], _find(lake, self.use_case, source, self.days))
         )
-        return {day for day, _ in planned ^ now}
+        return {day: uri for day, uri, _ in sorted(planned ^ now)}
 
     def key(self, source: Source, *, run_id: str, code: str) -> str:
         """The run key of one source: the same run on the same files with the same code has the same one."""
@@ -74,12 +77,22 @@ class Plan(BaseModel):
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _find(lake: Lake, use_case: str, source: str, days: Sequence[date]) -> Iterator[File]:
+def _not_landed(lake: Lake, use_case: str, missing: Sequence[tuple[Source, date]]) -> str:
+    """What is missing, and what is there under nearly the same name."""
+    at = [(source, datetime.combine(day, time(), UTC)) for source, day in missing]
+    told = f"not landed (yet): {listing([landing.expected(lake.landing, use_case, *each) for each in at], 3)}"
+    near = sorted(
+        {uri for each in at[:3] for uri in landing.near_misses(lake.objects(), lake.landing, use_case, *each)}
+    )
+    return f"{told}; there is {listing(near, 3)}" if near else told
+
+
+def _find(lake: Lake, use_case: str, source: Source, days: Sequence[date]) -> Iterator[File]:
     wanted = set(days)
-    for day, found in landing.landed(lake.objects(), lake.landing, use_case, source, start=days[0], end=days[-1]):
-        if day in wanted:
+    for at, found in landing.landed(lake.objects(), lake.landing, use_case, source, start=days[0], end=days[-1]):
+        if at.date() in wanted:
             yield File(
-                day=day,
+                day=at.date(),
                 uri=found.uri,
                 size=found.size,
                 etag=found.etag,

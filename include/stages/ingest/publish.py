@@ -10,31 +10,38 @@ from __future__ import annotations
 import json
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Literal, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from include.foundation.errors import InvalidInput
+from include.foundation.echo import listing
+from include.foundation.errors import InvalidInput, PermanentError
 from include.foundation.evidence.code import digest
 from include.foundation.lake import tables
 from include.foundation.lake.commit import Staged
 from include.foundation.lake.commit_log import RUN_KEY, find_commit
 from include.foundation.spec import module
-from include.stages.ingest import landing, rows
+from include.stages.ingest import rows
+from include.stages.ingest.faults import raise_together
+from include.stages.ingest.judging import judge_all
 from include.stages.ingest.tally import Tally
-from include.stages.quality import Contract, judge
+from include.stages.quality import Contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date
     from typing import Self
 
     from include.foundation.lake import Lake
     from include.foundation.spec import UseCase
+    from include.foundation.spec.sources import Source
     from include.stages.ingest.plan import Plan
+    from include.stages.quality import Verdict
 
 Layer = Literal["bronze", "quarantine", "silver"]
+T = TypeVar("T")
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 
@@ -91,8 +98,7 @@ def publish(
             for source in spec.sources
             if (sources is None or source.name in sources) and (days := _days(lake, spec, plan, source.name))
         ]
-        for stage in stages:
-            stage.fill()
+        _each([stage.fill for stage in stages])
         for stage in stages:
             stage.confirm()
         return [stage.commit() for stage in stages]
@@ -100,15 +106,16 @@ def publish(
 
 def check(lake: Lake, spec: UseCase, plan: Plan) -> list[Tally]:
     """Parse and judge everything, and publish nothing. Raises as `publish` does."""
-    tallies = []
-    for source in spec.sources:
+
+    def judged(source: Source) -> Tally:
         contract = _contract(spec, source.contract)
+        read = partial(rows.landed, lake, source, plan.files[source.name], contract.landed)
         tally = Tally(source.name)
-        for frame in rows.landed(lake, plan.files[source.name], contract.landed):
-            tally.add(judge(contract, frame, null_values=source.null_values))
+        judge_all(contract, source, read, begin=tally.clear, take=lambda _, verdict: tally.add(verdict))
         tally.enforce(spec.quality.quarantine_budget)
-        tallies.append(tally)
-    return tallies
+        return tally
+
+    return _each([partial(judged, source) for source in spec.sources])
 
 
 class Stage:
@@ -149,16 +156,7 @@ class Stage:
         """Parse, judge and write the rows; then compare with the budget. Raises as `publish` does."""
         if not self._staged:
             return
-        for frame in self._rows():
-            verdict = judge(self._contract, frame, null_values=self._source.null_values)
-            self._tally.add(verdict)
-            for layer, staged in self._staged.items():
-                if layer == "bronze":
-                    staged.write(frame)
-                elif layer == "silver":
-                    staged.write(verdict.passed)
-                else:
-                    staged.write(verdict.failed.with_columns(run_id=pl.lit(self._run_id)))
+        judge_all(self._contract, self._source, self._rows, begin=self._begin, take=self._take)
         self._tally.enforce(self._spec.quality.quarantine_budget)
 
     def confirm(self) -> None:
@@ -170,9 +168,10 @@ class Stage:
         Raises:
             InvalidInput: a file is not the planned one any more.
         """
-        if "bronze" in self._staged and (changed := self._days & self._plan.changed(self._lake, self._source.name)):
-            uris = [landing.uri(self._lake.landing, self._spec.name, self._source.name, day) for day in sorted(changed)]
-            raise InvalidInput(f"changed since the run was planned: {', '.join(uris[:3])}; clear `plan`")
+        if "bronze" in self._staged and (changed := self._plan.changed(self._lake, self._source)):
+            uris = [uri for day, uri in changed.items() if day in self._days]
+            if uris:
+                raise InvalidInput(f"changed since the run was planned: {listing(uris, 3)}; clear `plan`")
 
     def commit(self) -> Published:
         """Commit what was staged, in order."""
@@ -188,9 +187,24 @@ class Stage:
             seconds=round(time.monotonic() - self._started, 3) if self._staged else 0,
         )
 
+    def _begin(self) -> None:
+        self._tally.clear()
+        for staged in self._staged.values():
+            staged.discard()
+
+    def _take(self, frame: pl.DataFrame, verdict: Verdict) -> None:
+        self._tally.add(verdict)
+        for layer, staged in self._staged.items():
+            if layer == "bronze":
+                staged.write(frame)
+            elif layer == "silver":
+                staged.write(verdict.passed)
+            else:
+                staged.write(verdict.failed.with_columns(run_id=pl.lit(self._run_id)))
+
     def _rows(self) -> Iterator[pl.DataFrame]:
         if "bronze" in self._staged:
-            return rows.landed(self._lake, self._files, self._contract.landed)
+            return rows.landed(self._lake, self._source, self._files, self._contract.landed)
         bronze = self._spec.table("bronze", self._source.name)
         return rows.committed(self._lake, bronze, self._files, snapshot_id=self._snapshots["bronze"])
 
@@ -220,6 +234,19 @@ class Stage:
         layer = [*self._snapshots][-1]
         identifier = self._spec.table(layer, self._source.name)
         return dict(tables.snapshot_summary(self._lake, identifier, self._snapshots[layer]))
+
+
+def _each(acts: Sequence[Callable[[], T]]) -> list[T]:
+    """Do all of them; then raise what those that failed for good have to say."""
+    done: list[T] = []
+    faults: list[PermanentError] = []
+    for act in acts:
+        try:
+            done.append(act())
+        except PermanentError as fault:
+            faults.append(fault)
+    raise_together(faults)
+    return done
 
 
 def _days(lake: Lake, spec: UseCase, plan: Plan, source: str) -> set[date]:

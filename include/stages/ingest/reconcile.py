@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from include.foundation.echo import listing
 from include.foundation.errors import MissingInput, PermanentError, RetryableError
 from include.foundation.lake import tables
 from include.foundation.lake.commit_log import RUN_KEY, newest
@@ -39,6 +40,7 @@ def reconcile(lake: Lake, spec: UseCase, plan: Plan, *, run_id: str) -> dict[str
     """
     totals: dict[str, dict[str, int]] = {}
     mixed: list[str] = []
+    outdated: list[str] = []
     faults: list[str] = []
     for source in spec.sources:
         seen = {layer: _seen(lake, spec.table(layer, source.name), plan.days) for layer in LAYERS}
@@ -49,24 +51,28 @@ def reconcile(lake: Lake, spec: UseCase, plan: Plan, *, run_id: str) -> dict[str
             "quarantined": sum(quarantine.values()),
         }
         commits = {layer: each for layer, (each, _) in seen.items()}
-        changed = plan.changed(lake, source.name)
+        changed = plan.changed(lake, source)
         for day in sorted({*bronze, *quarantine, *silver}):
             if len({each[day].summary[RUN_KEY] if day in each else None for each in commits.values()}) > 1:
                 mixed.append(f"{source.name} {day}: {', '.join(_runs(commits, day))}")
             elif day in changed and day in commits["bronze"] and commits["bronze"][day].summary["run_id"] == run_id:
-                mixed.append(f"{source.name} {day}: the landed file has changed since this run was planned")
+                outdated.append(changed[day])
             elif bronze.get(day, 0) != silver.get(day, 0) + quarantine.get(day, 0):
                 faults.append(
                     f"{source.name} {day}: {bronze.get(day, 0)} landed, {silver.get(day, 0)} in silver,"
                     f" {quarantine.get(day, 0)} in quarantine"
                 )
+    if outdated:
+        raise RetryableError(
+            f"{spec.name}: landed files have changed since this run was planned: {listing(outdated)}; clear `plan`"
+        )
     if mixed:
         raise RetryableError(
-            f"{spec.name}: other runs were at work on these days: {'; '.join(mixed[:5])} ({len(mixed)} in all);"
+            f"{spec.name}: other runs were at work on these days: {listing(mixed, separator='; ')};"
             " when they have ended, clear `plan`"
         )
     if faults:
-        raise PermanentError(f"{spec.name}: rows do not add up: {'; '.join(faults[:5])} ({len(faults)} in all)")
+        raise PermanentError(f"{spec.name}: rows do not add up: {listing(faults, separator='; ')}")
     return totals
 
 

@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from include.foundation.errors import InvalidInput
 from include.foundation.lake import tables
-from include.stages.ingest.csv_file import LINE, parse
+from include.stages.ingest.faults import raise_together
+from include.stages.ingest.formats import FORMATS, POSITION, Columns
+from include.stages.ingest.stream import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from include.foundation.lake import Lake
+    from include.foundation.spec.sources import Source
     from include.stages.ingest.plan import File
 
 # Landed bytes whose rows are in memory at once, as text and typed: some ten times as much in all.
 CHUNK_BYTES = 16 << 20
+GZIP = 8  # a compressed file is about so many times as large inside
 READERS = 8
+FAULTS = 20  # files to find faults in, before the rest are left unread
 
-ADDED = pl.Schema(
-    {
-        "event_date": pl.Date(),
-        "source_file": pl.String(),
-        LINE: pl.Int64(),
-        "ingested_at": pl.Datetime("us", "UTC"),
-    }
-)
+# Where a row came from: a file and the line or number of a row in it; of a stream its partition and the offset.
+ORIGIN = {"source_uri": pl.String(), POSITION: pl.Int64()}
+ADDED = pl.Schema({"event_date": pl.Date(), **ORIGIN, "ingested_at": pl.Datetime("us", "UTC")})
 
 
 def schema(columns: Sequence[str]) -> pl.Schema:
@@ -35,47 +36,102 @@ def schema(columns: Sequence[str]) -> pl.Schema:
     return pl.Schema([*((name, pl.String()) for name in columns), *ADDED.items()])
 
 
-def landed(lake: Lake, files: Sequence[File], columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+def landed(lake: Lake, source: Source, files: Sequence[File], names: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Read and parse landed files, in order.
 
     `ingested_at` is when the file landed, not when it was read: the moment from which the platform could know its rows.
     So a rerun leaves the same rows.
 
+    Args:
+        lake: the lake.
+        source: the source, which says how they are written.
+        files: what to read.
+        names: the contract's names of the landed columns.
+
     Raises:
-        InvalidInput: a file is malformed, or has changed since it was planned.
+        InvalidInput: files are malformed, or have changed since they were planned; all are named, up to a number.
         MissingInput: a file has gone since it was planned.
     """
-    names = schema(columns).names()
+    columns = Columns.of(source, names)
+    faults: list[InvalidInput] = []
 
-    def read(file: File) -> pl.DataFrame:
-        text = parse(lake.objects().get(file.uri, etag=file.etag), name=file.uri, columns=columns)
-        return text.with_columns(
-            event_date=pl.lit(file.day, dtype=ADDED["event_date"]),
-            source_file=pl.lit(file.uri, dtype=ADDED["source_file"]),
-            ingested_at=pl.lit(file.landed_at, dtype=ADDED["ingested_at"]),
-        ).select(names)
+    def whole(file: File) -> pl.DataFrame | InvalidInput:
+        try:
+            return pl.concat(_frames(lake, source, file, columns))
+        except InvalidInput as fault:
+            return fault
 
     with ThreadPoolExecutor(READERS) as pool:
-        for chunk in _chunks(files):
-            yield pl.concat(pool.map(read, chunk))
+        for chunk in _chunks(source, files):
+            if len(chunk) == 1:
+                try:
+                    yield from (
+                        frame for frame in _ahead(_gathered(_frames(lake, source, chunk[0], columns))) if not faults
+                    )
+                except InvalidInput as fault:
+                    faults.append(fault)
+            else:
+                found = [*pool.map(whole, chunk)]
+                faults += [each for each in found if isinstance(each, InvalidInput)]
+                if not faults:
+                    yield pl.concat([each for each in found if isinstance(each, pl.DataFrame)])
+            if len(faults) >= FAULTS:
+                break
+    raise_together(faults)
 
 
 def committed(lake: Lake, bronze: str, files: Sequence[File], *, snapshot_id: int) -> Iterator[pl.DataFrame]:
-    """The same rows, read back from a snapshot of bronze."""
-    for chunk in _chunks(files):
+    """The same rows, read back from a snapshot of bronze; a day at least is in memory."""
+    for chunk in _chunks(None, files):
         days = [file.day for file in chunk]
         rows = tables.read(lake, bronze, start=min(days), end=max(days), snapshot_id=snapshot_id)
         yield rows.filter(pl.col("event_date").is_in(days))
 
 
-def _chunks(files: Sequence[File]) -> Iterator[list[File]]:
+def _frames(lake: Lake, source: Source, file: File, columns: Columns) -> Iterator[pl.DataFrame]:
+    chunks = lake.objects().stream(file.uri, etag=file.etag)
+    order = schema(columns.names).names()
+    with opened(chunks, source=source, name=file.uri) as stream:
+        for frame in FORMATS[source.format.type].read(stream, source=source, columns=columns, name=file.uri):
+            yield frame.with_columns(
+                event_date=pl.lit(file.day, dtype=ADDED["event_date"]),
+                source_uri=pl.lit(file.uri, dtype=ADDED["source_uri"]),
+                ingested_at=pl.lit(file.landed_at, dtype=ADDED["ingested_at"]),
+            ).select(order)
+
+
+def _gathered(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Small frames as larger ones: each makes data files of its own."""
+    parts: list[pl.DataFrame] = []
+    size = 0
+    for frame in frames:
+        parts.append(frame)
+        size += int(frame.select(pl.sum_horizontal(pl.col(pl.String).str.len_bytes().sum())).item() or 0)
+        if size >= CHUNK_BYTES:
+            yield pl.concat(parts)
+            parts, size = [], 0
+    if parts:
+        yield pl.concat(parts)
+
+
+def _ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same frames, the next one being parsed while the caller works on one."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, frames, None)
+        while (frame := coming.result()) is not None:
+            coming = pool.submit(next, frames, None)
+            yield frame
+
+
+def _chunks(source: Source | None, files: Sequence[File]) -> Iterator[list[File]]:
+    times = GZIP if source and source.compression == "gzip" else 1
     chunk: list[File] = []
     size = 0
     for file in files:
-        if chunk and size + file.size > CHUNK_BYTES:
+        if chunk and size + file.size * times > CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
         chunk.append(file)
-        size += file.size
+        size += file.size * times
     if chunk:
         yield chunk

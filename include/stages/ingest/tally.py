@@ -24,20 +24,26 @@ class Tally:
 
     def __init__(self, source: str) -> None:
         self.source = source
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin again."""
         self.landed = 0
         self.quarantined = 0
         self.reasons: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
 
     def add(self, verdict: Verdict) -> None:
-        """Count a judged frame (whose rows have `source_file` and `line`)."""
+        """Count a judged frame (whose rows have `source_uri` and `source_position`)."""
         self.landed += verdict.passed.height + verdict.failed.height
         self.quarantined += verdict.failed.height
         self.reasons.update(verdict.counts)
         for reason, index in verdict.examples.items():
             row = verdict.failed.row(index, named=True)
             told = next(text for text in row["reasons"] if f"{text}: ".startswith(f"{reason}: "))
-            self._examples.setdefault(reason, f"{row['source_file']}:{row['line']}{told.removeprefix(reason)}")
+            self._examples.setdefault(
+                reason, f"{row['source_uri']}:{row['source_position']}{told.removeprefix(reason)}"
+            )
 
     def enforce(self, budget: float) -> None:
         """Compare with the budget.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandera.polars as pa
 
 DAY = "event_date"
-ADDED = {"source_file", "line", "ingested_at", "reasons", "run_id"}  # by ingest, beside the landed columns
+ADDED = {"source_uri", "source_position", "ingested_at", "reasons", "run_id"}  # by ingest, beside the landed columns
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from include.stages.quality.contract import Contract
+    from include.stages.quality.uniqueness import Keys
 
 REASONS = "reasons"
 
@@ -40,7 +41,7 @@ class Verdict:
     examples: Mapping[str, int]
 
 
-def judge(contract: Contract, rows: pl.DataFrame, *, null_values: Collection[str]) -> Verdict:
+def judge(contract: Contract, rows: pl.DataFrame, *, null_values: Collection[str], keys: Keys | None = None) -> Verdict:
     """Judge rows as they landed.
 
     A row's verdict depends on that row, except for uniqueness, which is judged among rows that pass everything else: a
@@ -50,6 +51,7 @@ def judge(contract: Contract, rows: pl.DataFrame, *, null_values: Collection[str
         contract: what they must be.
         rows: the landed columns as text, `event_date`, and any other columns, which are ignored and kept.
         null_values: texts that stand for no value.
+        keys: of the frames before, if a day may come in several.
 
     Returns:
         Every row once, in `passed` or in `failed`.
@@ -64,8 +66,9 @@ def judge(contract: Contract, rows: pl.DataFrame, *, null_values: Collection[str
     reasons = _merged([(rule, indices) for rule, indices in unread + broken if len(indices)])
     bad = _union([indices for _, indices in reasons])
     if contract.unique:
-        again = repeated(contract.unique, typed, _rest(rows.height, bad))
-        reasons += again
+        candidates = _rest(rows.height, bad)
+        again = keys.find(typed, candidates, rows) if keys else repeated(contract.unique, typed, candidates)
+        reasons = _merged([*reasons, *again])
         bad = _union([bad, *(indices for _, indices in again)])
     failed = rows[bad]
     at = [(rule, bad.search_sorted(indices)) for rule, indices in reasons]

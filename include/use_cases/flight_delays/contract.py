@@ -1,6 +1,6 @@
 """What a row of flights, weather and planes must be to enter silver.
 
-Columns stand in the order in which they land; one with `derived` in its metadata does not land, it is computed from
+Landed columns are found by name; one with `derived` in its metadata does not land, it is computed from
 the others. Bounds are wide enough for any real day and narrow enough for a slipped digit: the wind of 1,048 mph at
 Newark on 2013-02-12 is out, the squall of 67 mph on 2013-07-23 is in.
 

@@ -11,11 +11,11 @@ from include.stages.quality import Verdict
 def verdict(passed: int, *reasons: str) -> Verdict:
     failed = pl.DataFrame(
         {
-            "source_file": ["s3://landing/f.csv"] * len(reasons),
-            "line": range(2, 2 + len(reasons)),
+            "source_uri": ["s3://landing/f.csv"] * len(reasons),
+            "source_position": range(2, 2 + len(reasons)),
             "reasons": [[reason] for reason in reasons],
         },
-        schema={"source_file": pl.String, "line": pl.Int64, "reasons": pl.List(pl.String)},
+        schema={"source_uri": pl.String, "source_position": pl.Int64, "reasons": pl.List(pl.String)},
     )
     counts = {"a: too big": len(reasons)} if reasons else {}
     return Verdict(

@@ -46,7 +46,7 @@ class Default(pa.DataFrameModel):
 
 
 class Taken(pa.DataFrameModel):
-    line: str
+    source_uri: str
     event_date: date
 
 
@@ -116,7 +116,7 @@ def test_derived_columns_and_the_day_do_not_land() -> None:
     ("model", "told"),
     [
         (NoDay, "event_date"),
-        (Taken, r"ingest adds columns \['line'\]"),
+        (Taken, r"ingest adds columns \['source_uri'\]"),
         (UniqueWithoutDay, "Config.unique needs 'event_date'"),
         (UniqueColumn, "unique"),
         (Default, "default"),

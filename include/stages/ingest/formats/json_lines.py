@@ -1,0 +1,85 @@
+"""JSON lines: one object a line, its plain values as the text that stands there (https://jsonlines.org).
+
+A number keeps its digits (`1.10` stays `1.10`), `null` and an absent key are no value. An object or a list in a column
+of the contract, a key that stands twice and a blank line are faults of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, BinaryIO
+
+import polars as pl
+
+from include.foundation.echo import cause, quoted
+from include.foundation.errors import InvalidInput
+from include.stages.ingest.formats.blocks import Blocks, decoded
+from include.stages.ingest.formats.format import POSITION, Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from include.foundation.spec.sources import Source
+
+ROWS = 20_000  # held as Python objects at once
+
+
+class JsonLinesFile:
+    """See the module."""
+
+    def read(self, stream: BinaryIO, *, source: Source, columns: Columns, name: str) -> Iterator[pl.DataFrame]:
+        """As `Format` says."""
+        blocks = Blocks(stream, most=source.max_row_bytes, name=name)
+        known: set[tuple[str, ...]] = set()
+        rows: list[list[str | None]] = []
+        first = blocks.line
+        while line := blocks.next_line():
+            where = f"{name}: line {blocks.line - 1}"
+            found = _object(decoded(line, name=name, line=blocks.line - 1), where)
+            if (keys := tuple(found)) not in known:
+                # Keys that are absent have no value, so only those that are there are looked at.
+                there = {columns.landed.get(key, key) for key in keys}
+                Columns([each for each in columns.names if each in there], columns.landed, columns.ignore_unknown).find(
+                    keys, name=where
+                )
+                known.add(keys)
+            if columns.landed:
+                found = {columns.landed.get(key, key): value for key, value in found.items()}
+            rows.append([_text(found.get(column), column, where) for column in columns.names])
+            if len(rows) >= ROWS:
+                yield _frame(rows, columns, first)
+                rows, first = [], blocks.line
+        if rows:
+            yield _frame(rows, columns, first)
+
+
+def _frame(rows: list[list[str | None]], columns: Columns, first: int) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(columns.names, pl.String), orient="row")
+    return frame.with_columns((pl.int_range(pl.len()) + first).alias(POSITION))
+
+
+def _object(text: str, where: str) -> dict[str, object]:
+    try:
+        found = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_pairs)
+    except (ValueError, RecursionError) as error:
+        told = "a blank line" if not text.strip() else f"not JSON: {cause(error)}"
+        raise InvalidInput(f"{where}: {told}") from error
+    if not isinstance(found, dict):
+        raise InvalidInput(f"{where}: {quoted(text.strip())} is not an object")
+    return found
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        raise ValueError(f"the key {quoted(twice)} stands twice")
+    return found
+
+
+def _text(value: object, column: str, where: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    raise InvalidInput(f"{where}: {column} is an object or a list; only plain values are read")
