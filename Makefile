@@ -52,16 +52,23 @@ lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 
 # --- the sandbox -----------------------------------------------------------------------------------------------------
 
-demo: setup  ## raw files to a serving champion, on this machine; leaves everything running
+# What a person gave is checked before anything is installed or started.
+arguments:
+	@"$(PYTHON)" -m sandbox check
+
+days:
+	@case "$(DAYS)" in ""|0*|*[!0-9]*|????*) echo "DAYS=$(DAYS) is not a number of days from 1 to 999; say: make play DAYS=7" >&2; exit 2;; esac
+
+demo: arguments setup  ## raw files to a serving champion, on this machine; leaves everything running
 	@"$(PYTHON)" -m sandbox up
 	@.venv/airflow/bin/python -m sandbox.demo
 
 DAYS ?= 1
-play: setup  ## land the next DAYS=n days and let the Dags run on them
+play: days arguments setup  ## land the next DAYS=n days and let the Dags run on them
 	@"$(PYTHON)" -m sandbox up
 	@.venv/airflow/bin/python -m sandbox.demo play --days $(DAYS)
 
-up: setup  ## start the sandbox
+up: arguments setup  ## start the sandbox
 	@"$(PYTHON)" -m sandbox up
 
 down:  ## stop the sandbox; data stay
@@ -129,4 +136,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help system setup setup-dev lock demo play up down status logs images test test-all lint type format bench clean
+.PHONY: help arguments days system setup setup-dev lock demo play up down status logs images test test-all lint type format bench clean

@@ -45,12 +45,13 @@ def show(*, as_json: bool) -> int:
     return 0 if all(report.healthy for report in reports) else 1
 
 
-def logs(service: str, *, follow: bool) -> None:
+def logs(service: str | None, *, follow: bool) -> None:
     """Become `tail` on the service's log."""
-    log = Home.from_env().log(service)
-    if not log.exists():
-        known = ", ".join(sorted(path.stem for path in log.parent.glob("*.log"))) or "none yet"
-        raise SandboxError(f"there is no log of {service!r}; there are: {known}")
+    log = Home.from_env().log(service or "supervisor")
+    if not service or not log.exists():
+        known = ", ".join(sorted(path.stem for path in log.parent.glob("*.log"))) or "none yet: `make up` starts them"
+        what = f"there is no log of {service!r}" if service else "say which: make logs SERVICE=name"
+        raise SandboxError(f"{what}; there are: {known}")
     os.execvp("tail", ["tail", "-n", "200", *(["-F"] if follow else []), str(log)])  # noqa: S606 (no shell is wanted)
 
 
@@ -60,11 +61,12 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start everything; harmless when it is up")
     up.add_argument("services", nargs="*", help="only these and what they need")
+    commands.add_parser("check", help="whether the environment's FLIGHTLINE_* make sense; starts nothing")
     commands.add_parser("down", help="stop everything; data stay")
     status = commands.add_parser("status", help="what runs, where, how it feels; exit code 0 when all is healthy")
     status.add_argument("--json", action="store_true", help="for programs")
     logs_of = commands.add_parser("logs", help="the end of a service's log")
-    logs_of.add_argument("service")
+    logs_of.add_argument("service", nargs="?", help="its name; without one, the names are listed")
     logs_of.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     commands.add_parser("restart", help="restart one service").add_argument("service")
     commands.add_parser("env", help="the pods' environment, for `eval` in a shell; holds secrets")
@@ -87,6 +89,15 @@ def supervise(services: list[str]) -> None:
     Supervisor(at.home, chosen(at, services)).run()
 
 
+def check() -> None:
+    """Raise SandboxError for a port that is none, and for a home that cannot be made."""
+    home = Home.from_env()
+    home.port()
+    above = next(path for path in (home.path, *home.path.parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise SandboxError(f"{home.path} cannot be made: {above} is not a directory to write to; set FLIGHTLINE_HOME")
+
+
 def up(services: list[str]) -> int:
     """Start, then show."""
     control.up(services, say=say)
@@ -99,6 +110,7 @@ def main() -> int:
     asked = parser().parse_args()
     commands = {  # no match statement: older Pythons must get as far as the message above
         "up": lambda: up(asked.services),
+        "check": check,
         "down": lambda: control.down(say=say),
         "status": lambda: show(as_json=asked.json),
         "logs": lambda: logs(asked.service, follow=asked.follow),

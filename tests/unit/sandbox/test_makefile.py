@@ -40,3 +40,31 @@ def test_a_bench_that_fails_is_not_hidden_by_the_next(make, tmp_path) -> None:
     (folder / "c.py").write_text("print('c')")
     done = make("bench", "--old-file=setup-dev", f"DEV={Path(sys.executable).parent}")
     assert (done.returncode != 0, done.stdout.splitlines()[0]) == (True, "a")
+
+
+@pytest.fixture
+def bare(make, tmp_path, monkeypatch):
+    """The same with the sandbox's commands, and an installation that would show itself."""
+    (tmp_path / "sandbox").symlink_to(REPO / "sandbox")
+    (tmp_path / "include").symlink_to(REPO / "include")
+    return lambda *words: make(*words, f"PYTHON={sys.executable}", "UV=/bin/false")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("up", "FLIGHTLINE_PORT=abc"), "FLIGHTLINE_PORT is 'abc', which is no port from 1 to"),
+        (("demo", "FLIGHTLINE_PORT=99999"), "FLIGHTLINE_PORT is '99999'"),
+        (("up", "FLIGHTLINE_HOME=/dev/null/x"), "/dev/null is not a directory to write to; set FLIGHTLINE_HOME"),
+        (("play", "DAYS=x"), "DAYS=x is not a number of days from 1 to 999; say: make play DAYS=7"),
+        (("play", "DAYS=0"), "DAYS=0 is not a number of days"),
+        (("play", "DAYS=-1"), "DAYS=-1 is not a number of days"),
+        (("play", "DAYS=100000"), "DAYS=100000 is not a number of days"),
+        (("logs", "FLIGHTLINE_HOME=/nonexistent"), "say which: make logs SERVICE=name; there are: none yet"),
+    ],
+)
+def test_what_makes_no_sense_is_told_before_anything_is_installed(bare, words, told) -> None:
+    done = bare(*words)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "environment" not in done.stdout
