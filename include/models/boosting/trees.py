@@ -9,16 +9,17 @@ import polars as pl
 from numpy.typing import NDArray
 from polars._typing import PolarsDataType
 
-from include.models.boosting import encoding
-from include.models.boosting.encoding import Categories
+from include.models import encoding
+from include.models.baseline import rates
+from include.models.boosting import limits
 from include.models.boosting.export import export
+from include.models.encoding import Categories
 
 if TYPE_CHECKING:
     import lightgbm
     import onnx
 
 PATIENCE = 25  # rounds without a better validation AUC before boosting stops
-PRIOR_ROWS = 100.0  # weight of the overall rate in the baseline's rates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +73,17 @@ class BoostedTrees:
                 machine's.
             seed: of sampling.
             valid: rows that decide when to stop adding trees; None adds `n_estimators`.
+
+        Raises:
+            InvalidInput: LightGBM has no such parameter, or ONNX cannot say what it does.
         """
         import lightgbm
 
+        limits.check(params)
         features = tuple(self.features)
-        categories = {
-            name: tuple(train[name].drop_nulls().unique().sort().to_list())
-            for name, dtype in self.features.items()
-            if dtype == pl.String
-        }
+        categories = encoding.categories(train, self.features)
+        # LightGBM takes no name with a character of JSON's, and needs none.
+        columns = [f"f{place}" for place in range(len(features))]
         settings = {
             "objective": "binary",
             "metric": "auc",
@@ -91,15 +94,16 @@ class BoostedTrees:
             "num_threads": 1,
             **params,
         }
-        rounds = int(settings.pop("n_estimators", 100))
+        settings.pop("n_estimators", None)
+        rounds = limits.rounds(params)
 
         def dataset(frame: pl.DataFrame, reference: "lightgbm.Dataset | None" = None) -> "lightgbm.Dataset":
             return lightgbm.Dataset(
                 self.encode(frame, categories),
                 frame["label"].to_numpy(),
                 reference=reference,
-                feature_name=list(features),
-                categorical_feature=list(categories),
+                feature_name=columns,
+                categorical_feature=[columns[features.index(name)] for name in categories],
                 params=settings,
             )
 
@@ -133,11 +137,5 @@ class BoostedTrees:
         return export(model.booster, model.params["n_estimators"])
 
     def baseline(self, train: pl.DataFrame, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """What a table would say: the rate of the label by the columns of `baseline_by`, float64 [n].
-
-        Rates are drawn towards the overall rate as if `PRIOR_ROWS` more rows had shown it.
-        """
-        by, overall = self.baseline_by, cast("float", train["label"].mean())
-        rates = train.group_by(by).agg(rate=(pl.col("label").sum() + PRIOR_ROWS * overall) / (pl.len() + PRIOR_ROWS))
-        joined = frame.select(by).join(rates, on=by, how="left", nulls_equal=True, maintain_order="left")
-        return joined["rate"].fill_null(overall).cast(pl.Float64).to_numpy()
+        """The rate of the label by the columns of `baseline_by`, float64 [n] (see `baseline.rates`)."""
+        return rates(train, frame, self.baseline_by)

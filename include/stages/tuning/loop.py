@@ -95,7 +95,7 @@ def run_worker(
         PermanentError: someone else closed this worker's trial.
         RefusedError: the service refused a call.
         ServiceUnavailable: the service does not answer.
-        Exception: what `evaluate` raised the third time in a row.
+        Exception: what `evaluate` raised the third time in a row, or at once if it is a PermanentError.
     """
     own = _Worker(connection, experiment_id, worker)
     done = failures = 0
@@ -125,7 +125,7 @@ def run_worker(
                     progress=progress,
                 )
             )
-            if error and (leaving or failures >= _FAILURES_IN_A_ROW):
+            if error and (leaving or isinstance(error, PermanentError) or failures >= _FAILURES_IN_A_ROW):
                 raise error
     return done
 

@@ -133,6 +133,17 @@ def test_failed_trials_are_reported_and_end_it_when_they_repeat(tuning):
     assert tuning.history(made)[1].metadata["failure"] == "ValueError: no"
 
 
+def test_what_no_trial_can_mend_ends_it_at_once(tuning):
+    made = tuning.make(budget=9, type="random")
+
+    def evaluate(_point, _progress):
+        raise InvalidInput("no parameter num_leafs")
+
+    with pytest.raises(InvalidInput, match="num_leafs"):
+        tuning.work(made, evaluate=evaluate)
+    assert [each.failed for each in tuning.history(made)] == [True]
+
+
 def test_experiment_without_budget_is_refused(tuning):
     with pytest.raises(InvalidInput, match="has no budget"):
         tuning.work(tuning.make())

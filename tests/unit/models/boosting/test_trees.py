@@ -6,7 +6,7 @@ from include.foundation.artifact import Metadata, digest, open_model
 from include.foundation.artifact.writer import seal
 from include.foundation.problem.ranking import auc
 from include.models.boosting import BoostedTrees
-from include.models.boosting.encoding import FEW
+from include.models.encoding import FEW
 
 FEATURES = {
     "distance": pl.Float64(),

@@ -1,5 +1,6 @@
-"""Features as the numbers that trees are given."""
+"""Features as the numbers that a model is given; a category is its place among those of training."""
 
+import logging
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -10,6 +11,22 @@ from polars._typing import PolarsDataType
 
 Categories = Mapping[str, tuple[str, ...]]
 FEW = 32  # rows
+MANY = 1000  # categories
+
+log = logging.getLogger(__name__)
+
+
+def categories(train: pl.DataFrame, features: Mapping[str, PolarsDataType]) -> Categories:
+    """The values of each feature that is a text, sorted; warns of those that look like free text."""
+    found = {
+        name: tuple(train[name].drop_nulls().unique().sort().to_list())
+        for name, dtype in features.items()
+        if dtype == pl.String
+    }
+    for name, values in found.items():
+        if len(values) > MANY:
+            log.warning("%s has %d values: is it free text? More than %d make a poor category", name, len(values), MANY)
+    return found
 
 
 def encode(frame: pl.DataFrame, features: Mapping[str, PolarsDataType], categories: Categories) -> NDArray[np.float32]:
