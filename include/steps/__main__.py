@@ -31,6 +31,9 @@ def parser() -> argparse.ArgumentParser:
     prepare.add_argument("--trials", type=int, help="tuning budget (default: the spec's)")
     prepare.add_argument("--parallelism", type=int, help="workers at a time (default: the spec's)")
     prepare.add_argument("--seed", type=int, help="seed of every random choice (default: the spec's)")
+    prepare.add_argument(
+        "--serving-image", default="none", help="image that will serve the version, for the manifest (default: none)"
+    )
     prepare.add_argument("--clears", type=int, default=0, help="raise it to start afresh on the same data")
 
     def of_a_run(name: str, text: str) -> argparse.ArgumentParser:
@@ -69,6 +72,7 @@ def run(options: argparse.Namespace) -> Any:
             options.use_case,
             **services(),
             image=Settings.from_env().image,
+            serving_image=options.serving_image,
             start=options.start,
             end=options.end,
             trials=options.trials,

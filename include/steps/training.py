@@ -46,6 +46,7 @@ def prepare(
     connection: "Connection",
     lake: Lake,
     image: str,
+    serving_image: str = "none",
     start: date | None = None,
     end: date | None = None,
     trials: int | None = None,
@@ -61,6 +62,7 @@ def prepare(
         connection: the tuning service.
         lake: the lake.
         image: what will train.
+        serving_image: what will serve the version.
         start: first day of the window; None is what the spec says.
         end: last day of the window; None is gold's newest.
         trials: tuning budget; None is the spec's.
@@ -72,7 +74,8 @@ def prepare(
         `run_id`, `experiment_id`, `key` and `frozen`, as plain JSON values.
     """
     spec = load(use_case)
-    frozen = freeze(lake, spec, image=image, start=start, end=end, trials=trials, seed=seed, clears=clears)
+    images = {"image": image, "serving_image": serving_image}
+    frozen = freeze(lake, spec, **images, start=start, end=end, trials=trials, seed=seed, clears=clears)
     run_id = runs.open_run(client, frozen, spec)
     plan = {"trials": frozen.trials, "seed": frozen.seed, "parallelism": parallelism or spec.training.parallelism}
     experiment_id = create_or_rejoin(
@@ -158,7 +161,6 @@ def fit(training: Training) -> Fitted:
         training.problem,
         params={**frozen.fixed, **assignments},
         machine=training.settings.machine,
-        run_id=run_id,
     )
     if before := client.get_run(run_id).data.tags.get(DIGEST):
         if before != fitted.digest:
@@ -171,11 +173,13 @@ def fit(training: Training) -> Fitted:
     manifest = RunManifest(
         use_case=frozen.use_case,
         spec_digest=frozen.spec_digest,
-        snapshots={training.spec.gold: frozen.snapshot_id},
+        snapshots={training.spec.gold: str(frozen.snapshot_id)},
         window=frozen.window,
         commit=state.commit,
         dirty=state.dirty,
         image=training.settings.image,
+        serving_image=frozen.serving_image,
+        feature_code=code.feature_code(frozen.use_case),
         run_id=run_id,
         seed=frozen.seed,
         parameters=fitted.params,

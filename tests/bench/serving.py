@@ -185,7 +185,7 @@ def record_and_history(online: str) -> dict[str, Any]:
 def our_server(home: Path, booster: Any, stack: ExitStack) -> tuple[Service, dict[str, Any]]:
     """Our server with the booster, S3 and PostgreSQL beside it; and a record to ask it."""
     names = tuple(spec.module(USE_CASE, "features").FEATURES)
-    metadata = Metadata(use_case=USE_CASE, features=names, categories={}, run_id="bench", created_from={})
+    metadata = Metadata(use_case=USE_CASE, features=names, categories={}, created_from={})
     data = seal(export(booster, TREES), metadata)
 
     (port,) = free_ports(1)

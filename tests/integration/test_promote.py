@@ -39,6 +39,8 @@ def version(client, name, digest, *, judged_against):
         commit="c",
         dirty=False,
         image="i",
+        serving_image="s",
+        feature_code="f",
         run_id=run_id,
         seed=1,
         parameters={},

@@ -55,7 +55,7 @@ def test_unfinished_fit_is_not_registered(client):
 MANIFEST = RunManifest(
     use_case="told",
     spec_digest="ab",
-    snapshots={"gold.told": 7},
+    snapshots={"gold.told": "7"},
     window={
         "start": "2013-01-01",
         "validation_start": "2013-01-02",
@@ -65,6 +65,8 @@ MANIFEST = RunManifest(
     commit="c",
     dirty=False,
     image="i",
+    serving_image="s",
+    feature_code="f",
     run_id="",
     seed=1,
     parameters={},

@@ -20,6 +20,7 @@ from include.foundation import spec
 from include.foundation.artifact import Metadata, digest, open_model, store
 from include.foundation.artifact.writer import seal
 from include.foundation.errors import DigestMismatch
+from include.foundation.evidence.code import feature_code
 from include.foundation.history import join, table
 from include.foundation.lake import Lake
 from include.services.serving.records import example
@@ -62,7 +63,6 @@ def _fit(seed: int) -> bytes:
         use_case="flight_delays",
         features=tuple(FEATURES.FEATURES),
         categories=model.categories,
-        run_id=f"run-{seed}",
         created_from={},
     )
     return seal(MODEL.export(model), metadata)
@@ -143,6 +143,7 @@ def serve(s3: Any, online: str) -> Serve:
             "FLIGHTLINE_USE_CASE": "flight_delays",
             "FLIGHTLINE_MODEL_URI": model.uri,
             "FLIGHTLINE_MODEL_DIGEST": model.digest,
+            "FLIGHTLINE_FEATURE_CODE": feature_code("flight_delays"),
             "FLIGHTLINE_ONLINE_DSN": online,
             "FLIGHTLINE_DRAIN_SECONDS": "0",
             "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -225,6 +226,7 @@ def test_another_digest_is_refused(serve: Serve, models: list[Model], tmp_path: 
         ({"FLIGHTLINE_MODEL_URI": "s3://models/nowhere/model.onnx"}, 75, "s3://models/nowhere/model.onnx"),
         ({"FLIGHTLINE_USE_CASE": "nothing"}, 78, "no use case 'nothing'"),
         ({"FLIGHTLINE_MODEL_DIGEST": "abc"}, 78, "FLIGHTLINE_MODEL_DIGEST"),
+        ({"FLIGHTLINE_FEATURE_CODE": "0" * 64}, 78, f"{'0' * 64}, this image has {feature_code('flight_delays')}"),
     ],
 )
 def test_what_cannot_be_served_is_said(

@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from include.foundation.artifact import store
 from include.foundation.artifact.model_file import digest, open_model
 from include.foundation.errors import DigestMismatch, InvalidInput
+from include.foundation.evidence import code
 from include.foundation.evidence.manifest import RunManifest
 from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load, module
@@ -151,7 +152,9 @@ def prepared(training, **choices):
 
 
 def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
-    opened = json.loads(last_line(start("prepare", USE_CASE, "--trials", str(TRIALS))))
+    opened = json.loads(
+        last_line(start("prepare", USE_CASE, "--trials", str(TRIALS), "--serving-image", "flightline/serving:1"))
+    )
     run_id = opened["run_id"]
     training = found(run_id)
     assert prepared(training, trials=TRIALS) == opened, "a retry rejoins"
@@ -186,10 +189,12 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
     version = get(client, USE_CASE, "1")
     assert (version.digest, version.gate, version.run_id) == (fitted["digest"], "passed", run_id)
     assert version.tags["gate_champion"] == "none"
-    scorer = open_model(store.fetch(lake.objects(), version.uri, version.digest), version.digest)
-    assert scorer.metadata.run_id == run_id
+    assert open_model(store.fetch(lake.objects(), version.uri, version.digest)).digest == version.digest
     manifest = version.manifest()
-    assert manifest.snapshots == {"gold.flight_delays": opened["frozen"]["snapshot_id"]}
+    assert manifest.snapshots == {"gold.flight_delays": str(opened["frozen"]["snapshot_id"])}
+    assert manifest.run_id == run_id
+    assert manifest.feature_code == code.feature_code(USE_CASE)
+    assert manifest.serving_image == "flightline/serving:1"
     assert manifest.artifacts == {"model.onnx": version.digest}
     assert manifest.parent_version is None
     with tempfile.TemporaryDirectory() as folder:

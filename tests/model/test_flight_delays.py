@@ -49,9 +49,7 @@ def data(lake, frozen):
 @pytest.fixture(scope="module")
 def fitted(data, frozen):
     machine = {"num_threads": 1, "device": "cpu"}
-    return fit_final(
-        model, data, frozen, problem("binary"), params={"n_estimators": 200, **PARAMS}, machine=machine, run_id="model"
-    )
+    return fit_final(model, data, frozen, problem("binary"), params={"n_estimators": 200, **PARAMS}, machine=machine)
 
 
 @pytest.fixture(scope="module")

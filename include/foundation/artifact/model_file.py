@@ -25,8 +25,8 @@ class Metadata:
         use_case: whose model it is.
         features: names of the input matrix' columns, in order.
         categories: feature -> its values; value i is encoded as the number i, anything else as NaN.
-        run_id: the MLflow run that made it.
-        created_from: what it was made from (snapshot, spec digest, window, seed, ...).
+        created_from: what it was made from (window, seed). No ids and no times: the same rows, parameters and seed give
+            the same bytes, wherever and whenever. The run manifest names the run and the snapshots.
         problem: the problem kind.
         classes: names of the output's columns, in order, where the kind has a column for each class.
     """
@@ -34,7 +34,6 @@ class Metadata:
     use_case: str
     features: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
-    run_id: str
     created_from: Mapping[str, Any]
     problem: str = BINARY
     classes: tuple[str, ...] = ()
@@ -52,7 +51,6 @@ class Metadata:
             "classes": _canonical(list(self.classes)),
             "features": _canonical(list(self.features)),
             "problem": self.problem,
-            "run_id": self.run_id,
             "use_case": self.use_case,
         }
 
@@ -68,7 +66,6 @@ class Metadata:
                 use_case=props["use_case"],
                 features=tuple(json.loads(props["features"])),
                 categories={name: tuple(values) for name, values in json.loads(props["categories"]).items()},
-                run_id=props["run_id"],
                 created_from=dict(json.loads(props["created_from"])),
                 problem=props.get("problem", BINARY),
                 classes=tuple(json.loads(props.get("classes", "[]"))),

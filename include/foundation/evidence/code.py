@@ -62,6 +62,12 @@ def digest(*modules: str) -> str:
     return total.hexdigest()
 
 
+def feature_code(use_case: str) -> str:
+    """SHA-256 of the code that makes a model's input of a request and of history, and answers of it."""
+    parts = (f"include.use_cases.{use_case}.{part}" for part in ("features", "model"))
+    return digest("include.foundation.artifact.scoring", "include.foundation.history.join", *parts)
+
+
 def _git(root: Path, *arguments: str) -> str:
     # the checkout may belong to another user than the pod runs as
     command = ["git", "-c", f"safe.directory={root}", "-C", str(root), *arguments]

@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from include.foundation.errors import DigestMismatch, InvalidInput
 
@@ -30,17 +30,19 @@ class Window(Part):
 
 
 class RunManifest(Part):
-    """What a version was made from and what it showed.
+    """What a version was made from, what it showed, and which code answers for it.
 
     Attributes:
-        version: of this layout.
+        version: of this layout; 1 did not say which code answers.
         use_case: name of the use case.
-        spec_digest: SHA-256 of its spec.
-        snapshots: Iceberg table -> snapshot id.
+        spec_digest: SHA-256 of what training read of its spec (of all of it in layout 1).
+        snapshots: Iceberg table -> snapshot id, as text: readers of JSON round numbers beyond 2^53.
         window: days of the frozen data.
         commit: commit of the code.
         dirty: whether files differed from it; False outside the sandbox.
         image: image, by digest where there is one, that trained.
+        serving_image: image that serves the version.
+        feature_code: SHA-256 of the code from a request to the model's input; serving refuses to run other code.
         run_id: MLflow run.
         seed: of every random choice.
         parameters: of the fit, as the model took them.
@@ -49,14 +51,16 @@ class RunManifest(Part):
         artifacts: file -> SHA-256.
     """
 
-    version: int = 1
+    version: Literal[1, 2] = 2
     use_case: str
     spec_digest: str
-    snapshots: dict[str, int]
+    snapshots: dict[str, int | str]
     window: Window
     commit: str
     dirty: bool
     image: str
+    serving_image: str | None = None
+    feature_code: str | None = None
     run_id: str
     seed: int
     parameters: dict[str, Any]
@@ -64,9 +68,20 @@ class RunManifest(Part):
     metrics: dict[str, float]
     artifacts: dict[str, str]
 
+    @model_validator(mode="after")
+    def _says_what_its_layout_says(self) -> "RunManifest":
+        newer = {self.serving_image is not None, self.feature_code is not None}
+        if newer != {self.version > 1} or any(
+            isinstance(each, int) != (self.version == 1) for each in self.snapshots.values()
+        ):
+            raise ValueError("layout 1 has snapshot ids as numbers, 2 as text, and serving_image and feature_code")
+        return self
+
     def json_text(self) -> str:
         """Canonical JSON: sorted keys, no spaces, numbers as Python writes them. Equal manifests are equal text."""
-        return canonical(self.model_dump(mode="json"))
+        return canonical(
+            self.model_dump(mode="json", exclude={"serving_image", "feature_code"} if self.version == 1 else None)
+        )
 
     @property
     def digest(self) -> str:

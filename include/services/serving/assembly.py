@@ -3,10 +3,13 @@
 import logging
 import os
 import sys
+from functools import partial
 
 from include.foundation import spec
 from include.foundation.artifact import open_model
+from include.foundation.artifact.scoring import encoded
 from include.foundation.errors import InvalidInput
+from include.foundation.evidence import code
 from include.foundation.history.table import Reader
 from include.foundation.lake import S3, Objects
 from include.services.serving.asgi import App
@@ -29,23 +32,28 @@ def assemble(settings: Settings) -> tuple[App, Readiness]:
 
     Raises:
         DigestMismatch: the model file is not the pinned one.
-        InvalidInput: there is no such use case, or the model is not one for it.
+        InvalidInput: there is no such use case, the model is not one for it, or the code here is not the version's.
         MissingInput: there is no model file.
         ServiceUnavailable: S3 does not answer.
     """
     use_case = spec.load(settings.use_case)
+    if settings.feature_code and settings.feature_code != (here := code.feature_code(use_case.name)):
+        raise InvalidInput(
+            f"the version's run manifest wants feature code {settings.feature_code}, this image has {here}: "
+            "deploy the serving image that the manifest names"
+        )
     scorer = open_model(Objects(S3.from_env(os.environ)).get(settings.model_uri), settings.model_digest)
     if scorer.metadata.use_case != use_case.name:
         raise InvalidInput(f"{settings.model_uri} is a model of {scorer.metadata.use_case}, not of {use_case.name}")
-    log.info("opened model %s of run %s", scorer.digest, scorer.metadata.run_id)
+    log.info("opened model %s of run %s", scorer.digest, settings.model_run)
 
     features = spec.module(use_case.name, "features")
     metrics = Metrics()
-    metrics.model.labels(use_case.name, settings.model_version, scorer.digest, scorer.metadata.run_id).set(1)
+    metrics.model.labels(use_case.name, settings.model_version, scorer.digest, settings.model_run).set(1)
     reader = Reader(settings.online_dsn, use_case.name, features.VIEWS)
     predictor = Predictor(
         features=features,
-        encode=spec.module(use_case.name, "model").encode,
+        encode=partial(encoded, spec.module(use_case.name, "model"), scorer.metadata),
         scorer=scorer,
         read=reader.join,
         metrics=metrics,
@@ -58,6 +66,7 @@ def assemble(settings: Settings) -> tuple[App, Readiness]:
         text=use_case.description,
         version=settings.model_version,
         digest=scorer.digest,
+        run=settings.model_run,
         metadata=scorer.metadata,
         example=sample,
     )

@@ -24,12 +24,13 @@ class Description:
         text: of the use case, for people.
         version: of the model.
         digest: of the model file.
+        run: that made it.
         metadata: of the model file.
         example: a record that the model can answer.
     """
 
     def __init__(
-        self, *, title: str, text: str, version: str, digest: str, metadata: Metadata, example: BaseModel
+        self, *, title: str, text: str, version: str, digest: str, run: str, metadata: Metadata, example: BaseModel
     ) -> None:
         self.name, self.version, self.digest = metadata.use_case, version, digest
         record = type(example).model_json_schema(ref_template="#/components/schemas/{model}")
@@ -44,7 +45,7 @@ class Description:
                 "outputs": [{"name": tensors.OUTPUT, "datatype": "FP32", "shape": [-1]}],
                 "parameters": {
                     "digest": digest,
-                    "run_id": metadata.run_id,
+                    "run_id": run,
                     "features": metadata.features,
                     "categories": dict(metadata.categories),
                 },
@@ -57,7 +58,7 @@ class Description:
             "name": self.name,
             "version": version,
             "digest": digest,
-            "run_id": metadata.run_id,
+            "run_id": run,
             "features": ", ".join(metadata.features),
             # What a shell's single quotes cannot hold is not worth an example of its own.
             "record": body.replace("'", "\\u0027"),

@@ -51,7 +51,7 @@ class Predictor:
 
     Args:
         features: the use case's module of that name.
-        encode: the use case's `model.encode`.
+        encode: a frame with the features to the model's input (`artifact.scoring.encoded`).
         scorer: the model.
         read: joins history to requests: a frame with `event_time` and the columns of `Request` to the same rows with
             the views' values.
@@ -65,7 +65,7 @@ class Predictor:
         self,
         *,
         features: FeaturesModule,
-        encode: Callable[[pl.DataFrame, Mapping[str, tuple[str, ...]]], NDArray[np.float32]],
+        encode: Callable[[pl.DataFrame], NDArray[np.float32]],
         scorer: Scorer,
         read: Callable[[pl.DataFrame], pl.DataFrame],
         metrics: Metrics,
@@ -97,7 +97,7 @@ class Predictor:
             asked = pl.DataFrame(rows, schema=self._schema)
             with self._metrics.online_seconds.time():
                 joined = self._read(asked)
-            matrix = self._encode(self._features.features(joined), self.metadata.categories)
+            matrix = self._encode(self._features.features(joined))
             known_at = [joined[name].to_list() for name in self._known]
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, ValueError) as error:
             # Where, but not the error's own words: they may repeat the record.
@@ -136,7 +136,7 @@ class Predictor:
             {name: columns[name] for name in self.metadata.features},
             schema_overrides=dict.fromkeys(self.metadata.categories, pl.String),
         )
-        return self.score(self._encode(frame, self.metadata.categories))
+        return self.score(self._encode(frame))
 
 
 def _dtype(annotation: Any) -> pl.DataType:

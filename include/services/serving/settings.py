@@ -16,6 +16,8 @@ class Settings(BaseModel):
     model_uri: str = Field(alias="FLIGHTLINE_MODEL_URI", pattern=r"^s3://[^/]+/.+")
     model_digest: str = Field(alias="FLIGHTLINE_MODEL_DIGEST", pattern=r"^[0-9a-f]{64}$")
     model_version: str = Field(default="unknown", alias="FLIGHTLINE_MODEL_VERSION", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    model_run: str = Field(default="unknown", alias="FLIGHTLINE_MODEL_RUN", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    feature_code: str = Field(default="", alias="FLIGHTLINE_FEATURE_CODE", pattern=r"^([0-9a-f]{64})?$")
     online_dsn: str = Field(alias="FLIGHTLINE_ONLINE_DSN", min_length=1, repr=False)
     host: str = Field(default="127.0.0.1", alias="HOST")
     port: int = Field(default=8080, alias="PORT", ge=0, le=65535)

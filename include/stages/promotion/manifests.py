@@ -22,6 +22,8 @@ def render(
     version: str,
     image: str,
     manifest_digest: str,
+    feature_code: str,
+    run_id: str,
 ) -> dict[str, str]:
     """What is committed to the GitOps repository so that `stage` serves a version.
 
@@ -33,6 +35,8 @@ def render(
         version: of the registered model.
         image: of serving.
         manifest_digest: SHA-256 of the run manifest, hex.
+        feature_code: SHA-256 of the feature code that the image must have, hex; empty for any.
+        run_id: of the MLflow run that made the version.
 
     Returns:
         Path in the repository -> YAML text, ending in a newline.
@@ -48,6 +52,8 @@ def render(
         "version": version,
         "image": image,
         "manifest_digest": manifest_digest,
+        "feature_code": feature_code,
+        "run_id": run_id,
     }
     return {
         f"{path(spec, stage)}/{kind}.yaml": yaml.safe_dump(_fill(_template(kind), values), sort_keys=False)

@@ -4,6 +4,7 @@ from typing import Any
 
 from include.foundation.artifact import store
 from include.foundation.artifact.model_file import open_model
+from include.foundation.artifact.scoring import score
 from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
 from include.foundation.spec import UseCase, module
@@ -34,7 +35,7 @@ def sample(lake: Lake, spec: UseCase, *, uri: str, digest: str, count: int = 20)
     gold = tables.read(lake, spec.gold, start=days[-1], end=days[-1]).sort("event_time", "id")
     rows = gold.gather_every(max(1, gold.height // count)).head(count)
     scorer = open_model(store.fetch(lake.objects(), uri, digest), digest)
-    probabilities = scorer.score(model.encode(rows, scorer.metadata.categories))
+    probabilities = score(model, scorer, rows)
     requests = rows.select(list(features.Request.model_fields)).to_dicts()
     records = [features.Request.model_validate(request).model_dump(mode="json") for request in requests]
     return records, [float(probability) for probability in probabilities]

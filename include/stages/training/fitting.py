@@ -78,7 +78,6 @@ def fit_final(
     *,
     params: Mapping[str, Any],
     machine: Mapping[str, Any],
-    run_id: str,
 ) -> Fitted:
     """Refit the best parameters on everything before the holdout, export, seal, check and measure.
 
@@ -91,7 +90,6 @@ def fit_final(
         kind: the problem kind.
         params: the best parameters.
         machine: parameters that say nothing about the model.
-        run_id: the MLflow run, for the file's metadata.
 
     Raises:
         ExportDiffersError: the model file answers differently from the model on the holdout.
@@ -103,13 +101,7 @@ def fit_final(
         use_case=frozen.use_case,
         features=tuple(model.features),
         categories=model.categories,
-        run_id=run_id,
-        created_from={
-            "snapshot_id": frozen.snapshot_id,
-            "spec_digest": frozen.spec_digest,
-            "window": frozen.window.model_dump(mode="json"),
-            "seed": frozen.seed,
-        },
+        created_from={"window": frozen.window.model_dump(mode="json"), "seed": frozen.seed},
         problem=kind.kind.name,
         classes=dataset.classes,
     )

@@ -25,6 +25,7 @@ class Frozen(Part):
         seed: of every random choice.
         fixed: parameters that are not tuned.
         image: what trains.
+        serving_image: what will serve the version.
         clears: how often the run was cleared to start afresh.
     """
 
@@ -38,6 +39,7 @@ class Frozen(Part):
     seed: int
     fixed: dict[str, Any]
     image: str
+    serving_image: str = "none"
     clears: int = 0
 
     @property
@@ -77,6 +79,7 @@ def freeze(
     spec: UseCase,
     *,
     image: str,
+    serving_image: str = "none",
     start: date | None = None,
     end: date | None = None,
     trials: int | None = None,
@@ -89,6 +92,7 @@ def freeze(
         lake: the lake.
         spec: the use case.
         image: what will train.
+        serving_image: what will serve the version.
         start: first day; None is `window_days` before the end, or gold's first day if that is later.
         end: last day, inclusive; None is gold's newest day.
         trials: tuning budget; None is the spec's.
@@ -123,5 +127,6 @@ def freeze(
         seed=spec.training.seed if seed is None else seed,
         fixed=dict(spec.training.fixed),
         image=image,
+        serving_image=serving_image,
         clears=clears,
     )

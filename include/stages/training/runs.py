@@ -107,7 +107,7 @@ def open_run(client: "MlflowClient", frozen: Frozen, spec: UseCase) -> str:
         name=spec.gold,
         digest=str(frozen.snapshot_id),
         source_type="iceberg",
-        source=json.dumps({"table": spec.gold, "snapshot_id": frozen.snapshot_id}),
+        source=json.dumps({"table": spec.gold, "snapshot_id": str(frozen.snapshot_id)}),
         profile=json.dumps(days),
     )
     client.log_inputs(run_id, [DatasetInput(gold, [InputTag("mlflow.data.context", "training")])])

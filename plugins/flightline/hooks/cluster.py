@@ -10,6 +10,8 @@ from include.foundation.errors import ServiceUnavailable
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 
+SERVING_IMAGE = "flightline/serving:0.1.0"
+
 
 class ClusterHook(BaseHook):
     """Find where the cluster's Services are reached from outside."""
@@ -27,6 +29,12 @@ class ClusterHook(BaseHook):
         from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 
         return KubernetesHook(conn_id=self.cluster_conn_id)
+
+    @property
+    def serving_image(self) -> str:
+        """The image that serves: extra `serving_image` of the Connection, else the project's own."""
+        connection = self.get_connection(self.cluster_conn_id)
+        return str(connection.extra_dejson.get("serving_image", SERVING_IMAGE))
 
     def service_url(self, name: str, namespace: str) -> str:
         """Base URL of a Service of type NodePort or LoadBalancer, first port.

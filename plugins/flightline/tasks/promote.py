@@ -10,8 +10,6 @@ from flightline.failing import failing_fast
 from include.foundation.errors import GateFailed, InvalidInput
 from include.foundation.spec import UseCase, load
 
-SERVING_IMAGE = "flightline/serving:0.1.0"
-
 
 @task
 @failing_fast
@@ -23,6 +21,7 @@ def choose(
     What the asset brings must have been judged against today's champion: it may have waited while another was crowned.
     A person may go back to any version that passed.
     """
+    from flightline.hooks.cluster import ClusterHook
     from flightline.hooks.mlflow import MlflowHook
     from include.stages import registry
     from include.stages.registry.versions import JUDGED_AGAINST
@@ -42,11 +41,15 @@ def choose(
             "run its gate again or promote it by hand"
         )
     ti.xcom_push("mlflow_version", hook.version_url(use_case, version))
+    manifest = found.manifest()
     return {
         "version": version,
         "uri": found.uri,
         "digest": found.digest,
-        "manifest": found.manifest().digest,
+        "manifest": manifest.digest,
+        "image": manifest.serving_image or ClusterHook().serving_image,
+        "feature_code": manifest.feature_code or "",
+        "run_id": manifest.run_id,
         "champion": champion.version if champion else None,
         "report": hook.read_text(found.run_id, "gates/report.md"),
     }
@@ -80,7 +83,7 @@ def render(use_case: str, stage: str, chosen: Mapping[str, Any], approval: Mappi
     from include.stages.promotion import manifests
 
     spec, place = _place(use_case, stage)
-    gitops, cluster = BaseHook.get_connection("gitops"), BaseHook.get_connection("cluster")
+    gitops = BaseHook.get_connection("gitops")
     url = public(str(gitops.extra_dejson.get("argocd_repo_url", gitops.host)))  # Argo CD has credentials of its own
     return {
         "files": manifests.render(
@@ -89,8 +92,10 @@ def render(use_case: str, stage: str, chosen: Mapping[str, Any], approval: Mappi
             model_uri=chosen["uri"],
             digest=chosen["digest"],
             version=chosen["version"],
-            image=cluster.extra_dejson.get("serving_image", SERVING_IMAGE),
+            image=chosen["image"],
             manifest_digest=chosen["manifest"],
+            feature_code=chosen["feature_code"],
+            run_id=chosen["run_id"],
         ),
         "application": manifests.application(spec, place, url),
         "message": f"Deploy {use_case} version {chosen['version']} to {stage}\n\n"

@@ -45,6 +45,7 @@ def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None)
 def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str, Any]:
     """Pin data and settings, open the MLflow run and the tuning experiment of exactly these, or rejoin them."""
     from flightline.backends import backend
+    from flightline.hooks.cluster import ClusterHook
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
     from flightline.hooks.sigopt import SigOptHook
@@ -61,6 +62,7 @@ def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str
         connection=SigOptHook().get_conn(),
         lake=lake,
         image=backend("pods").image("cluster"),
+        serving_image=ClusterHook().serving_image,
         start=max(start, days[0]) if start and days else None,
         end=end,
         trials=params["trials"],

@@ -10,13 +10,15 @@ from include.foundation.evidence.manifest import RunManifest, Window, content_ke
 FIELDS = {
     "use_case": "toy",
     "spec_digest": "ab" * 32,
-    "snapshots": {"gold.toy": 8_123_456_789_012_345_678},
+    "snapshots": {"gold.toy": "8123456789012345678"},
     "window": Window(
         start=date(2013, 1, 1), validation_start=date(2013, 3, 1), holdout_start=date(2013, 4, 1), end=date(2013, 4, 30)
     ),
     "commit": "c0ffee",
     "dirty": False,
     "image": "flightline/trainer@sha256:1",
+    "serving_image": "flightline/serving@sha256:2",
+    "feature_code": "ef" * 32,
     "run_id": "r",
     "seed": 1,
     "parameters": {"learning_rate": 0.1, "num_leaves": 31, "grow": "lossguide"},
@@ -32,7 +34,7 @@ def test_text_is_canonical_and_exact():
     assert manifest.json_text() == again.json_text()
     assert manifest.digest == again.digest
     document = json.loads(manifest.json_text())
-    assert document["snapshots"]["gold.toy"] == 8_123_456_789_012_345_678
+    assert document["snapshots"]["gold.toy"] == "8123456789012345678"
     assert document["metrics"]["auc"] == 0.7000000000000001
     assert document["window"]["end"] == "2013-04-30"
     assert RunManifest.parse(manifest.json_text()) == manifest
@@ -43,7 +45,7 @@ def test_every_field_is_in_the_digest(name):
     fields = {**FIELDS, "window": FIELDS["window"].model_copy(update={"end": date(2013, 5, 1)})}
     changed = {
         "window": fields["window"],
-        "snapshots": {"gold.toy": 1},
+        "snapshots": {"gold.toy": "1"},
         "dirty": True,
         "seed": 2,
         "parameters": {},
@@ -79,3 +81,26 @@ def test_metrics_are_numbers():
 def test_content_key_depends_on_values_not_on_order():
     assert content_key(a=1, b="x") == content_key(b="x", a=1)
     assert len({content_key(a=1), content_key(a="1"), content_key(b=1), content_key(a=1, b=None)}) == 4
+
+
+LAYOUT_1 = (
+    '{"artifacts":{"model.onnx":"cd"},"commit":"c0ffee","dirty":false,"image":"flightline/trainer:0.1.0","metrics":{},'
+    '"parameters":{},"parent_version":null,"run_id":"r","seed":1,"snapshots":{"gold.toy":8123456789012345678},'
+    '"spec_digest":"ab","use_case":"toy","version":1,"window":{"end":"2013-04-30","holdout_start":"2013-04-01",'
+    '"start":"2013-01-01","validation_start":"2013-03-01"}}'
+)
+
+
+def test_a_manifest_of_the_first_layout_is_still_itself():
+    manifest = RunManifest.parse(LAYOUT_1)
+    assert (manifest.json_text(), manifest.serving_image) == (LAYOUT_1, None)
+    assert RunManifest.from_tags(manifest.tags()) == manifest
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"version": 3}, {"version": 1}, {"serving_image": None}, {"feature_code": None}, {"snapshots": {"gold.toy": 7}}],
+)
+def test_a_manifest_says_what_its_layout_says(changes):
+    with pytest.raises(ValidationError, match=r"version|layout"):
+        RunManifest(**{**FIELDS, **changes})

@@ -86,7 +86,6 @@ def model_file() -> bytes:
         use_case="shops",
         features=("size", "weight", "count", "past"),
         categories={"size": ("S", "L")},
-        run_id="run-1",
         created_from={},
     )
     onnx.checker.check_model(model)
@@ -110,7 +109,13 @@ def read(asked: pl.DataFrame) -> pl.DataFrame:
 @pytest.fixture
 def make_predictor(features: ModuleType, scorer: Scorer) -> Callable[..., Predictor]:
     def make(**changes: object) -> Predictor:
-        parts = {"features": features, "encode": encode, "scorer": scorer, "read": read, "metrics": Metrics()}
+        parts = {
+            "features": features,
+            "encode": lambda frame: encode(frame, scorer.metadata.categories),
+            "scorer": scorer,
+            "read": read,
+            "metrics": Metrics(),
+        }
         return Predictor(**parts | changes)
 
     return make

@@ -52,6 +52,7 @@ class Server:
             text="What shops sell.",
             version="3",
             digest=scorer.digest,
+            run="run-1",
             metadata=scorer.metadata,
             example=sample,
         )

@@ -16,6 +16,8 @@ VERSION = {
     "version": "3",
     "image": "flightline/serving:0.1.0",
     "manifest_digest": "b" * 64,
+    "feature_code": "d" * 64,
+    "run_id": "r1",
 }
 
 
@@ -68,6 +70,8 @@ def test_the_pod_gets_the_pin_and_the_spec() -> None:
         "FLIGHTLINE_MODEL_URI": VERSION["model_uri"],
         "FLIGHTLINE_MODEL_DIGEST": "a" * 64,
         "FLIGHTLINE_MODEL_VERSION": "3",
+        "FLIGHTLINE_MODEL_RUN": "r1",
+        "FLIGHTLINE_FEATURE_CODE": "d" * 64,
     }
     assert container["envFrom"] == [{"secretRef": {"name": "flightline-serving"}}]
     assert container["resources"]["requests"] == {"cpu": FLIGHTS.serving.cpu, "memory": FLIGHTS.serving.memory}

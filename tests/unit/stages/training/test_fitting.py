@@ -53,7 +53,7 @@ def test_final_fit_settles_on_the_trials_rows_and_refits_on_all(toy, gold, windo
         calls.append((train.height, valid is not None, params.get("rounds"), seed))
         return toy.fit(train, params, seed, valid)
 
-    fitted = fit_final(changed(toy, fit=fit), data, frozen, BINARY, params={"rate": 1.0}, machine=MACHINE, run_id="r")
+    fitted = fit_final(changed(toy, fit=fit), data, frozen, BINARY, params={"rate": 1.0}, machine=MACHINE)
     assert calls == [(1200, True, None, 5), (1600, False, 30, 5)]
     assert fitted.params == {"rate": 1.0, "rounds": 30}, "the machine is no parameter of the model"
     assert fitted.deviation < 1e-6
@@ -62,11 +62,11 @@ def test_final_fit_settles_on_the_trials_rows_and_refits_on_all(toy, gold, windo
 
 def test_the_file_answers_and_tells_its_origin(toy, gold, window, frozen):
     data = split(gold, window, BINARY)
-    fitted = fit_final(toy, data, frozen, BINARY, params={"rate": 1.0}, machine=MACHINE, run_id="r")
+    fitted = fit_final(toy, data, frozen, BINARY, params={"rate": 1.0}, machine=MACHINE)
     scorer = open_model(fitted.data, fitted.digest)
     assert scorer.metadata.features == ("size", "colour")
     assert scorer.metadata.categories == {"colour": ("blue", "red")}
-    assert scorer.metadata.created_from["snapshot_id"] == 7
+    assert scorer.metadata.created_from["seed"] == 5
     assert scorer.metadata.created_from["window"]["end"] == "2020-01-10"
     np.testing.assert_array_equal(score(toy, scorer, data.holdout), fitted.answers)
 
@@ -74,7 +74,7 @@ def test_the_file_answers_and_tells_its_origin(toy, gold, window, frozen):
 def test_same_data_and_seed_give_the_same_digest(toy, gold, window, frozen):
     data = split(gold, window, BINARY)
     one, two, other = (
-        fit_final(toy, data, frozen.model_copy(update=seed), BINARY, params={"rate": 1.0}, machine={}, run_id="r")
+        fit_final(toy, data, frozen.model_copy(update=seed), BINARY, params={"rate": 1.0}, machine={})
         for seed in ({"seed": 5}, {"seed": 5}, {"seed": 6})
     )
     assert one.digest == two.digest == digest(two.data)
@@ -89,19 +89,19 @@ def test_an_export_that_differs_is_refused(toy, gold, window, frozen):
         changed(toy, predict=lambda model, frame: np.full(frame.height, np.nan)),
     ):
         with pytest.raises(ExportDiffersError, match="allowed 1e-05"):
-            fit_final(broken, data, frozen, BINARY, params={"rate": 1.0}, machine={}, run_id="r")
+            fit_final(broken, data, frozen, BINARY, params={"rate": 1.0}, machine={})
 
 
 def test_a_holdout_of_one_class_is_refused(toy, gold, window, frozen):
     data = split(gold, window, BINARY)
     calm = replace(data, holdout=data.holdout.with_columns(label=0 * pl.col("label")))
     with pytest.raises(InvalidInput, match="auc of the holdout's 400 rows"):
-        fit_final(toy, calm, frozen, BINARY, params={"rate": 1.0}, machine={}, run_id="r")
+        fit_final(toy, calm, frozen, BINARY, params={"rate": 1.0}, machine={})
 
 
 def test_a_file_of_other_features_answers_if_they_are_still_there(toy, gold, window, frozen):
     data = split(gold, window, BINARY)
-    scorer = open_model(fit_final(toy, data, frozen, BINARY, params={"rate": 1.0}, machine={}, run_id="r").data)
+    scorer = open_model(fit_final(toy, data, frozen, BINARY, params={"rate": 1.0}, machine={}).data)
     more = changed(
         toy,
         FEATURES={"new": None, "colour": None, "size": None},
