@@ -89,6 +89,7 @@ RUN ldconfig -p | grep -q libgomp.so.1 \
     || { apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
 COPY --from=trainer-environment /opt/flightline /opt/flightline
 COPY --from=include /srv/include /srv/include
+COPY requirements/trainer.txt /srv/requirements/trainer.txt
 # The run manifest names this commit: build from a clean tree.
 ARG COMMIT
 RUN test -n "$COMMIT" || { echo 'say --build-arg COMMIT=$(git rev-parse HEAD)' >&2; exit 1; }
@@ -105,6 +106,8 @@ FROM runtime AS airflow
 RUN command -v git || { apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
 COPY --from=airflow-environment /opt/flightline /opt/flightline
 COPY --from=include /srv/include /srv/include
+# Which libraries train is part of a training run's key.
+COPY requirements/trainer.txt /srv/requirements/trainer.txt
 COPY deploy/pods /srv/deploy/pods
 COPY deploy/gitops /srv/deploy/gitops
 COPY plugins /srv/plugins

@@ -16,6 +16,8 @@ budget is spent. `fit` refits the best parameters, exports to ONNX and checks th
 `passed` the asset `model.…`, partition = version, which starts `promote`.
 
 **When it fails**
+- *`freeze`: days were made by other code*: somebody changed `features.py` or what it imports, and no run of `features`
+  came since. Start one (its form with any of these days), then train: a window is of one code.
 - *a worker is killed*: its open trial counts as failed, the retried pod goes on. Nothing is to be done.
 - *a task is cleared*: it is done again. A retry, or a run of the same form on the same input, rejoins the job that runs
   or takes the answer of the one that has finished, and says so in its log.

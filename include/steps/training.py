@@ -15,9 +15,10 @@ from include.foundation.artifact import Scorer, open_model, score, store
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
 from include.foundation.evidence.manifest import RunManifest
-from include.foundation.lake import Lake
+from include.foundation.lake import Lake, tables
 from include.foundation.problem.protocol import Answers
-from include.foundation.spec import load
+from include.foundation.spec import UseCase, load
+from include.stages.features.stale import made_by, made_by_other_code
 from include.stages.gates import Report, judge
 from include.stages.gates.judge import Holdout
 from include.stages.gates.latency import time_answers
@@ -26,7 +27,7 @@ from include.stages.registry.versions import DIGEST, GATE, JUDGED_AGAINST, URI
 from include.stages.training import runs
 from include.stages.training.curves import page
 from include.stages.training.fitting import Fitted, evaluate, fit_final
-from include.stages.training.frozen import freeze
+from include.stages.training.frozen import Frozen, freeze
 from include.stages.training.runs import Training
 from include.stages.tuning.experiment import best, create_or_rejoin
 from include.stages.tuning.loop import Progress, Trial, run_worker
@@ -72,10 +73,15 @@ def prepare(
 
     Returns:
         `run_id`, `experiment_id`, `key` and `frozen`, as plain JSON values.
+
+    Raises:
+        MissingInput: gold has no rows in the window, or none up to its end (yet).
+        InvalidInput: the window is too short, or other code than that of here made some of its days.
     """
     spec = load(use_case)
     images = {"image": image, "serving_image": serving_image}
     frozen = freeze(lake, spec, **images, start=start, end=end, trials=trials, seed=seed, clears=clears)
+    _require_one_code(lake, spec, frozen)
     run_id = runs.open_run(client, frozen, spec)
     plan = {"trials": frozen.trials, "seed": frozen.seed, "parallelism": parallelism or spec.training.parallelism}
     experiment_id = create_or_rejoin(
@@ -92,6 +98,20 @@ def prepare(
         "key": frozen.key,
         "frozen": frozen.model_dump(mode="json"),
     }
+
+
+def _require_one_code(lake: Lake, spec: UseCase, frozen: Frozen) -> None:
+    """Raise InvalidInput if other code made some of the window's days: features of two codes are not one feature."""
+    at, window = frozen.snapshot_id, frozen.window
+    days = [day for day in tables.days(lake, spec.gold, snapshot_id=at) if window.start <= day <= window.end]
+    if other := made_by_other_code(lake, spec, days, snapshot_id=at):
+        by = sorted({" ".join(part[:12] for part in maker.split()) for maker in other.values()})
+        here = " ".join(part[:12] for part in made_by(spec).split())
+        raise InvalidInput(
+            f"{len(other)} of {len(days)} days of {spec.gold}, {min(other)} to {max(other)}, were made by other code "
+            f"and spec ({', '.join(by[:3])}) than those of here ({here}): run {spec.name}.features with start_date "
+            f"{min(other)} and end_date {max(other)}, then train again"
+        )
 
 
 def trial(training: Training, worker: str | None = None) -> int:

@@ -272,6 +272,19 @@ def test_only_days_that_are_not_up_to_date_are_built(empty, monkeypatch):
     assert_frame_equal(_gold(empty), tidy, check_exact=True)
 
 
+def test_after_an_edit_the_first_run_makes_the_whole_training_window_again(empty, monkeypatch):
+    ingest(empty, SPEC, DAYS[:8], run_id="eight")
+    build(empty, SPEC, DAYS[0], DAYS[5])
+    monkeypatch.setattr(stale, "digest", lambda *_: "edited features.py")
+    assert [*stale.made_by_other_code(empty, SPEC, DAYS[:6])] == DAYS[:6]
+    short = SPEC.model_copy(update={"training": SPEC.training.model_copy(update={"window_days": 3})})
+    report = build(empty, short, DAYS[7], DAYS[7])
+    assert (report.first, report.days) == (DAYS[3], tuple(DAYS[3:8])), "no more than training learns from"
+    report = build(empty, SPEC, DAYS[7], DAYS[7])
+    assert (report.first, report.days) == (DAYS[0], tuple(DAYS[:3]))
+    assert stale.made_by_other_code(empty, SPEC, DAYS[:8]) == {}
+
+
 def test_a_commit_of_another_program_is_not_trusted(empty):
     ingest(empty, SPEC, DAYS[:2], run_id="two")
     build(empty, SPEC, DAYS[0], DAYS[1])

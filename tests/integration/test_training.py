@@ -21,8 +21,10 @@ from include.foundation.artifact.model_file import digest, open_model
 from include.foundation.errors import DigestMismatch, InvalidInput
 from include.foundation.evidence import code
 from include.foundation.evidence.manifest import RunManifest
+from include.foundation.lake import tables
 from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load, module
+from include.stages.features.stale import MADE_BY, made_by
 from include.stages.registry import champion, get, set_champion, tag
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings
@@ -92,7 +94,7 @@ def gold(lake):
         label=pl.Series(rng.random(rows) < 1 / (1 + np.exp(2 - risk))).cast(pl.Int8),
         label_known_at=pl.Series([at + timedelta(hours=3) for at in asked]),
     )
-    replace_days(lake, spec.gold, frame, frame["event_date"].unique(), {})
+    replace_days(lake, spec.gold, frame, frame["event_date"].unique(), {MADE_BY: made_by(spec)})
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +207,19 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
         assert {"features.json", "importance.json", "curves.json", "curves.html"} <= {
             file.name for file in (path / "model").iterdir()
         }
+
+
+def test_a_window_of_two_codes_is_refused_by_name(new_lake, lake, found):
+    spec = load(USE_CASE)
+    mixed = replace(found("none"), lake=new_lake())
+    frame = tables.read(lake, spec.gold)
+    days = frame["event_date"].unique().sort().to_list()
+    replace_days(mixed.lake, spec.gold, frame, days, {MADE_BY: f"{'a' * 64} {'b' * 64}"})
+    new = frame.filter(pl.col("event_date").is_in(days[-2:]))
+    replace_days(mixed.lake, spec.gold, new, days[-2:], {MADE_BY: made_by(spec)})
+    remedy = f"run flight_delays.features with start_date {days[0]} and end_date {days[-3]}, then train again"
+    with pytest.raises(InvalidInput, match=rf"18 of 20 days of gold.flight_delays .*\(a{{12}} b{{12}}\).*{remedy}"):
+        prepared(mixed)
 
 
 def test_no_better_than_the_champion_is_a_verdict_and_no_error(found, client):

@@ -62,6 +62,19 @@ def digest(*modules: str) -> str:
     return total.hexdigest()
 
 
+def environment(name: str) -> str:
+    """SHA-256 of the lock that an environment is installed from.
+
+    Raises:
+        InvalidInput: there is no such lock here.
+    """
+    lock = ROOT / "requirements" / f"{name}.txt"
+    try:
+        return hashlib.sha256(lock.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InvalidInput(f"which libraries train? {lock} cannot be read: {error.strerror}") from error
+
+
 def feature_code(use_case: str) -> str:
     """SHA-256 of the code that makes a model's input of a request and of history, and answers of it."""
     parts = (f"include.use_cases.{use_case}.{part}" for part in ("features", "model"))

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
-from datetime import date
+from datetime import date, timedelta
 from typing import cast
 
 import polars as pl
@@ -16,7 +16,7 @@ from include.foundation.spec import FeaturesModule, UseCase, blame, module
 from include.stages.features import leak
 from include.stages.features.gold import join_history, to_gold
 from include.stages.features.silver import Silver
-from include.stages.features.stale import origin, stale
+from include.stages.features.stale import made_by_other_code, origin, stale
 
 log = logging.getLogger(__name__)
 CHUNK = 31  # days computed at once
@@ -52,8 +52,10 @@ def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
     """Bring gold up to date for every day that depends on silver of `start` to `end` (inclusive).
 
     These are the range, `lookback_days` after it, whose features look back into it, and `label_days` before it, whose
-    labels look ahead into it; as far as silver has them. Of them the span is built that has all `stale` days. What a
-    day's rows are does not depend on the range that computed them: runs may overlap, and come in any order.
+    labels look ahead into it; as far as silver has them. The newest days, as many as training learns from, are looked
+    at too where other code made them: a training window is of one code. Of all these the span is built that has all
+    `stale` days. What a day's rows are does not depend on the range that computed them: runs may overlap, and come in
+    any order.
 
     Args:
         lake: the lake.
@@ -73,6 +75,7 @@ def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
         *(day for day in silver.days if first <= day <= last),
         *tables.counts(lake, spec.gold, start=first, end=last),
     }
+    looked_at |= _of_other_code(lake, spec)
     if not looked_at:
         raise MissingInput(f"silver of {spec.name} has no rows from {first} to {last}: run {spec.name}.ingest first")
     todo = stale(silver, looked_at)
@@ -83,7 +86,7 @@ def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
         rows, labelled = _replace(silver, days, {*days, *todo})
     return Report(
         use_case=spec.name,
-        first=first,
+        first=min(first, *looked_at),
         last=max(looked_at),
         days=tuple(days),
         rows=rows,
@@ -91,6 +94,16 @@ def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
         snapshot_id=cast("int", tables.current_snapshot_id(lake, spec.gold)),
         silver=dict(silver.snapshots),
     )
+
+
+def _of_other_code(lake: Lake, spec: UseCase) -> set[date]:
+    """Days of gold that training would learn from and that were not made by the code of here."""
+    days = tables.days(lake, spec.gold)
+    window = timedelta(days=spec.training.window_days)
+    found = set(made_by_other_code(lake, spec, [day for day in days if day > days[-1] - window]))
+    if found:
+        log.info("%s: other code made %d days from %s to %s", spec.gold, len(found), min(found), max(found))
+    return found
 
 
 def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -> tuple[int, int]:

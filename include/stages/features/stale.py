@@ -1,28 +1,39 @@
 """Which days of gold are not what the code would make of silver now."""
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
 from include.foundation.errors import MissingInput
 from include.foundation.evidence.code import digest
-from include.foundation.lake import tables
-from include.foundation.lake.commit_log import log
+from include.foundation.lake import Lake, tables
+from include.foundation.lake.commit_log import Commit, log
+from include.foundation.spec import UseCase
 from include.stages.features.silver import Silver
 
-MADE_FROM, MADE_BY = "made_from", "made_by"
+MADE_FROM, MADE_BY, UNKNOWN = "made_from", "made_by", "unknown"
 
 
 def origin(silver: Silver) -> dict[str, str]:
     """What a commit of gold says of its origin: the snapshots of silver, and the code and the spec that read them."""
-    spec = silver.spec
+    snapshots = {silver.spec.table("silver", name): snapshot for name, snapshot in silver.snapshots.items()}
+    return {MADE_FROM: json.dumps(snapshots), MADE_BY: made_by(silver.spec)}
+
+
+def made_by(spec: UseCase) -> str:
+    """Digests of the code and of the part of the spec that make gold: other gates make the same rows."""
     rooms = ("include.stages.features.gold", "include.stages.features.silver")
     code = digest(*rooms, f"include.use_cases.{spec.name}.features")
-    # Of the spec only what gold is made by: other gates or another approval time make the same rows.
-    said = spec.model_dump_json(include={"sources": True, "features": {"lookback_days", "label_days"}})
-    snapshots = {spec.table("silver", name): snapshot for name, snapshot in silver.snapshots.items()}
-    return {MADE_FROM: json.dumps(snapshots), MADE_BY: f"{code} {hashlib.sha256(said.encode()).hexdigest()}"}
+    return f"{code} {spec.digest_of('sources', 'features.lookback_days', 'features.label_days')}"
+
+
+def made_by_other_code(
+    lake: Lake, spec: UseCase, days: Collection[date], *, snapshot_id: int | None = None
+) -> dict[date, str]:
+    """Those of `days` whose gold, as of a snapshot, other code or another spec made than that of here: day -> which."""
+    made = {day: _maker(commit) for day, commit in _newest(lake, spec, days, snapshot_id).items()}
+    here = made_by(spec)
+    return {day: by for day, by in made.items() if by != here}
 
 
 def stale(silver: Silver, days: Collection[date]) -> set[date]:
@@ -31,21 +42,37 @@ def stale(silver: Silver, days: Collection[date]) -> set[date]:
     A day is left out only where the commit of gold that replaced it last was made by the same code and spec, and
     nothing that the day depends on was replaced in silver after the snapshots from which that commit was made.
     """
+    found, made, here = set[date](), dict[int, tuple[Commit, set[date]]](), made_by(silver.spec)
+    for day, commit in _newest(silver.lake, silver.spec, days).items():
+        if commit and _maker(commit) == here:
+            made.setdefault(commit.snapshot_id, (commit, set()))[1].add(day)
+        else:
+            found.add(day)
+    for commit, same in made.values():
+        found |= _affected(silver, same, json.loads(commit.summary[MADE_FROM]))
+    return found
+
+
+def _maker(commit: Commit | None) -> str:
+    return commit.summary.get(MADE_BY, UNKNOWN) if commit else UNKNOWN
+
+
+def _newest(
+    lake: Lake, spec: UseCase, days: Collection[date], snapshot_id: int | None = None
+) -> dict[date, Commit | None]:
+    """Per day the commit of gold that replaced it last; None where that cannot be told."""
+    found: dict[date, Commit | None] = dict.fromkeys(days)
     try:
-        commits = log(tables.load(silver.lake, silver.spec.gold))
+        commits = log(tables.load(lake, spec.gold), snapshot_id)
     except MissingInput:
-        return set(days)
-    made_by = origin(silver)[MADE_BY]
-    unknown, found = set(days), set[date]()
+        return found
+    unknown = set(days)
     for commit in commits:
         if not unknown or commit.days is None:
             break
-        replaced = unknown & commit.days
-        unknown -= replaced
-        if replaced and commit.summary.get(MADE_BY) == made_by:
-            replaced = _affected(silver, replaced, json.loads(commit.summary[MADE_FROM]))
-        found |= replaced
-    return found | unknown
+        found |= dict.fromkeys(unknown & commit.days, commit)
+        unknown -= commit.days
+    return found
 
 
 def _affected(silver: Silver, days: set[date], snapshots: Mapping[str, int]) -> set[date]:

@@ -12,7 +12,7 @@ from include.foundation.problem import problem
 from include.foundation.problem.labels import short
 from include.foundation.problem.protocol import Problem
 from include.foundation.spec import UseCase, module
-from include.stages.training.frozen import Frozen, fitting_code
+from include.stages.training.frozen import Frozen, fitting_code, spec_read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def load(lake: Lake, spec: UseCase, frozen: Frozen) -> Dataset:
     from include.foundation.lake import tables
 
     for what, here, then in (
-        ("spec", spec.digest, frozen.spec_digest),
+        ("spec", spec_read(spec), frozen.spec_digest),
         ("code", fitting_code(spec.name), frozen.code_digest),
     ):
         if here != then:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from include.foundation.errors import InvalidInput, MissingInput
-from include.foundation.evidence.code import digest
+from include.foundation.evidence.code import digest, environment
 from include.foundation.evidence.manifest import Part, Window, content_key
 from include.foundation.lake import Lake
 from include.foundation.spec import UseCase
@@ -16,22 +16,24 @@ class Frozen(Part):
 
     Attributes:
         use_case: name.
-        spec_digest: SHA-256 of the spec.
-        code_digest: SHA-256 of the code that fits; where an image changes with its code, its name alone would do.
+        spec_digest: SHA-256 of what training reads of the spec and no other field says.
+        code_digest: SHA-256 of the code that fits.
+        environment: SHA-256 of the lock of the libraries that fit.
         snapshot_id: Iceberg snapshot of the gold table.
         window: its days.
         rows: rows of the window, labelled or not.
         trials: budget of the tuning experiment.
         seed: of every random choice.
         fixed: parameters that are not tuned.
-        image: what trains.
-        serving_image: what will serve the version.
+        image: what trains; not in the key, for the same code and libraries are in every image with these digests.
+        serving_image: what will serve the version; not in the key either.
         clears: how often the run was cleared to start afresh.
     """
 
     use_case: str
     spec_digest: str
     code_digest: str
+    environment: str
     snapshot_id: int
     window: Window
     rows: int
@@ -45,7 +47,7 @@ class Frozen(Part):
     @property
     def key(self) -> str:
         """Content key: names the tuning experiment and the MLflow run, so that a retry rejoins them."""
-        return content_key(**self.model_dump(mode="json"))
+        return content_key(**self.model_dump(mode="json", exclude={"image", "serving_image"}))
 
 
 def split_days(start: date, end: date, training: Training) -> Window:
@@ -66,6 +68,11 @@ def split_days(start: date, end: date, training: Training) -> Window:
     return Window(
         start=start, validation_start=holdout_start - timedelta(days=validation), holdout_start=holdout_start, end=end
     )
+
+
+def spec_read(spec: UseCase) -> str:
+    """SHA-256 of what training reads of the spec; trials, seed, window and fixed parameters are named one by one."""
+    return spec.digest_of("training.metric", "training.parameters")
 
 
 def fitting_code(use_case: str) -> str:
@@ -118,8 +125,9 @@ def freeze(
         raise MissingInput(f"{spec.gold} has no rows from {start} to {end}; it has {days[0]} to {days[-1]}")
     return Frozen(
         use_case=spec.name,
-        spec_digest=spec.digest,
+        spec_digest=spec_read(spec),
         code_digest=fitting_code(spec.name),
+        environment=environment("trainer"),
         snapshot_id=snapshot_id,
         window=split_days(start, end, spec.training),
         rows=rows,

@@ -38,7 +38,8 @@ def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None) 
 
     spec = load(use_case)
     start, end, first, last = (date.fromisoformat(built[name]) for name in ("start", "end", "first", "last"))
-    published = publish_online(LakeHook().lake, spec, start, end, dsn=OnlineHook().get_conn())
+    # From `first`, which lies far back where gold was made anew because its code has changed.
+    published = publish_online(LakeHook().lake, spec, min(first, start), end, dsn=OnlineHook().get_conn())
     # Not of the days that were built: a retry after gold's commit finds none to build, and the news would be lost.
     days = period.days(max(first, spec.schedule.start), min(max(last, end), spec.schedule.end or date.max))
     outlet_events[assets.gold(spec)].add_partitions(sorted({day.strftime("%Y-%m") for day in days}))

@@ -100,7 +100,7 @@ def test_make_builds_every_target() -> None:
 def test_images_are_named_alike_everywhere() -> None:
     files = [
         ROOT / "docker-compose.yaml",
-        ROOT / "plugins/flightline/tasks/promote.py",
+        ROOT / "plugins/flightline/hooks/cluster.py",
         *ROOT.glob("deploy/pods/*/*.yaml"),
     ]
     named = {name for file in files for name in re.findall(r"flightline/[a-z]+:[\w.]+", file.read_text())}

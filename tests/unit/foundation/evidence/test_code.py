@@ -3,7 +3,7 @@ import subprocess
 import pytest
 
 from include.foundation.errors import InvalidInput
-from include.foundation.evidence.code import Code, running
+from include.foundation.evidence.code import Code, environment, running
 
 
 @pytest.fixture
@@ -41,3 +41,12 @@ def test_an_image_states_its_commit(tmp_path):
 def test_neither_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(InvalidInput, match="Set FLIGHTLINE_COMMIT"):
         running(allow_dirty=True, root=tmp_path, environ={})
+
+
+def test_an_environment_is_its_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr("include.foundation.evidence.code.ROOT", tmp_path)
+    with pytest.raises(InvalidInput, match=r"requirements/trainer\.txt cannot be read"):
+        environment("trainer")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/trainer.txt").write_text("lightgbm==4.7\n")
+    assert len(environment("trainer")) == 64

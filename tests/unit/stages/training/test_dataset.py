@@ -7,7 +7,7 @@ from include.foundation.errors import InvalidInput
 from include.foundation.problem import problem
 from include.foundation.spec import load as load_spec
 from include.stages.training.dataset import load, split
-from include.stages.training.frozen import Frozen, fitting_code
+from include.stages.training.frozen import Frozen, fitting_code, spec_read
 
 BINARY = problem("binary")
 
@@ -76,8 +76,8 @@ def test_labels_of_another_kind_are_refused(gold, window):
 @pytest.mark.parametrize("what", ["spec", "code"])
 def test_an_image_of_another_version_reads_no_rows(window, what):
     spec = load_spec("flight_delays")
-    digests = {"spec_digest": spec.digest, "code_digest": fitting_code(spec.name), f"{what}_digest": "0" * 64}
-    plan = {"trials": 3, "seed": 5, "fixed": {}, "image": "i", "rows": 9, "snapshot_id": 7}
+    digests = {"spec_digest": spec_read(spec), "code_digest": fitting_code(spec.name), f"{what}_digest": "0" * 64}
+    plan = {"trials": 3, "seed": 5, "fixed": {}, "image": "i", "environment": "e", "rows": 9, "snapshot_id": 7}
     frozen = Frozen(use_case=spec.name, window=window, **digests, **plan)
     with pytest.raises(InvalidInput, match=f"the {what} of flight_delays here .* train anew"):
         load(None, spec, frozen)

@@ -23,6 +23,7 @@ def frozen(window):
         use_case="toy",
         spec_digest="ab",
         code_digest="cd",
+        environment="ef",
         snapshot_id=7,
         window=window,
         rows=2000,

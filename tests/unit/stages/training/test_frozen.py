@@ -71,15 +71,25 @@ def test_freeze_pins_the_snapshot(lake, monkeypatch):
         freeze(lake, spec, image="i", start=date(2013, 1, 2)),
         freeze(lake, spec, image="i", trials=3),
         freeze(lake, spec, image="i", seed=0),
-        freeze(lake, spec, image="j"),
+        freeze(
+            lake, spec.model_copy(update={"training": spec.training.model_copy(update={"parameters": ()})}), image="i"
+        ),
         freeze(lake, spec, image="i", clears=1),
     ]
     with monkeypatch.context() as changed:
         changed.setattr("include.stages.training.frozen.digest", lambda *parts: f"other {parts}")
         others.append(freeze(lake, spec, image="i"))
+    with monkeypatch.context() as changed:
+        changed.setattr("include.stages.training.frozen.environment", lambda name: f"other {name}")
+        others.append(freeze(lake, spec, image="i"))
+    promotion = spec.promotion.model_copy(update={"approval_hours": 99})
+    gates = spec.gates.model_copy(update={"floor": 0.1})
+    edited = spec.model_copy(update={"description": "Told better.", "promotion": promotion, "gates": gates})
+    same = freeze(lake, edited, image="of the edited spec", serving_image="t")
+    assert same.key == frozen.key, "what training does not read needs no training"
     land(lake, spec, date(2013, 1, 11))
     others.append(freeze(lake, spec, image="i", end=date(2013, 1, 10)))
-    assert len({other.key for other in others} | {frozen.key}) == 9, "any other input is other work"
+    assert len({other.key for other in others} | {frozen.key}) == 10, "any other input is other work"
     assert others[0].rows == 27
     then = tables.read(lake, spec.gold, snapshot_id=frozen.snapshot_id)
     assert then["event_date"].max() == date(2013, 1, 10)
