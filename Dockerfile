@@ -104,6 +104,10 @@ CMD ["-m", "include.steps", "--help"]
 FROM runtime AS airflow
 # git: the operator that commits to the GitOps repository.
 RUN command -v git || { apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
+# Airflow names the images of a training run by this commit.
+ARG COMMIT
+RUN test -n "$COMMIT" || { echo 'say --build-arg COMMIT=$(git rev-parse HEAD)' >&2; exit 1; }
+ENV FLIGHTLINE_COMMIT=$COMMIT
 COPY --from=airflow-environment /opt/flightline /opt/flightline
 COPY --from=include /srv/include /srv/include
 # Which libraries train is part of a training run's key.

@@ -96,7 +96,7 @@ images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (clos
 	git archive "$$commit" | tar -x -C "$$context"; find "$$context" -exec touch -d @0 {} +; \
 	for name in $(IMAGES); do \
 		echo "image flightline/$$name:$(VERSION) of $$commit"; \
-		$(ENGINE) build --target "$$name" --tag "flightline/$$name:$(VERSION)" \
+		$(ENGINE) build --target "$$name" --tag "flightline/$$name:$(VERSION)" --tag "flightline/$$name:$$commit" \
 			$(if $(BASE),--build-arg BASE="$(BASE)") $(if $(PIP_INDEX_URL),--build-arg PIP_INDEX_URL="$(PIP_INDEX_URL)") \
 			$(if $(NETRC),--secret id=netrc$(comma)src="$(NETRC)") --build-arg COMMIT="$$commit" \
 			--label org.opencontainers.image.title="flightline/$$name" --label org.opencontainers.image.version="$(VERSION)" \

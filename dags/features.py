@@ -7,9 +7,9 @@
 **Order** — `build` reads silver with the days before that history needs, joins each request with the newest facts known
 at its time, checks for leaks, and replaces the days in gold in one commit. Days after the range that look back into it
 and days before it whose labels it holds are redone too, so the order in which days arrive does not matter; days that
-are up to date (the same silver, the same code) are not. Once `features.py` or what it imports has changed, the first run
-makes all days again that training learns from (`window_days`), whatever its range. `publish` brings the newest history to the online table, which
-serving reads, and announces the months of all these days.
+are up to date (the same silver, the same code) are not. Once `features.py` or what it imports has changed, the first
+run makes all days again that training learns from (`window_days`), whatever its range. `publish` brings the newest
+history to the online table, which serving reads, and announces the months of all these days.
 
 **Inputs** — tables `silver.…`; Connections `lake`, `online`.
 

@@ -40,6 +40,7 @@ from flightline.tasks import train
 from include.foundation.spec import load_all
 
 RUN = "{{ ti.xcom_pull('freeze')['run_id'] }}"
+IMAGE = "{{ ti.xcom_pull('freeze')['frozen']['image'] }}"
 
 for spec in load_all():
     with DAG(
@@ -56,13 +57,14 @@ for spec in load_all():
         params=forms.of(spec.training, "trials", "parallelism", "window_days", "seed") | forms.of(forms.Train()),
     ):
         prepared = linked(train.freeze(spec.name), MlflowRunLink())
-        trials = JobOperator.partial(task_id="trial", max_active_tis_per_dagrun=32).expand(
+        trials = JobOperator.partial(task_id="trial", image=IMAGE, max_active_tis_per_dagrun=32).expand(
             arguments=train.workers(prepared)
         )
-        fit = JobOperator(task_id="fit", arguments=["fit", "--run-id", RUN])
+        fit = JobOperator(task_id="fit", image=IMAGE, arguments=["fit", "--run-id", RUN])
         version = linked(train.register(spec.name, prepared), MlflowRunLink(), MlflowVersionLink())
         gate = JobOperator(
             task_id="gate",
+            image=IMAGE,
             arguments=["gate", "--run-id", RUN, "--version", "{{ ti.xcom_pull('register') }}"],
             reads={"champion": "{{ ti.xcom_pull('register', key='champion') }}"},
         )

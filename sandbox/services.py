@@ -108,7 +108,7 @@ def _cluster(at: Endpoints) -> Service:
 
     def prepare() -> None:
         write(token, at.secrets.cluster_token)
-        write(images, json.dumps({f"flightline/{name}": _image(name) for name in ("trainer", "serving")}, indent=1))
+        write(images, json.dumps({f"flightline/{name}": _image(at, name) for name in ("trainer", "serving")}, indent=1))
         write(at.home.kubeconfig, json.dumps(at.kubectl_config, indent=1))
 
     return Service(
@@ -125,8 +125,9 @@ def _cluster(at: Endpoints) -> Service:
     )
 
 
-def _image(name: str) -> dict[str, object]:
-    return {"path": str(python(name).parent), "workdir": str(REPO), "env": {"PYTHONPATH": str(REPO)}}
+def _image(at: Endpoints, name: str) -> dict[str, object]:
+    code = {"repository": str(REPO), "snapshots": str(at.home.path / "code")}
+    return {"path": str(python(name).parent), "code": code}
 
 
 def _settle(at: Endpoints) -> None:

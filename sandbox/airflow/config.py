@@ -83,6 +83,7 @@ def services(at: Endpoints) -> tuple[Service, ...]:
         "FLIGHTLINE_HOME": str(at.home.path),
         "FLIGHTLINE_PORT": str(at.port),
         **TELEMETRY_OFF,
+        "FLIGHTLINE_ALLOW_DIRTY": "1",  # images are named by what the checkout holds, committed or not
     }
     around = ("api-server", "mlflow", "sigopt", "cluster", "argocd", "s3")
     migration = Service(

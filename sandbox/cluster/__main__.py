@@ -47,7 +47,7 @@ def _arguments() -> argparse.Namespace:
         "--images",
         type=Path,
         required=True,
-        help='JSON: {"<repository>": {"path", "workdir", "env", "entrypoint", "cmd"}}; read at every pod start',
+        help='JSON: {"<repository>": {"path", "workdir", "env", "entrypoint", "cmd", "code"}}; read at every pod start',
     )
     parser.add_argument(
         "--node-ports", type=_ports, required=True, metavar="LO-HI", help="ports that Services may take"

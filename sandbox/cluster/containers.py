@@ -130,6 +130,7 @@ class Container:
         pulls = 0
         while not self._host.stopping:
             try:
+                await asyncio.to_thread(self._host.images.find, self.spec["image"])  # a snapshot may have to be made
                 order = self._order()
             except UnknownImageError as error:
                 if await self._image_missing(str(error), pulls):

@@ -1,8 +1,13 @@
-"""Images: a JSON file says which environment of this machine stands for which repository."""
+"""Images: a JSON file says which environment of this machine stands for which repository.
+
+An entry with `code` holds this project's code as well, of the version that a reference names (`snapshots.Snapshots`).
+"""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sandbox.cluster.snapshots import Snapshots, UnknownCodeError
 
 
 class UnknownImageError(Exception):
@@ -27,6 +32,12 @@ def repository(reference: str) -> str:
     return head + slash + tail.partition(":")[0]
 
 
+def version(reference: str) -> str:
+    """The digest of an image reference, else its tag, else nothing."""
+    name, _, digest = reference.partition("@")
+    return digest or name.rpartition("/")[2].partition(":")[2]
+
+
 class Images:
     """The file, read at every look-up so that it may change while the cluster runs."""
 
@@ -37,7 +48,7 @@ class Images:
         """The environment of an image.
 
         Raises:
-            UnknownImageError: the file does not name the repository, or cannot be read.
+            UnknownImageError: the file does not name the repository, or cannot be read, or there is no such code.
         """
         name = repository(reference)
         try:
@@ -48,10 +59,18 @@ class Images:
             message = f'failed to pull and unpack image "{reference}": {name}: not found'
             raise UnknownImageError(f"rpc error: code = NotFound desc = {message} (not in {self._path})")
         entry = entries[name]
+        workdir, env = entry.get("workdir", "/"), entry.get("env", {})
+        if code := entry.get("code"):
+            try:
+                root = Snapshots(Path(code["repository"]), Path(code["snapshots"])).find(version(reference))
+            except UnknownCodeError as error:
+                raise UnknownImageError(f'failed to pull image "{reference}": {error}') from error
+            workdir = str(root)
+            env = env | {"PYTHONPATH": workdir, "FLIGHTLINE_COMMIT": (root / "commit").read_text()}
         return Image(
             path=entry.get("path", ""),
-            workdir=entry.get("workdir", "/"),
-            env=entry.get("env", {}),
+            workdir=workdir,
+            env=env,
             entrypoint=tuple(entry.get("entrypoint", ())),
             cmd=tuple(entry.get("cmd", ())),
         )

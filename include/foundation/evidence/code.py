@@ -3,7 +3,7 @@
 import hashlib
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,22 +28,49 @@ def running(*, allow_dirty: bool, root: Path = ROOT, environ: Mapping[str, str] 
     Args:
         allow_dirty: accept a changed tree (the sandbox does). Elsewhere a model must be rebuildable from a commit.
         root: the checkout.
-        environ: where `FLIGHTLINE_COMMIT` is looked up; images are built from clean trees.
+        environ: where `FLIGHTLINE_COMMIT` is looked up: a commit, with `-dirty` after it for a changed tree, as
+            `git describe` writes it.
 
     Raises:
         InvalidInput: there is neither, or the tree is dirty and that is not allowed.
     """
-    if commit := environ.get("FLIGHTLINE_COMMIT"):
-        return Code(commit=commit, dirty=False)
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        dirty = bool(_git(root, "status", "--porcelain"))
-    except (OSError, subprocess.CalledProcessError) as error:
-        detail = getattr(error, "stderr", "") or error
-        raise InvalidInput(f"which commit is {root}? Set FLIGHTLINE_COMMIT. git says: {detail}") from error
+    if stated := environ.get("FLIGHTLINE_COMMIT"):
+        commit, dirty = stated.removesuffix("-dirty"), stated.endswith("-dirty")
+    else:
+        try:
+            commit = _git(root, "rev-parse", "HEAD")
+            dirty = bool(_git(root, "status", "--porcelain"))
+        except (OSError, subprocess.CalledProcessError) as error:
+            detail = getattr(error, "stderr", "") or error
+            raise InvalidInput(f"which commit is {root}? Set FLIGHTLINE_COMMIT. git says: {detail}") from error
     if dirty and not allow_dirty:
         raise InvalidInput(f"{root} has uncommitted changes: a model from it could not be rebuilt. Commit them")
     return Code(commit=commit, dirty=dirty)
+
+
+def image(reference: str, *, root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> str:
+    """The image with the code that is running: `<reference>:<commit>`, of a changed tree `<reference>@sha256:<tree>`.
+
+    A reference that names a tag or a digest stays as it is.
+
+    Args:
+        reference: of an image, as a person wrote it.
+        root: the checkout.
+        environ: where `FLIGHTLINE_COMMIT` is looked up, and `FLIGHTLINE_ALLOW_DIRTY`: 1 accepts a changed tree.
+
+    Raises:
+        InvalidInput: it is not known which code is running, or the tree is changed and may not be.
+    """
+    if {"@", ":"} & {*reference.rpartition("/")[2]}:
+        return reference
+    state = running(allow_dirty=environ.get("FLIGHTLINE_ALLOW_DIRTY") == "1", root=root, environ=environ)
+    return f"{reference}@sha256:{tree(root)}" if state.dirty else f"{reference}:{state.commit}"
+
+
+def tree(root: Path) -> str:
+    """SHA-256 of all files of `include/`, which is the code in an image."""
+    paths = (path for path in (root / "include").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return _total(root, sorted(paths))
 
 
 @cache
@@ -56,10 +83,7 @@ def digest(*modules: str) -> str:
     Raises:
         InvalidInput: there is no such module, or a file is not valid Python.
     """
-    total = hashlib.sha256()
-    for path in reachable(ROOT, *modules):
-        total.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
+    return _total(ROOT, reachable(ROOT, *modules))
 
 
 def environment(name: str) -> str:
@@ -79,6 +103,13 @@ def feature_code(use_case: str) -> str:
     """SHA-256 of the code that makes a model's input of a request and of history, and answers of it."""
     parts = (f"include.use_cases.{use_case}.{part}" for part in ("features", "model"))
     return digest("include.foundation.artifact.scoring", "include.foundation.history.join", *parts)
+
+
+def _total(root: Path, paths: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(f"{path.relative_to(root)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
 
 
 def _git(root: Path, *arguments: str) -> str:

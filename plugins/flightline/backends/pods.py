@@ -13,6 +13,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from flightline.backends.protocol import JobFailed
+from include.foundation.evidence import code
 from include.foundation.jobs import Job, Resources
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ class Pods:
 
     @staticmethod
     def image(conn_id: str) -> str:
-        """The image of the profile that the Connection names."""
+        """The image of the profile that the Connection names, with the code that is running."""
         template = yaml.safe_load(_template(conn_id).read_text(encoding="utf-8"))
-        return str(template["spec"]["containers"][0]["image"])
+        return code.image(template["spec"]["containers"][0]["image"])
 
     def pod(self, job: Job) -> "KeyedPod":
         """The operator that does the work."""
@@ -44,6 +45,7 @@ class Pods:
 
         from flightline.backends.keyed_pod import LABEL, KeyedPod
 
+        environment = {"FLIGHTLINE_IMAGE": job.image, **job.environment}
         self._pod = KeyedPod(
             task_id=self._operator.task_id,
             execution_timeout=self._operator.execution_timeout,
@@ -53,7 +55,7 @@ class Pods:
             labels={LABEL: job.label},
             image=job.image,
             arguments=list(job.arguments),
-            env_vars=[V1EnvVar(name, value) for name, value in job.environment.items()],
+            env_vars=[V1EnvVar(name, value) for name, value in environment.items()],
             container_resources=_requirements(job.resources),
             deferrable=True,
             durable=True,

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from include.foundation.errors import ServiceUnavailable
+from include.foundation.evidence import code
 
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 
-SERVING_IMAGE = "flightline/serving:0.1.0"
+SERVING_IMAGE = "flightline/serving"
 
 
 class ClusterHook(BaseHook):
@@ -32,9 +33,9 @@ class ClusterHook(BaseHook):
 
     @property
     def serving_image(self) -> str:
-        """The image that serves: extra `serving_image` of the Connection, else the project's own."""
+        """The image that serves, with the code that is running: extra `serving_image` of the Connection names it."""
         connection = self.get_connection(self.cluster_conn_id)
-        return str(connection.extra_dejson.get("serving_image", SERVING_IMAGE))
+        return code.image(str(connection.extra_dejson.get("serving_image", SERVING_IMAGE)))
 
     def service_url(self, name: str, namespace: str) -> str:
         """Base URL of a Service of type NodePort or LoadBalancer, first port.

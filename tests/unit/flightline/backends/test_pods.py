@@ -71,6 +71,8 @@ def test_the_gpu_profile_asks_for_a_gpu_and_nothing_else_may_take_its_node(pod_o
 def test_a_pod_runs_the_trainer_without_privileges(pod_of, name):
     pod = pod_of(name)
     (container,) = pod.spec.containers
+    assert container.image == "flightline/trainer:1"
+    assert {each.name: each.value for each in container.env}["FLIGHTLINE_IMAGE"] == "flightline/trainer:1"
     assert container.command == ["python"]
     assert container.args == ["-m", "include.steps", "trial", "--run-id", "r1"]
     assert pod.metadata.namespace == "flightline"

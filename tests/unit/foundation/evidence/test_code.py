@@ -3,7 +3,7 @@ import subprocess
 import pytest
 
 from include.foundation.errors import InvalidInput
-from include.foundation.evidence.code import Code, environment, running
+from include.foundation.evidence.code import Code, environment, image, running
 
 
 @pytest.fixture
@@ -50,3 +50,28 @@ def test_an_environment_is_its_lock(tmp_path, monkeypatch):
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements/trainer.txt").write_text("lightgbm==4.7\n")
     assert len(environment("trainer")) == 64
+
+
+def test_an_image_is_named_by_the_code_in_it(checkout):
+    root, commit = checkout
+    (root / "include").mkdir()
+    assert image("registry:5000/team/a", root=root, environ={}) == f"registry:5000/team/a:{commit}"
+    (root / "include/new.py").write_text("")
+    with pytest.raises(InvalidInput, match="uncommitted"):
+        image("team/a", root=root, environ={})
+    named = image("team/a", root=root, environ={"FLIGHTLINE_ALLOW_DIRTY": "1"})
+    assert named.startswith("team/a@sha256:")
+    (root / "include/new.py").write_text("1")
+    assert image("team/a", root=root, environ={"FLIGHTLINE_ALLOW_DIRTY": "1"}) != named
+
+
+@pytest.mark.parametrize("pinned", ["team/a:1", "team/a@sha256:00", "registry:5000/a:1"])
+def test_an_image_that_a_person_pinned_stays(tmp_path, pinned):
+    assert image(pinned, root=tmp_path, environ={}) == pinned
+
+
+def test_an_image_of_a_changed_tree_says_so(tmp_path):
+    environ = {"FLIGHTLINE_COMMIT": "c0ffee-dirty"}
+    assert running(allow_dirty=True, root=tmp_path, environ=environ) == Code(commit="c0ffee", dirty=True)
+    with pytest.raises(InvalidInput, match="uncommitted"):
+        running(allow_dirty=False, root=tmp_path, environ=environ)

@@ -1,8 +1,14 @@
 import json
+import subprocess
 
 import pytest
 
-from sandbox.cluster.images import Images, UnknownImageError, repository
+from sandbox.cluster.images import Images, UnknownImageError, repository, version
+from sandbox.supervisor.service import REPO
+
+COMMIT = subprocess.run(
+    ["git", "-C", str(REPO), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+).stdout.strip()
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,26 @@ from sandbox.cluster.images import Images, UnknownImageError, repository
 )
 def test_repository(reference, name):
     assert repository(reference) == name
+
+
+@pytest.mark.parametrize(
+    ("reference", "code"),
+    [("a", ""), ("registry:5000/a", ""), ("registry:5000/a:1.2", "1.2"), ("registry:5000/a:1@sha256:00", "sha256:00")],
+)
+def test_version(reference, code):
+    assert version(reference) == code
+
+
+def test_an_image_with_code_is_its_environment_and_a_snapshot(tmp_path):
+    code = {"repository": str(REPO), "snapshots": str(tmp_path / "code")}
+    (tmp_path / "images.json").write_text(json.dumps({"team/a": {"path": "/bin", "code": code}}))
+    images = Images(tmp_path / "images.json")
+    found = images.find(f"team/a:{COMMIT}")
+    assert (found.path, found.workdir) == ("/bin", str(tmp_path / "code" / COMMIT))
+    assert found.env == {"PYTHONPATH": found.workdir, "FLIGHTLINE_COMMIT": COMMIT}
+    for reference in ("team/a", "team/a:0.1.0"):
+        with pytest.raises(UnknownImageError, match=f'pull image "{reference}": .* neither a commit of {REPO} nor'):
+            images.find(reference)
 
 
 def test_the_file_may_change_while_it_is_used(tmp_path):
