@@ -159,7 +159,7 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
     )
     run_id = opened["run_id"]
     training = found(run_id)
-    assert prepared(training, trials=TRIALS) == opened, "a retry rejoins"
+    assert prepared(training, trials=TRIALS, serving_image="flightline/serving:1") == opened, "a retry rejoins"
     assert opened["frozen"]["rows"] == DAYS * A_DAY
     (data,) = client.get_run(run_id).inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("gold.flight_delays", str(opened["frozen"]["snapshot_id"]))
@@ -218,7 +218,7 @@ def test_a_window_of_two_codes_is_refused_by_name(new_lake, lake, found):
     new = frame.filter(pl.col("event_date").is_in(days[-2:]))
     replace_days(mixed.lake, spec.gold, new, days[-2:], {MADE_BY: made_by(spec)})
     remedy = f"run flight_delays.features with start_date {days[0]} and end_date {days[-3]}, then train again"
-    with pytest.raises(InvalidInput, match=rf"18 of 20 days of gold.flight_delays .*\(a{{12}} b{{12}}\).*{remedy}"):
+    with pytest.raises(InvalidInput, match=rf"18 of 20 days of gold.flight_delays, .*\(a{{12}} b{{12}}\).*{remedy}"):
         prepared(mixed)
 
 
