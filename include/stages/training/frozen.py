@@ -72,7 +72,7 @@ def split_days(start: date, end: date, training: Training) -> Window:
 
 def spec_read(spec: UseCase) -> str:
     """SHA-256 of what training reads of the spec; trials, seed, window and fixed parameters are named one by one."""
-    return spec.digest_of("training.metric", "training.parameters")
+    return spec.digest_of("problem", "training.metric", "training.parameters")
 
 
 def fitting_code(use_case: str) -> str:
