@@ -81,6 +81,9 @@ SERVICE ?=
 logs:  ## follow a service's log: make logs SERVICE=scheduler
 	@"$(PYTHON)" -m sandbox logs -f $(SERVICE)
 
+airgap: arguments setup  ## the demo in a network without a way out, watched (needs root and iproute2)
+	@"$(PYTHON)" -m sandbox.demo.airgap
+
 # --- images -----------------------------------------------------------------------------------------------------------
 
 ENGINE ?= docker
@@ -136,4 +139,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system setup setup-dev lock demo play up down status logs images test test-all lint type format bench clean
+.PHONY: help arguments days system setup setup-dev lock demo play up down status logs airgap images test test-all lint type format bench clean
