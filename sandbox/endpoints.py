@@ -8,13 +8,14 @@ from typing import Any
 
 from include.foundation.lake import Lake
 from sandbox.database import postgres
-from sandbox.lake import s3
+from sandbox.lake import seaweedfs
 from sandbox.supervisor.home import Home, Secrets
 from sandbox.supervisor.service import REPO
 
 HOST = "127.0.0.1"
 ACCESS_KEY = "sandbox-access-key"  # Airflow hides it in every log: not a word that is used otherwise
-OFFSETS = {"airflow": 0, "mlflow": 1, "s3": 2, "sigopt": 3, "cluster": 4, "argocd": 5, "logs": 6}
+OFFSETS = {"airflow": 0, "mlflow": 1, "s3": 2, "sigopt": 3, "cluster": 4, "argocd": 5, "logs": 6, "catalog": 7}
+OFFSETS |= {"master": 8, "filer": 9, "volume": 10, "admin": 11}  # SeaweedFS's own
 _NODE_PORTS = (20, 59)
 
 
@@ -56,14 +57,17 @@ class Endpoints:
         return uri.replace("postgresql://", f"postgresql+{driver}://", 1) if driver else uri
 
     @property
+    def lake_key(self) -> seaweedfs.Key:
+        """The key that opens everything in the lake."""
+        return seaweedfs.Key(name="flightline", access=ACCESS_KEY, secret=self.secrets.s3_secret_key)
+
+    @property
     def catalog(self) -> dict[str, str]:
         """Properties of the pyiceberg catalog `lake`."""
         return {
-            "type": "sql",
-            "uri": self.dsn("lake", driver="psycopg2"),
-            "warehouse": "s3://lake",
+            **seaweedfs.catalog(self.url("catalog"), self.lake_key),
             "s3.endpoint": self.url("s3"),
-            "s3.region": s3.REGION,
+            "s3.region": seaweedfs.REGION,
             "s3.access-key-id": ACCESS_KEY,
             "s3.secret-access-key": self.secrets.s3_secret_key,
         }
@@ -73,8 +77,8 @@ class Endpoints:
         """The variables by which any AWS client finds S3."""
         return {
             "AWS_ENDPOINT_URL": self.url("s3"),
-            "AWS_REGION": s3.REGION,
-            "AWS_DEFAULT_REGION": s3.REGION,
+            "AWS_REGION": seaweedfs.REGION,
+            "AWS_DEFAULT_REGION": seaweedfs.REGION,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": self.secrets.s3_secret_key,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -127,7 +131,7 @@ class Endpoints:
         """Airflow's Connections: id to the fields of `airflow.models.Connection` (docs/ARCHITECTURE.md)."""
         lake = {
             "endpoint_url": self.url("s3"),
-            "region_name": s3.REGION,
+            "region_name": seaweedfs.REGION,
             "catalog": self.catalog,
             "landing": "s3://landing",
             "models": "s3://models",

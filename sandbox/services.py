@@ -7,13 +7,13 @@ from functools import partial
 from include import TELEMETRY_OFF
 from sandbox.airflow import config as airflow_config
 from sandbox.database import postgres
-from sandbox.endpoints import ACCESS_KEY, HOST, Endpoints
+from sandbox.endpoints import HOST, Endpoints
 from sandbox.git import gitops
-from sandbox.lake import s3
+from sandbox.lake import seaweedfs
 from sandbox.supervisor.home import write
 from sandbox.supervisor.service import REPO, SandboxError, Service, answers, python
 
-DATABASES = ("airflow", "lake", "mlflow", "tuning", "online")
+DATABASES = ("airflow", "mlflow", "tuning", "online")
 
 
 def catalogue(at: Endpoints) -> dict[str, Service]:
@@ -21,7 +21,12 @@ def catalogue(at: Endpoints) -> dict[str, Service]:
     home = at.home.path
     found = (
         postgres.service(home, databases=DATABASES),
-        s3.service(home, port=at.port_of("s3"), access_key=ACCESS_KEY, secret_key=at.secrets.s3_secret_key),
+        seaweedfs.service(
+            home,
+            ports={name: at.port_of(name) for name in seaweedfs.PORTS},
+            admin=at.lake_key,
+            signing_key=at.secrets.seaweedfs_signing_key,
+        ),
         *airflow_config.services(at),
         _mlflow(at),
         _sigopt(at),
@@ -72,9 +77,9 @@ def _mlflow(at: Endpoints) -> Service:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
         needs=("postgres",),
-        outlived_by=("s3",),
+        outlived_by=("seaweedfs",),
         url=url,
-        port=port,
+        ports=(port,),
         ready=partial(answers, f"{url}/health"),
     )
 
@@ -88,7 +93,7 @@ def _sigopt(at: Endpoints) -> Service:
         env={"PYTHONPATH": str(REPO)},
         needs=("postgres",),
         url=url,
-        port=port,
+        ports=(port,),
         prepare=partial(write, token, at.secrets.sigopt_token),
         ready=partial(answers, f"{url}/healthz"),
     )
@@ -115,9 +120,9 @@ def _cluster(at: Endpoints) -> Service:
         name="cluster",
         command=(str(python("sandbox")), "-m", "sandbox.cluster", *(w for option in options.items() for w in option)),
         env={"PYTHONPATH": str(REPO)},
-        outlived_by=("postgres", "s3", "mlflow", "sigopt"),
+        outlived_by=("postgres", "seaweedfs", "mlflow", "sigopt"),
         url=url,
-        port=port,
+        ports=(port,),
         prepare=prepare,
         ready=partial(answers, f"{url}/readyz"),
         bootstrap=partial(_settle, at),
@@ -161,7 +166,7 @@ def _argocd(at: Endpoints) -> Service:
         env={"PYTHONPATH": str(REPO)},
         needs=("cluster",),
         url=url,
-        port=port,
+        ports=(port,),
         prepare=prepare,
         ready=partial(answers, f"{url}/api/version"),
     )

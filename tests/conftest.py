@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from sandbox.airflow.api import AirflowApi
 from sandbox.airflow.config import USER
 from sandbox.database import postgres as postgres_service
 from sandbox.endpoints import Endpoints
-from sandbox.lake import s3 as s3_service
-from sandbox.supervisor.service import REPO, free_ports, running
+from sandbox.lake import seaweedfs as lake_service
+from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
 # Examples are drawn on machines that other work slows down: how long one takes says nothing about the code.
 settings.register_profile("flightline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -68,31 +69,104 @@ def postgres_dsn(postgres_database: Callable[[], str]) -> str:
     return postgres_database()
 
 
+class SeaweedFS:
+    """The session's SeaweedFS: its addresses and its keys, of which two are teams' own."""
+
+    def __init__(self) -> None:
+        self.ports = dict(zip(lake_service.PORTS, free_ports(len(lake_service.PORTS)), strict=True))
+        self.key = lake_service.Key(name="flightline", access="flightline", secret=secrets.token_hex(16))
+        self.teams = tuple(
+            lake_service.Key.of_team(
+                name, access=f"key-of-{name}", secret=secrets.token_hex(16), catalog=f"lake-{name}"
+            )
+            for name in ("north", "south")
+        )
+
+    def service(self, home: Path) -> Service:
+        """The service, with a catalog for each team."""
+        return lake_service.service(
+            home,
+            ports=self.ports,
+            admin=self.key,
+            others=self.teams,
+            signing_key=secrets.token_hex(16),
+            catalogs=(lake_service.CATALOG, *(f"lake-{team.name}" for team in self.teams)),
+        )
+
+    def s3(self, key: lake_service.Key | None = None) -> S3:
+        """S3 by a key, that of the administrator when none is given."""
+        key = key or self.key
+        url = f"http://127.0.0.1:{self.ports['s3']}"
+        return S3(endpoint=url, region=lake_service.REGION, access_key=key.access, secret_key=key.secret)
+
+    def catalog(self, name: str = lake_service.CATALOG, key: lake_service.Key | None = None) -> dict[str, str]:
+        """Properties of one of its catalogs."""
+        url = f"http://127.0.0.1:{self.ports['catalog']}"
+        return lake_service.catalog(url, key or self.key, name=name)
+
+    def new_catalog(self) -> dict[str, str]:
+        """Properties of a new catalog without tables."""
+        import boto3
+
+        name, s3 = f"lake-{secrets.token_hex(4)}", self.s3()
+        boto3.client(
+            "s3tables",
+            endpoint_url=s3.endpoint,
+            region_name=s3.region,
+            aws_access_key_id=s3.access_key,
+            aws_secret_access_key=s3.secret_key,
+        ).create_table_bucket(name=name)
+        return self.catalog(name)
+
+
 @pytest.fixture(scope="session")
-def s3(service_home: Path) -> Iterator[S3]:
-    """A running S3 with the buckets landing, lake, models and mlflow."""
+def seaweedfs(service_home: Path) -> Iterator[SeaweedFS]:
+    """A running SeaweedFS: S3 and Iceberg catalogs."""
+    one = SeaweedFS()
+    with running(one.service(service_home), log=service_home / "seaweedfs.log"):
+        yield one
+
+
+@pytest.fixture(scope="session")
+def s3(seaweedfs: SeaweedFS) -> S3:
+    """A running S3 with the buckets landing, models and mlflow."""
+    return seaweedfs.s3()
+
+
+@pytest.fixture(scope="session")
+def glue_url(service_home: Path) -> Iterator[str]:
+    """An emulated Glue."""
     (port,) = free_ports(1)
-    access_key, secret_key = "flightline", secrets.token_hex(16)
-    service = s3_service.service(service_home, port=port, access_key=access_key, secret_key=secret_key)
-    with running(service, log=service_home / "s3.log"):
-        yield S3(endpoint=service.url, region=s3_service.REGION, access_key=access_key, secret_key=secret_key)
+    command = (str(python("dev")), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port))
+    url = f"http://127.0.0.1:{port}"
+    service = Service(name="glue", command=command, ready=partial(answers, f"{url}/moto-api/data.json"))
+    with running(service, log=service_home / "glue.log"):
+        yield url
 
 
 @pytest.fixture(scope="session")
-def new_lake(postgres_database: Callable[[], str], s3: S3) -> Iterator[Callable[[], Lake]]:
-    """Call it for a lake without tables, files or models, and whose catalog has never been opened."""
+def new_lake(request: pytest.FixtureRequest, seaweedfs: SeaweedFS) -> Iterator[Callable[..., Lake]]:
+    """Call it for a lake without tables, files or models, and whose catalog has never been opened.
+
+    Its catalog is one of SeaweedFS's own (`rest`), or one in PostgreSQL (`sql`) or an emulated Glue (`glue`).
+    """
     made: list[Lake] = []
 
-    def make() -> Lake:
-        name, dsn = secrets.token_hex(4), postgres_database()
-        catalog = {
-            "type": "sql",
-            "uri": dsn.replace("postgresql://", "postgresql+psycopg2://", 1),
-            "warehouse": f"s3://lake/{name}",
-        }
-        made.append(
-            Lake(catalog_properties=catalog, s3=s3, landing=f"s3://landing/{name}", models=f"s3://models/{name}")
-        )
+    def make(catalog: str = "rest") -> Lake:
+        name = secrets.token_hex(4)
+        files = {"warehouse": f"s3://models/{name}.lake"}
+        if catalog == "sql":
+            dsn = request.getfixturevalue("postgres_database")()
+            uri = dsn.replace("postgresql://", "postgresql+psycopg2://", 1)
+            properties = {"type": "sql", "uri": uri, **files}
+        elif catalog == "glue":
+            keys = {"glue.region": "us-east-1", "glue.access-key-id": "key", "glue.secret-access-key": "secret"}
+            url = request.getfixturevalue("glue_url")
+            properties = {"type": "glue", "glue.endpoint": url, "glue.id": str(int(name, 16)), **keys, **files}
+        else:
+            properties = seaweedfs.new_catalog()
+        places = {"landing": f"s3://landing/{name}", "models": f"s3://models/{name}"}
+        made.append(Lake(catalog_properties=properties, s3=seaweedfs.s3(), **places))
         return made[-1]
 
     yield make

@@ -85,7 +85,7 @@ def services(at: Endpoints) -> tuple[Service, ...]:
         **TELEMETRY_OFF,
         "FLIGHTLINE_ALLOW_DIRTY": "1",  # images are named by what the checkout holds, committed or not
     }
-    around = ("api-server", "mlflow", "sigopt", "cluster", "argocd", "s3")
+    around = ("api-server", "mlflow", "sigopt", "cluster", "argocd", "seaweedfs")
     migration = Service(
         name="migration",
         command=(interpreter, "-m", "sandbox.airflow.setup"),
@@ -100,9 +100,9 @@ def services(at: Endpoints) -> tuple[Service, ...]:
         command=(interpreter, "-m", "airflow", "api-server"),
         env=env,
         needs=("migration",),
-        outlived_by=("postgres", "s3"),
+        outlived_by=("postgres", "seaweedfs"),
         url=at.url("airflow"),
-        port=at.port_of("airflow"),
+        ports=(at.port_of("airflow"),),
         ready=partial(answers, f"{at.url('airflow')}/api/v2/version"),
         bootstrap=partial(_warm, f"{at.url('airflow')}/execution/health"),
         grace_seconds=5,
@@ -117,7 +117,7 @@ def services(at: Endpoints) -> tuple[Service, ...]:
         env=env,
         needs=("migration",),
         url=at.url("logs"),
-        port=at.port_of("logs"),
+        ports=(at.port_of("logs"),),
         ready=partial(answers, f"{at.url('logs')}/openapi.json"),
         grace_seconds=5,
     )

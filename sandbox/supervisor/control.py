@@ -64,6 +64,7 @@ def up(names: list[str], *, say: Callable[[str], None]) -> None:
         if leftovers:
             say(f"ended {leftovers} processes that a killed supervisor had left behind")
         preflight.disk(home)
+        preflight.layout(home)
         at = Endpoints.from_env()
         preflight.ports(chosen(at, names).values())
         write(home.path / "port", str(at.port))

@@ -14,7 +14,7 @@ from sandbox.supervisor import processes
 from sandbox.supervisor.service import REPO, SandboxError
 
 DEFAULT_PORT = 8080
-_HIGHEST_PORT = 65_000  # others are counted from it
+_HIGHEST_PORT = 55_000  # others are counted from it, some 10,000 above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,7 @@ class Secrets:
     """Made once per sandbox, kept in a file that only its owner may read."""
 
     s3_secret_key: str = field(repr=False)
+    seaweedfs_signing_key: str = field(repr=False)
     sigopt_token: str = field(repr=False)
     cluster_token: str = field(repr=False)
     argocd_token: str = field(repr=False)
@@ -36,6 +37,7 @@ class Secrets:
         """Fresh random ones."""
         return cls(
             s3_secret_key=secrets.token_hex(20),
+            seaweedfs_signing_key=secrets.token_hex(24),
             sigopt_token=secrets.token_hex(24),
             cluster_token=secrets.token_hex(24),
             argocd_token=secrets.token_hex(24),

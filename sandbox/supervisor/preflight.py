@@ -22,11 +22,21 @@ def disk(home: Home) -> None:
         )
 
 
+def layout(home: Home) -> None:
+    """Raise SandboxError when the lake is one that an earlier version wrote and this one cannot read."""
+    former = home.path / "s3"
+    if former.exists():
+        raise SandboxError(
+            f"{former} holds the lake of an earlier version, which this one cannot read; `make clean` deletes this "
+            "sandbox with its data, or set FLIGHTLINE_HOME to another directory"
+        )
+
+
 def ports(services: Iterable[Service]) -> None:
     """Raise SandboxError when a port is busy."""
     for service in services:
-        if service.port is not None:
-            _port(service.name, service.port)
+        for port in service.ports:
+            _port(service.name, port)
 
 
 def _port(service: str, port: int) -> None:

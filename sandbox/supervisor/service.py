@@ -47,7 +47,7 @@ class Service:
     command: tuple[str, ...]
     ready: Callable[[float], bool]
     url: str = ""
-    port: int | None = None
+    ports: tuple[int, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     outlived_by: tuple[str, ...] = ()
@@ -80,14 +80,15 @@ def answers(url: str, _since: float = 0) -> bool:
 def free_ports(count: int) -> list[int]:
     """`count` consecutive TCP ports of 127.0.0.1 that were free a moment ago.
 
-    They lie below those that Linux gives to outgoing connections (from 32768 on), so none of these comes in between.
+    They lie below those that Linux gives to outgoing connections (from 32768 on), so none of these comes in between;
+    so do the ports 10,000 above, which SeaweedFS uses as well and which were free too.
     """
     while True:
-        first = 16_000 + secrets.randbelow(16_000)
+        first = 12_000 + secrets.randbelow(10_000)
         ports = list(range(first, first + count))
         try:
             with ExitStack() as held:
-                for port in ports:
+                for port in (*ports, *(port + 10_000 for port in ports)):
                     held.enter_context(socket.create_server(("127.0.0.1", port)))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:

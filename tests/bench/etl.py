@@ -3,7 +3,7 @@
     PYTHONPATH=. python tests/bench/etl.py [--days 31]
 
 Ours: read landed CSV from S3, strict parse, contract with reasons, bronze + quarantine + silver staged and committed to
-Iceberg (catalog in PostgreSQL). Bare: `pyarrow.parquet.write_table` of the same rows to the same S3, one file per table
+Iceberg (SeaweedFS's catalog). Bare: `pyarrow.parquet.write_table` of the same rows to the same S3, one file per table
 and day as Iceberg has them, by as many threads; and, as a lower bound, of silver alone into one file in memory. Pandas:
 read_csv per file, to_numeric and boolean masks for the same rules, `to_parquet` per table and day to the same S3; no
 catalog, nothing atomic.
@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -38,8 +38,7 @@ from include.foundation.spec import UseCase, load
 from include.stages.ingest import landing
 from include.stages.ingest.plan import Plan
 from include.stages.ingest.publish import LAYERS, publish
-from sandbox.database import postgres
-from sandbox.lake import s3
+from sandbox.lake import seaweedfs
 from sandbox.supervisor.service import free_ports, python, running
 
 REPO = Path(__file__).parents[2]
@@ -50,26 +49,21 @@ ROUNDS = 5
 
 @contextmanager
 def services() -> Iterator[Lake]:
-    """An empty lake on a real S3 and PostgreSQL of its own."""
-    with tempfile.TemporaryDirectory(prefix="flb-") as folder, ExitStack() as stack:
+    """An empty lake on a SeaweedFS of its own."""
+    with tempfile.TemporaryDirectory(prefix="flb-") as folder:
         home = Path(folder)
-        home.chmod(0o755)  # PostgreSQL runs as a user of its own
-        (port,) = free_ports(1)
-        keys = {"access_key": "flightline", "secret_key": secrets.token_hex(16)}
-        store = s3.service(home, port=port, **keys)
-        stack.enter_context(running(store, log=home / "s3.log"))
-        stack.enter_context(running(postgres.service(home, databases=(), durable=False), log=home / "postgres.log"))
-        sockets = postgres.socket_directory(home)
-        postgres.create(sockets, ("lake",))
-        uri = postgres.dsn(sockets, "lake").replace("postgresql://", "postgresql+psycopg2://", 1)
-        lake = Lake(
-            catalog_properties={"type": "sql", "uri": uri, "warehouse": "s3://lake"},
-            s3=S3(endpoint=store.url, region=s3.REGION, **keys),
-            landing="s3://landing",
-            models="s3://models",
-        )
-        yield lake
-        lake.catalog().close()
+        key = seaweedfs.Key(name="bench", access="bench", secret=secrets.token_hex(16))
+        ports = dict(zip(seaweedfs.PORTS, free_ports(len(seaweedfs.PORTS)), strict=True))
+        store = seaweedfs.service(home, ports=ports, admin=key, signing_key=secrets.token_hex(16))
+        with running(store, log=home / "seaweedfs.log"):
+            lake = Lake(
+                catalog_properties=seaweedfs.catalog(f"http://127.0.0.1:{ports['catalog']}", key),
+                s3=S3(endpoint=store.url, region=seaweedfs.REGION, access_key=key.access, secret_key=key.secret),
+                landing="s3://landing",
+                models="s3://models",
+            )
+            yield lake
+            lake.catalog().close()
 
 
 def land(lake: Lake, last: date) -> None:
@@ -101,7 +95,7 @@ def bare(files: S3FileSystem, results: dict[str, list[tuple[date, pa.Table]]]) -
 
     def write(part: tuple[str, date, pa.Table]) -> None:
         layer, day, rows = part
-        with files.open_output_stream(f"lake/bare/{layer}/{day}.parquet") as sink:
+        with files.open_output_stream(f"models/bare/{layer}/{day}.parquet") as sink:
             pq.write_table(rows, sink, compression="zstd")
 
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -132,7 +126,7 @@ def by_pandas(lake: Lake, files: S3FileSystem, days: list[date]) -> dict[str, in
     parts = {"bronze": bronze, "quarantine": quarantine, "silver": typed[~bad]}
     for layer, rows in parts.items():
         for day, part in rows.groupby("event_date"):
-            path = f"lake/pandas/{layer}/{day}.parquet"
+            path = f"models/pandas/{layer}/{day}.parquet"
             part.to_parquet(path, filesystem=files, compression="zstd", index=False)
     return {layer: len(rows) for layer, rows in parts.items()}
 

@@ -31,7 +31,7 @@ from include.foundation.lake import S3, Objects
 from include.models.boosting.export import export
 from include.services.serving.records import example
 from sandbox.database import postgres
-from sandbox.lake import s3
+from sandbox.lake import seaweedfs
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
 USE_CASE = "flight_delays"
@@ -163,7 +163,7 @@ def mlflow_server(home: Path, booster: Any) -> Service:
         name="mlflow",
         command=(str(python("dev")), *command, "--host", "127.0.0.1", "--port", str(port)),
         env={"PATH": f"{python('dev').parent}:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"},
-        port=port,
+        ports=(port,),
         ready=lambda _: answers(f"http://127.0.0.1:{port}/ping"),
     )
 
@@ -188,14 +188,14 @@ def our_server(home: Path, booster: Any, stack: ExitStack) -> tuple[Service, dic
     metadata = Metadata(use_case=USE_CASE, features=names, categories={}, created_from={})
     data = seal(export(booster, TREES), metadata)
 
-    (port,) = free_ports(1)
-    keys = {"access_key": "bench", "secret_key": secrets.token_hex(16)}
-    bucket = s3.service(home, port=port, **keys)
+    key = seaweedfs.Key(name="bench", access="bench", secret=secrets.token_hex(16))
+    ports = dict(zip(seaweedfs.PORTS, free_ports(len(seaweedfs.PORTS)), strict=True))
+    bucket = seaweedfs.service(home, ports=ports, admin=key, signing_key=secrets.token_hex(16))
     database = postgres.service(home, databases=("online",), durable=False)
     for service in (bucket, database):
         stack.enter_context(running(service, log=home / f"{service.name}.log"))
     online = postgres.dsn(postgres.socket_directory(home), "online")
-    objects = Objects(S3(endpoint=bucket.url, region=s3.REGION, **keys))
+    objects = Objects(S3(endpoint=bucket.url, region=seaweedfs.REGION, access_key=key.access, secret_key=key.secret))
 
     (port,) = free_ports(1)
     env = {
@@ -203,9 +203,9 @@ def our_server(home: Path, booster: Any, stack: ExitStack) -> tuple[Service, dic
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "AWS_ENDPOINT_URL": bucket.url,
-        "AWS_REGION": s3.REGION,
-        "AWS_ACCESS_KEY_ID": keys["access_key"],
-        "AWS_SECRET_ACCESS_KEY": keys["secret_key"],
+        "AWS_REGION": seaweedfs.REGION,
+        "AWS_ACCESS_KEY_ID": key.access,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
         "FLIGHTLINE_USE_CASE": USE_CASE,
         "FLIGHTLINE_MODEL_URI": store.put(objects, "s3://models", USE_CASE, data),
         "FLIGHTLINE_MODEL_DIGEST": digest(data),
@@ -217,7 +217,7 @@ def our_server(home: Path, booster: Any, stack: ExitStack) -> tuple[Service, dic
         name="serving",
         command=(str(python("serving")), "-m", "include.services.serving"),
         env=env,
-        port=port,
+        ports=(port,),
         ready=lambda _: answers(f"http://127.0.0.1:{port}/v2/health/ready"),
     )
     return service, record

@@ -40,10 +40,10 @@ for number in range(commits):
 """
 
 
-@pytest.fixture
-def fresh(new_lake: Callable[[], Lake]) -> Lake:
+@pytest.fixture(params=["rest", "sql"])
+def fresh(new_lake: Callable[..., Lake], request: pytest.FixtureRequest) -> Lake:
     """A lake whose catalog has never been opened."""
-    return new_lake()
+    return new_lake(request.param)
 
 
 def check_none_lost(lake: Lake, table: str, *, commits: int) -> None:
@@ -57,7 +57,7 @@ def check_none_lost(lake: Lake, table: str, *, commits: int) -> None:
 
 def test_sixteen_writers_make_a_table_and_none_is_lost(fresh: Lake) -> None:
     """All of them open a catalog that has no tables, want a namespace and a table that do not exist, and commit."""
-    commits, start = 4, threading.Barrier(WRITERS)
+    commits, start = 2, threading.Barrier(WRITERS)
 
     def write(writer: int) -> None:
         own = dataclasses.replace(fresh)
@@ -72,6 +72,18 @@ def test_sixteen_writers_make_a_table_and_none_is_lost(fresh: Lake) -> None:
         list(pool.map(write, range(WRITERS)))
     check_none_lost(fresh, "silver.shared", commits=commits)
     fresh.catalog().close()
+
+
+@pytest.mark.parametrize("catalog", ["rest", "sql", "glue"])
+def test_every_catalog_makes_replaces_and_widens_a_table(new_lake: Callable[..., Lake], catalog: str) -> None:
+    lake, days = new_lake(catalog), [FIRST + timedelta(days=n) for n in range(3)]
+    first = replace_days(lake, "silver.t", pl.DataFrame({"event_date": days, "a": [1, 2, 3]}), days, {"run_key": "1"})
+    replace_days(lake, "silver.t", pl.DataFrame({"event_date": days[1:2], "b": ["x"]}), days[1:], {"run_key": "2"})
+    assert tables.read(lake, "silver.t").rows() == [(days[0], 1, None), (days[1], None, "x")]
+    assert tables.read(lake, "silver.t", snapshot_id=first)["a"].to_list() == [1, 2, 3]
+    assert tables.counts(dataclasses.replace(lake), "silver.t") == dict.fromkeys(days[:2], 1)
+    with pytest.raises(MissingInput, match=r"silver\.none"):
+        tables.load(lake, "silver.none")
 
 
 @pytest.mark.long

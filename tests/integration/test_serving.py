@@ -155,7 +155,7 @@ def serve(s3: Any, online: str) -> Serve:
             command=(str(python("serving")), "-m", "include.services.serving"),
             env=env | changes,
             url=url,
-            port=port,
+            ports=(port,),
             ready=lambda _: answers(f"{url}/v2/health/ready"),
         )
 

@@ -23,9 +23,12 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from pyarrow import parquet
+from pyiceberg.catalog import load_catalog
+from pyiceberg.exceptions import ForbiddenError, NoSuchTableError
 
 from sandbox.database import postgres
 from sandbox.endpoints import OFFSETS, Endpoints
+from sandbox.lake import seaweedfs
 from sandbox.supervisor import processes
 from sandbox.supervisor.control import remains
 from sandbox.supervisor.service import running
@@ -61,9 +64,9 @@ def test_root_gets_postgres_in_two_ways(tmp_path, monkeypatch, way) -> None:
             assert connection.execute("select x from t").fetchone() == (1,)
 
 
-def s3_client(s3, **changed: str):
+def s3_client(s3, service: str = "s3", **changed: str):
     return boto3.client(
-        "s3",
+        service,
         endpoint_url=s3.endpoint,
         region_name=s3.region,
         aws_access_key_id=changed.get("access_key", s3.access_key),
@@ -81,16 +84,81 @@ def test_s3_keeps_objects_and_honours_if_none_match(s3) -> None:
     assert client.get_object(Bucket="landing", Key="a/ b+ü.csv")["Body"].read() == b"1,2\n"
 
 
-@pytest.mark.parametrize("changed", [{"secret_key": "wrong"}, {"access_key": "other"}])
-def test_s3_refuses_other_keys(s3, changed) -> None:
-    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [({"secret_key": "wrong"}, "SignatureDoesNotMatch"), ({"access_key": "other"}, "InvalidAccessKeyId")],
+)
+def test_s3_refuses_other_keys(s3, changed, why) -> None:
+    with pytest.raises(ClientError, match=why):
         s3_client(s3, **changed).list_buckets()
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/landing"), ("POST", "/_ministack/reset")])
-def test_s3_refuses_the_unsigned(s3, method, path) -> None:
-    with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(urllib.request.Request(s3.endpoint + path, method=method))
+# With what any web page can send: the servers behind S3 let anybody read, write and delete when they are asked by HTTP.
+@pytest.mark.parametrize(
+    ("server", "method", "path"),
+    [
+        ("s3", "GET", "/landing"),
+        ("s3", "POST", "/landing?delete"),
+        ("catalog", "GET", "/v1/lake/namespaces"),
+        ("filer", "GET", "/buckets/landing/"),
+        ("filer", "POST", "/buckets/landing/x"),
+        ("filer", "DELETE", "/buckets/landing?recursive=true"),
+        ("master", "POST", "/col/delete?collection=landing"),
+        ("master", "GET", "/dir/assign"),
+        ("volume", "DELETE", "/1,01637037d6"),
+        ("admin", "GET", "/api/config"),
+    ],
+)
+def test_no_server_of_seaweedfs_answers_the_unsigned(seaweedfs, server, method, path) -> None:
+    url = f"http://127.0.0.1:{seaweedfs.ports[server]}{path}"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, method=method, data=b"" if method == "POST" else None))
+    assert refused.value.code in {401, 403, 404, 405}
+
+
+def test_a_team_has_its_own_files_and_nothing_of_anothers(seaweedfs) -> None:
+    north, south = (s3_client(seaweedfs.s3(team)) for team in seaweedfs.teams)
+    for bucket in ("landing", "models"):
+        north.put_object(Bucket=bucket, Key="north/a", Body=b"north's")
+        assert north.get_object(Bucket=bucket, Key="north/a")["Body"].read() == b"north's"
+        assert [each["Key"] for each in north.list_objects_v2(Bucket=bucket, Prefix="north/")["Contents"]] == [
+            "north/a"
+        ]
+        for act in (
+            lambda bucket=bucket: south.get_object(Bucket=bucket, Key="north/a"),
+            lambda bucket=bucket: south.put_object(Bucket=bucket, Key="north/a", Body=b"south's"),
+            lambda bucket=bucket: south.put_object(Bucket=bucket, Key="north/b", Body=b"south's"),
+            lambda bucket=bucket: south.delete_object(Bucket=bucket, Key="north/a"),
+            lambda bucket=bucket: south.list_objects_v2(Bucket=bucket, Prefix="north/"),
+            lambda bucket=bucket: south.list_objects_v2(Bucket=bucket),
+            lambda bucket=bucket: south.copy_object(Bucket=bucket, Key="south/a", CopySource=f"{bucket}/north/a"),
+        ):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                act()
+    for bucket in ("lake", "lake-north", "mlflow"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            south.put_object(Bucket=bucket, Key="a", Body=b"")
+
+
+def test_a_team_has_its_own_tables_and_nothing_of_anothers(seaweedfs) -> None:
+    def catalog(team, name: str):
+        return load_catalog(name, **seaweedfs.catalog(name, team), **seaweedfs.s3(team).iceberg())
+
+    rows = pyarrow.table({"x": [1, 2]})
+    for team in seaweedfs.teams:
+        own = catalog(team, f"lake-{team.name}")
+        own.create_namespace("silver")
+        own.create_table("silver.t", schema=rows.schema).append(rows)
+        assert own.load_table("silver.t").scan().to_arrow() == rows
+    north = seaweedfs.teams[0]
+    for name in ("lake-south", "lake"):
+        other = catalog(north, name)
+        with pytest.raises(NoSuchTableError):
+            other.load_table("silver.t")
+        with pytest.raises(ForbiddenError):
+            other.create_namespace("mine")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3_client(seaweedfs.s3(north)).list_objects_v2(Bucket="lake-south")
 
 
 def test_s3_takes_a_presigned_url(s3) -> None:
@@ -105,7 +173,7 @@ def test_s3_takes_the_signatures_of_pyarrow_and_polars(s3) -> None:
     keys = {"access_key": s3.access_key, "secret_key": s3.secret_key, "region": s3.region}
     files = pyarrow.fs.S3FileSystem(endpoint_override=s3.endpoint, **keys)
     table = pyarrow.table({"x": range(100_000)})
-    parquet.write_table(table, "lake/some where/é=1/f.parquet", filesystem=files)
+    parquet.write_table(table, "models/some where/é=1/f.parquet", filesystem=files)
     options = {
         "aws_endpoint_url": s3.endpoint,
         "aws_access_key_id": s3.access_key,
@@ -113,7 +181,7 @@ def test_s3_takes_the_signatures_of_pyarrow_and_polars(s3) -> None:
         "aws_region": s3.region,
         "aws_allow_http": "true",
     }
-    assert polars.read_parquet("s3://lake/some where/é=1/f.parquet", storage_options=options).to_arrow() == table
+    assert polars.read_parquet("s3://models/some where/é=1/f.parquet", storage_options=options).to_arrow() == table
 
 
 def test_lake_opens_on_them(lake) -> None:
@@ -121,7 +189,7 @@ def test_lake_opens_on_them(lake) -> None:
     assert ("bronze",) in lake.catalog().list_namespaces()
 
 
-SOME = ("postgres", "s3")
+SOME = ("postgres", "seaweedfs")
 
 
 def wait_for(condition: Callable[[], object], *, seconds: float = 60) -> None:
@@ -132,7 +200,7 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 60) -> None:
 
 
 def supervisor_of(sandbox) -> int:
-    return json.loads((sandbox.supervisor.home / "status.json").read_text())["supervisor"]["pid"]
+    return json.loads((sandbox.home / "status.json").read_text())["supervisor"]["pid"]
 
 
 def kill_supervisor(sandbox) -> None:
@@ -233,7 +301,7 @@ def run_stubborn_pod(sandbox) -> list[processes.Process]:
         base_url=f"{at.url('cluster')}/api/v1/namespaces/flightline",
         headers={"Authorization": f"Bearer {at.secrets.cluster_token}"},
     ) as http:
-        code = f"{STUBBORN}  # {sandbox.supervisor.home}"
+        code = f"{STUBBORN}  # {sandbox.home}"
         container = {"name": "base", "image": "flightline/serving:0", "command": ["python", "-c", code]}
         spec = {"containers": [container], "terminationGracePeriodSeconds": 12}
         http.post("/pods", json={"metadata": {"name": "stays"}, "spec": spec}).raise_for_status()
@@ -257,27 +325,29 @@ def test_no_pod_outlives_down_whoever_was_killed_before(new_sandbox, killed) -> 
 
 
 def test_restart_gives_a_service_another_pid(new_sandbox) -> None:
-    new_sandbox.up("s3")
-    before = new_sandbox.services()["s3"]["pid"]
-    assert new_sandbox.run("restart", "s3").returncode == 0
-    after = new_sandbox.services()["s3"]
+    new_sandbox.up("seaweedfs")
+    before = new_sandbox.services()["seaweedfs"]["pid"]
+    assert new_sandbox.run("restart", "seaweedfs").returncode == 0
+    after = new_sandbox.services()["seaweedfs"]
     assert after["healthy"]
     assert after["pid"] != before
     done = new_sandbox.run("restart", "kafka")
-    assert (done.returncode, done.stderr) == (1, "sandbox: there is no service 'kafka'; there are: s3\n")
+    assert (done.returncode, done.stderr) == (1, "sandbox: there is no service 'kafka'; there are: seaweedfs\n")
 
 
-def test_a_busy_port_is_named_with_its_owner(new_sandbox) -> None:
-    with socket.create_server(("127.0.0.1", new_sandbox.port + OFFSETS["s3"])):
+@pytest.mark.parametrize("above", [0, seaweedfs.GRPC], ids=["http", "grpc"])
+def test_a_busy_port_is_named_with_its_owner(new_sandbox, above) -> None:
+    port = new_sandbox.port + OFFSETS["s3"] + above
+    with socket.create_server(("127.0.0.1", port)):
         done = new_sandbox.run("up", *SOME)
     assert done.returncode == 1
     assert not (new_sandbox.home / "status.json").exists()
-    assert f"port {new_sandbox.port + OFFSETS['s3']} (s3) is used by pid {os.getpid()}" in done.stderr
+    assert f"port {port} (seaweedfs) is used by pid {os.getpid()}" in done.stderr
     assert "FLIGHTLINE_PORT" in done.stderr
 
 
 def test_env_is_for_a_shell(new_sandbox) -> None:
-    new_sandbox.up("s3")
+    new_sandbox.up("seaweedfs")
     exports = new_sandbox.run("env").stdout
     script = exports + 'echo "$AWS_ENDPOINT_URL $FLIGHTLINE_ONLINE_DSN"'
     shell = subprocess.run(("sh", "-c", script), check=True, capture_output=True, text=True)

@@ -4,15 +4,19 @@ import logging
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from include.foundation.errors import ServiceUnavailable
+from include.foundation.errors import MissingInput, ServiceUnavailable
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
 
+    from include.foundation.lake.connection import Lake
+
 ATTEMPTS = 5
+CREATION_SECONDS = 60.0  # far more than making a table takes: after it, its maker is taken for dead
 
 
 def open_catalog(name: str, properties: dict[str, str]) -> "Catalog":
@@ -24,26 +28,81 @@ def open_catalog(name: str, properties: dict[str, str]) -> "Catalog":
     logging.getLogger("pyiceberg.io").setLevel(logging.WARNING)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return load_catalog(name, **properties)
+            catalog = load_catalog(name, **properties)
         except (IntegrityError, OperationalError, ProgrammingError):
             # pyiceberg looks for its tables and then creates them: of several first openers all but one fail here,
             # and find them on the next look.
             if attempt == ATTEMPTS:
                 raise
             time.sleep(0.2 * attempt)
+        else:
+            _repeat_reads(catalog)
+            return catalog
     raise AssertionError("unreachable")
+
+
+def _repeat_reads(catalog: "Catalog") -> None:
+    """Let a REST catalog's client ask again after a 5xx, and send again what never got there, for some 6 seconds.
+
+    pyiceberg does neither. A commit that got there is not sent twice: whether it was done, `commit` finds out.
+    """
+    from pyiceberg.catalog.rest import RestCatalog
+    from requests.adapters import HTTPAdapter
+    from urllib3 import Retry
+
+    if isinstance(catalog, RestCatalog) and catalog.properties.get("rest.sigv4-enabled", "").lower() != "true":
+        again = Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), raise_on_status=False)
+        for scheme in ("http://", "https://"):
+            catalog._session.mount(scheme, HTTPAdapter(max_retries=again))
 
 
 def ensure_namespace(catalog: "Catalog", namespace: str) -> None:
     """Create the namespace unless it exists."""
-    from pyiceberg.exceptions import NamespaceAlreadyExistsError
+    from pyiceberg.exceptions import NamespaceAlreadyExistsError, ServerError
     from sqlalchemy.exc import IntegrityError
 
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            catalog.create_namespace_if_not_exists(namespace)
+        except (NamespaceAlreadyExistsError, IntegrityError):
+            if not catalog.namespace_exists(namespace):
+                raise
+        except ServerError:  # SeaweedFS's answer when it meets a namespace that is just being made
+            if attempt == ATTEMPTS:
+                raise
+            time.sleep(0.2 * attempt)
+        else:
+            return
+
+
+@contextmanager
+def creation_lock(lake: "Lake", identifier: str) -> Iterator[None]:
+    """Be the only one who makes this table, where the catalog may not see to that itself.
+
+    A REST catalog may let several creators of one table win, so that the last table hides the rows of the others
+    (SeaweedFS 4.48 does). There, the lock is an object beside the model files; who has died with it is waited for.
+
+    Raises:
+        ServiceUnavailable: another writer held the lock for all the time.
+    """
+    from pyiceberg.catalog.rest import RestCatalog
+
+    if not isinstance(lake.catalog(), RestCatalog):
+        yield
+        return
+    objects, lock = lake.objects(), f"{lake.models.rstrip('/')}/.creating/{identifier}"
+    deadline = time.monotonic() + 2 * CREATION_SECONDS
+    while not objects.put_if_absent(lock, b""):
+        if time.monotonic() > deadline:
+            raise ServiceUnavailable(f"{identifier}: others were making the table all the time; {lock} is their lock")
+        with suppress(MissingInput):  # it has just been given back
+            if (datetime.now(UTC) - objects.stat(lock).modified).total_seconds() > CREATION_SECONDS:
+                objects.delete(lock)
+        time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 (no secret)
     try:
-        catalog.create_namespace_if_not_exists(namespace)
-    except (NamespaceAlreadyExistsError, IntegrityError):
-        if not catalog.namespace_exists(namespace):
-            raise
+        yield
+    finally:
+        objects.delete(lock)
 
 
 @contextmanager

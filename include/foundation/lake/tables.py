@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.lake import manifests
-from include.foundation.lake.catalog import ensure_namespace
+from include.foundation.lake.catalog import creation_lock, ensure_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -171,6 +171,7 @@ def polars(rows: pa.Table | pl.DataFrame) -> pl.DataFrame:
 
 
 def _create(lake: Lake, identifier: str, schema: pa.Schema) -> Table:
+    from pyiceberg.exceptions import TableAlreadyExistsError
     from pyiceberg.partitioning import PartitionField, PartitionSpec
     from pyiceberg.transforms import IdentityTransform
 
@@ -178,10 +179,14 @@ def _create(lake: Lake, identifier: str, schema: pa.Schema) -> Table:
     field = PartitionField(
         source_id=wanted.find_field(DAY).field_id, field_id=1000, transform=IdentityTransform(), name=DAY
     )
-    ensure_namespace(lake.catalog(), identifier.rpartition(".")[0])
-    return lake.catalog().create_table(
-        identifier, schema=wanted, partition_spec=PartitionSpec(field), properties=PROPERTIES
-    )
+    catalog = lake.catalog()
+    with creation_lock(lake, identifier):
+        if catalog.table_exists(identifier):
+            raise TableAlreadyExistsError(identifier)
+        ensure_namespace(catalog, identifier.rpartition(".")[0])
+        return catalog.create_table(
+            identifier, schema=wanted, partition_spec=PartitionSpec(field), properties=PROPERTIES
+        )
 
 
 def _iceberg(schema: pa.Schema) -> Schema:

@@ -34,8 +34,17 @@ def test_what_a_service_needs_exists_and_there_is_no_circle(at) -> None:
 
 
 def test_ports_differ(at) -> None:
-    ports = [service.port for service in catalogue(at).values() if service.port]
-    assert sorted(ports) == [9000 + offset for offset in OFFSETS.values()]
+    ports = [port for service in catalogue(at).values() for port in service.ports]
+    grpc = [at.port_of(name) + 10_000 for name in ("master", "filer", "volume", "admin", "s3")]
+    assert sorted(ports) == sorted([*(9000 + offset for offset in OFFSETS.values()), *grpc])
+    assert len({*ports}) == len(ports)
+
+
+def test_the_lake_of_an_earlier_version_is_refused(at) -> None:
+    preflight.layout(at.home)
+    (at.home.path / "s3").mkdir()
+    with pytest.raises(SandboxError, match=r"/s3 holds the lake of an earlier version.*make clean"):
+        preflight.layout(at.home)
 
 
 def test_chosen_brings_what_is_needed(at) -> None:
@@ -43,7 +52,7 @@ def test_chosen_brings_what_is_needed(at) -> None:
     assert list(chosen(at, names)) == ["postgres", "migration", "scheduler"]
     assert names == ["scheduler"]
     assert list(chosen(at, [])) == list(catalogue(at))
-    with pytest.raises(SandboxError, match="no service 'kafka'; there are: postgres, s3"):
+    with pytest.raises(SandboxError, match="no service 'kafka'; there are: postgres, seaweedfs"):
         chosen(at, ["kafka"])
 
 

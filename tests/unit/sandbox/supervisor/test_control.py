@@ -48,7 +48,7 @@ def test_a_full_disk_is_said_before_anything_is_written(tmp_path, monkeypatch) -
     monkeypatch.setattr(preflight, "NEEDED_DISK_BYTES", 1 << 60)
     monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
     with pytest.raises(SandboxError, match="MB free and the sandbox needs"):
-        control.up(["s3"], say=[].append)
+        control.up(["seaweedfs"], say=[].append)
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / "lock"]
 
 

@@ -168,16 +168,16 @@ def said(tmp_path, monkeypatch) -> list[str]:
 
 def test_a_service_that_failed_for_good_is_restarted_by_hand_and_by_up(tmp_path, said) -> None:
     code = f"Path('{tmp_path}/mended').exists() or exit(3)\n" + SERVE
-    with supervised(tmp_path, {"name": "s3", "code": code}) as running:
-        running.wait(lambda s: s["s3"]["phase"] == "failed")
-        with pytest.raises(SandboxError, match="s3 failed: it ended with exit code 3"):
-            control.restart("s3", say=said.append)
-        with pytest.raises(SandboxError, match="s3 failed: it ended with exit code 3"):
-            control.up(["s3"], say=said.append)
+    with supervised(tmp_path, {"name": "seaweedfs", "code": code}) as running:
+        running.wait(lambda s: s["seaweedfs"]["phase"] == "failed")
+        with pytest.raises(SandboxError, match="seaweedfs failed: it ended with exit code 3"):
+            control.restart("seaweedfs", say=said.append)
+        with pytest.raises(SandboxError, match="seaweedfs failed: it ended with exit code 3"):
+            control.up(["seaweedfs"], say=said.append)
         (tmp_path / "mended").touch()
-        control.up(["s3"], say=said.append)
-        assert said[-1].split()[:2] == ["s3", "ready"]
-        assert running.services()["s3"]["phase"] == "ready"
+        control.up(["seaweedfs"], say=said.append)
+        assert said[-1].split()[:2] == ["seaweedfs", "ready"]
+        assert running.services()["seaweedfs"]["phase"] == "ready"
 
 
 def test_restarts_by_hand_are_no_deaths(tmp_path, said) -> None:
