@@ -7,6 +7,7 @@
     └── PermanentError          a retry cannot help
         ├── InvalidInput        a file, parameter or spec is malformed; nothing was published
         ├── BudgetExceeded      more rows are quarantined than the spec allows; nothing was published
+        ├── UnusualDay          a day is too unlike the days before it; nothing was published
         ├── LeakFound           a feature used something not known at prediction time
         ├── GateFailed          a model does not pass its gates
         └── DigestMismatch      bytes are not the ones that were pinned
@@ -41,6 +42,10 @@ class InvalidInput(PermanentError):
 
 class BudgetExceeded(PermanentError):
     """More rows are quarantined than the spec allows; nothing was published."""
+
+
+class UnusualDay(PermanentError):
+    """A day is too unlike the days before it; nothing was published."""
 
 
 class LeakFound(PermanentError):

@@ -15,7 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.foundation.errors import BudgetExceeded, InvalidInput, MissingInput, PermanentError, RetryableError
+from include.foundation.errors import (
+    BudgetExceeded,
+    InvalidInput,
+    MissingInput,
+    PermanentError,
+    RetryableError,
+    UnusualDay,
+)
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.commit import Staged, replace_days
 from include.foundation.lake.commit_log import RUN_KEY
@@ -273,6 +280,30 @@ def test_other_formats_lead_to_the_same_silver(
     run(other, spec, D[:1], run_id="r")
     run(weather, WEATHER, D[:1], run_id="r")
     assert state(other)["silver.weather"] == state(weather)["silver.weather"]
+
+
+def test_a_day_unlike_the_days_before_it_is_not_published(new_lake: Callable[[], Lake]) -> None:
+    lake = new_lake()
+    days = [D[0] + timedelta(days=n) for n in range(10)]
+    for day in days[:9]:
+        land(lake, day, *(line(day, hour) for hour in range(18)))
+    land(lake, days[9], *(line(days[9], hour) for hour in range(9)))
+    run(lake, WEATHER, days[:8], run_id="usual")
+    for range_, run_id in ((days[8:], "range"), (days[9:], "day")):
+        with pytest.raises(UnusualDay, match=r"weather: .*2013-02-20: 9 rows, 18 on a usual day .*`quality.daily`"):
+            run(lake, WEATHER, range_, run_id=run_id)
+    assert commits(lake) == {"bronze": 1, "quarantine": 1, "silver": 1}
+
+    land(lake, days[9], *(line(days[9], hour, wind="NA") for hour in range(18)))
+    with pytest.raises(UnusualDay, match="2013-02-20: wind_speed: 100% without a value, 0% on a usual day"):
+        run(lake, WEATHER, days[9:], run_id="no wind")
+    land(lake, days[9], *(line(days[9], hour, wind="NA" if hour < 8 else 5) for hour in range(12)))
+    for _ in range(2):
+        (published,) = run(lake, WEATHER, days[9:], run_id="little wind").sources
+        assert published.warnings == (
+            "2013-02-20: 12 rows, 18 on a usual day of the 4 weeks before",
+            "2013-02-20: wind_speed: 67% without a value, 0% on a usual day of the 4 weeks before",
+        )
 
 
 def test_over_budget_nothing_is_published_of_any_source_and_the_reasons_are_told(weather: Lake) -> None:

@@ -23,11 +23,13 @@ from include.foundation.lake import tables
 from include.foundation.lake.commit import Staged
 from include.foundation.lake.commit_log import RUN_KEY, find_commit
 from include.foundation.spec import module
-from include.stages.ingest import rows
+from include.stages.ingest import history, rows
 from include.stages.ingest.faults import raise_together
 from include.stages.ingest.judging import judge_all
 from include.stages.ingest.tally import Tally
 from include.stages.quality import Contract
+from include.stages.quality.contract import DAY
+from include.stages.quality.days import Days, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 Layer = Literal["bronze", "quarantine", "silver"]
 T = TypeVar("T")
+WARNINGS = 50  # that a commit tells
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 
@@ -54,6 +57,7 @@ class Published(BaseModel):
     landed: int
     quarantined: int
     reasons: dict[str, int]
+    warnings: tuple[str, ...] = ()
     snapshots: dict[Layer, int]
     seconds: float
 
@@ -90,6 +94,7 @@ def publish(
     Raises:
         InvalidInput: a file is malformed, or has changed since it was planned; nothing was published.
         BudgetExceeded: too many rows fail the contract; nothing was published.
+        UnusualDay: a day is too unlike the days before it; nothing was published.
         ServiceUnavailable: other writers were faster for minutes.
     """
     with ExitStack() as stack:
@@ -132,6 +137,8 @@ class Stage:
         self._key = plan.key(self._source, run_id=run_id, code=_code(spec.name))
         self._started = time.monotonic()
         self._tally = Tally(source)
+        self._counts = Days(DAY)
+        self._findings: list[Finding] = []
         self._snapshots: dict[Layer, int] = {}
         self._staged: dict[Layer, Staged] = {}
         gone = days - {file.day for file in self._files}
@@ -158,6 +165,8 @@ class Stage:
             return
         judge_all(self._contract, self._source, self._rows, begin=self._begin, take=self._take)
         self._tally.enforce(self._spec.quality.quarantine_budget)
+        if self._source.every != "snapshot":
+            self._findings = history.findings(self._lake, self._spec, self._source, self._counts)
 
     def confirm(self) -> None:
         """Look once more, right before the commits, whether the files are the planned ones.
@@ -183,17 +192,20 @@ class Stage:
             landed=int(told["landed"]),
             quarantined=int(told["quarantined"]),
             reasons=json.loads(told["reasons"]),
+            warnings=tuple(json.loads(told.get("warnings", "[]"))),
             snapshots=self._snapshots,
             seconds=round(time.monotonic() - self._started, 3) if self._staged else 0,
         )
 
     def _begin(self) -> None:
         self._tally.clear()
+        self._counts.clear()
         for staged in self._staged.values():
             staged.discard()
 
     def _take(self, frame: pl.DataFrame, verdict: Verdict) -> None:
         self._tally.add(verdict)
+        self._counts.add(verdict)
         for layer, staged in self._staged.items():
             if layer == "bronze":
                 staged.write(frame)
@@ -226,6 +238,8 @@ class Stage:
             "landed": str(self._tally.landed),
             "quarantined": str(self._tally.quarantined),
             "reasons": json.dumps(dict(self._tally.reasons)),
+            history.NULLS: json.dumps(self._counts.null_shares()),
+            "warnings": json.dumps([str(finding) for finding in self._findings[:WARNINGS]]),
             **{f"{layer}_snapshot": str(snapshot) for layer, snapshot in self._snapshots.items()},
         }
 

@@ -88,8 +88,9 @@ def _typed(
     unread = []
     for name, reading in contract.readings.items():
         if typed[name].null_count():
-            absent = rows.select(is_absent(name, null_values)).to_series()
-            where = (typed[name].is_null() & ~absent).arg_true().cast(pl.UInt32)
+            empty = typed[name].is_null().arg_true()
+            texts = rows.select(name)[empty]
+            where = empty.filter(~texts.select(is_absent(name, null_values)).to_series())
             unread.append((_never(name, f"not {reading.meaning}"), where))
     if not contract.derived:
         return typed.select(contract.columns), unread

@@ -54,6 +54,8 @@ def publish(use_case: str, planned: Mapping[str, Any], run_id: str | None = None
     published = commit(LakeHook().lake, load(use_case), Plan(**planned), run_id=str(run_id))
     for part in published:
         log.info("%s: %d rows landed, %d quarantined", part.source, part.landed, part.quarantined)
+        for warning in part.warnings:
+            log.warning("%s: %s", part.source, warning)
         for reason, rows in part.reasons.items():
             log.info("%s: quarantined %d rows: %s", part.source, rows, reason)
     return [part.model_dump(mode="json") for part in published]
