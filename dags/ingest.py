@@ -33,6 +33,10 @@ landed file, and only then announces the days.
   the days. Nothing downstream was started; when the other runs have ended, clear `plan`.
 - *the rows do not add up*: nothing downstream was started; clear `plan`.
 
+**Sources that land hourly** — a run reads the hours that end within its data interval and no others; rows of the day's
+other hours are taken from bronze as they are, and the day is judged whole. Sources that land daily are read by the run
+that ends the day.
+
 **Form** — `start_date`, `end_date`: the days to ingest, both included; both empty: the run's data interval. The logical
 date says nothing else. Days without data are refused by `plan`.
 """

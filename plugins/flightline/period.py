@@ -2,7 +2,7 @@
 
 import calendar
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Param
@@ -10,6 +10,9 @@ from airflow.sdk import Param
 from flightline import forms
 from include.foundation.errors import InvalidInput
 from include.foundation.spec import UseCase
+
+HOUR = timedelta(hours=1)
+HOURS = 24
 
 
 def range_params(spec: UseCase, *, otherwise: str) -> dict[str, Param]:
@@ -64,6 +67,29 @@ def requested(
             f"which {spec.name} has data: give start_date and end_date inside it"
         )
     return max(start, lowest), min(end, highest)
+
+
+def ended(spec: UseCase, *, interval_start: datetime, interval_end: datetime) -> tuple[list[date], list[datetime]]:
+    """The days and the hours (UTC) that end within an interval, within the spec's schedule.
+
+    For a use case whose sources land hourly: an hourly run has its hour, and the run that ends a day has that day for
+    the sources that land daily.
+
+    Raises:
+        InvalidInput: neither a day nor an hour ends within it, or none for which there are data.
+    """
+    begin, end = (moment.astimezone(UTC) for moment in (interval_start, interval_end))
+    first = begin.replace(minute=0, second=0, microsecond=0)
+    count = int((end - first) / HOUR)
+    lowest, highest = spec.schedule.start, spec.schedule.end or date.max
+    hours = [hour for hour in (first + n * HOUR for n in range(count)) if hour + HOUR > begin]
+    hours = [hour for hour in hours if lowest <= hour.date() <= highest]
+    if not hours:
+        raise InvalidInput(
+            f"no hour of {lowest} to {spec.schedule.end or 'today'} ends between {begin} and {end}: give start_date and"
+            " end_date, or schedule it hourly or less often"
+        )
+    return [hour.date() for hour in hours if hour.hour == HOURS - 1], hours
 
 
 def _month(key: str) -> tuple[date, date]:

@@ -6,7 +6,7 @@ import io
 import os
 import subprocess
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import product
 from pathlib import Path
 
@@ -304,6 +304,58 @@ def test_a_day_unlike_the_days_before_it_is_not_published(new_lake: Callable[[],
             "2013-02-20: 12 rows, 18 on a usual day of the 4 weeks before",
             "2013-02-20: wind_speed: 67% without a value, 0% on a usual day of the 4 weeks before",
         )
+
+
+HOURLY = WEATHER.model_copy(
+    update={
+        "sources": (SPEC.source("weather").model_copy(update={"every": "hour"}), SPEC.source("planes")),
+        "quality": WEATHER.quality.model_copy(update={"quarantine_budget": 1.0}),
+    }
+)
+
+
+def land_hour(lake: Lake, hour: int, *, wind: object = 5) -> datetime:
+    """The file of an hour of the first day; at 5:00 UTC it is midnight in New York."""
+    at = datetime.combine(D[0], time(hour), UTC)
+    uri = landing.expected(lake.landing, SPEC.name, HOURLY.sources[0], at)
+    lake.objects().put(uri, "\n".join([HEADER, line(D[0], hour - 5, wind), ""]).encode())
+    return at
+
+
+def ingest_hour(lake: Lake, hour: datetime, run_id: str) -> None:
+    plan = Plan.of(lake, HOURLY, [], hours=[hour])
+    publish(lake, HOURLY, plan, run_id=run_id)
+    reconcile(lake, HOURLY, plan, run_id=run_id)
+
+
+@pytest.mark.parametrize("order", [(5, 6, 7), (7, 5, 6), (6, 7, 5, 6)])
+def test_a_run_on_an_hour_replaces_exactly_that_hour(new_lake: Callable[[], Lake], order: tuple[int, ...]) -> None:
+    lake = new_lake()
+    winds = {5: 1, 6: 999, 7: 3}
+    for number, hour in enumerate(order):
+        at = land_hour(lake, hour, wind=winds[hour])
+        ingest_hour(lake, at, f"{number}")
+        lake.objects().delete(landing.expected(lake.landing, SPEC.name, HOURLY.sources[0], at))  # nobody reads it again
+    silver, quarantine = (HOURLY.table(layer, "weather") for layer in ("silver", "quarantine"))
+    assert tables.read(lake, silver)["wind_speed"].to_list() == [1, 3]
+    assert tables.read(lake, quarantine)["wind_speed"].to_list() == ["999"]
+    before = {hour: rows for (hour,), rows in tables.read(lake, silver).group_by("hour")}
+
+    ingest_hour(lake, land_hour(lake, 6, wind=2), "mended")
+    assert tables.read(lake, silver)["wind_speed"].to_list() == [1, 2, 3]
+    assert tables.read(lake, quarantine).is_empty()
+    after = {hour: rows for (hour,), rows in tables.read(lake, silver).group_by("hour")}
+    assert all(after[hour].equals(before[hour]) for hour in (0, 2))
+    assert tables.counts(lake, silver) == {D[0]: 3}
+
+
+def test_an_hour_that_has_not_landed_is_named(new_lake: Callable[[], Lake]) -> None:
+    lake = new_lake()
+    at = land_hour(lake, 5)
+    with pytest.raises(MissingInput, match=r"weather/2013-02-11T06\.csv"):
+        Plan.of(lake, HOURLY, [], hours=[at, at + timedelta(hours=1)])
+    with pytest.raises(MissingInput, match=r"weather/2013-02-11T00\.csv, .* and 20 more"):
+        Plan.of(lake, HOURLY, D[:1])
 
 
 def test_over_budget_nothing_is_published_of_any_source_and_the_reasons_are_told(weather: Lake) -> None:

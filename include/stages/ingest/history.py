@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NULLS = "nulls"  # key of a commit's summary: column -> share of its silver rows without a value
 
 
-def findings(lake: Lake, spec: UseCase, source: Source, found: Days) -> list[Finding]:
-    """Compare a run's days with the days before them.
+def findings(lake: Lake, spec: UseCase, source: Source, found: Days, *, days: set[date]) -> list[Finding]:
+    """Compare those of a run's days that it has whole with the days before them.
 
     Returns:
         What is to be said.
@@ -30,7 +30,7 @@ def findings(lake: Lake, spec: UseCase, source: Source, found: Days) -> list[Fin
     Raises:
         UnusualDay: a day is too unlike; the message names the first ones and what to do.
     """
-    new = found.each()
+    new = {day: each for day, each in found.each().items() if day in days}
     if not new:
         return []
     limits = spec.quality.daily

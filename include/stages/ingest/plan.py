@@ -29,35 +29,67 @@ class File(BaseModel):
 
 
 class Plan(BaseModel):
-    """The days and files of a run. `model_dump(mode="json")` is small enough for an XCom; `Plan(**json)` reads it."""
+    """The days and files of a run. `model_dump(mode="json")` is small enough for an XCom; `Plan(**json)` reads it.
+
+    Attributes:
+        use_case: its name.
+        days: every day of which rows may change.
+        hours: the hours (UTC) of a run that is about some hours of its days, for sources that land hourly; None for a
+            run on whole days.
+        ended: of such a run, the days that end with it, for the other sources.
+        files: per source, what has landed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     use_case: str
     days: tuple[date, ...]
+    hours: tuple[datetime, ...] | None = None
+    ended: tuple[date, ...] = ()
     files: dict[str, tuple[File, ...]]
 
     @classmethod
-    def of(cls, lake: Lake, spec: UseCase, days: Iterable[date]) -> Self:
+    def of(cls, lake: Lake, spec: UseCase, days: Iterable[date], *, hours: Iterable[datetime] | None = None) -> Self:
         """Find the files of the days.
 
+        Args:
+            lake: where they are.
+            spec: the use case.
+            days: whole days.
+            hours: of sources that land hourly, these hours and no others; None for all hours of the days.
+
         Raises:
-            InvalidInput: there are no days.
-            MissingInput: a daily source's file is not there (yet); the message names the first ones.
+            InvalidInput: there are neither days nor hours.
+            MissingInput: a file that lands every day or hour is not there (yet); the message names the first ones.
         """
-        wanted = sorted(set(days))
-        if not wanted:
+        whole = sorted(set(days))
+        some = None if hours is None else tuple(sorted(set(hours)))
+        every = tuple(sorted({*whole, *(hour.date() for hour in some or ())}))
+        if not every:
             raise InvalidInput(f"{spec.name}: a run needs at least one day")
-        files = {source.name: tuple(_find(lake, spec.name, source, wanted)) for source in spec.sources}
+        plan = cls(use_case=spec.name, days=every, hours=some, ended=() if some is None else tuple(whole), files={})
+        found = {source.name: [*_find(lake, spec.name, source, plan.intervals(source))] for source in spec.sources}
         missing = [
-            (source, day)
+            (source, interval)
             for source in spec.sources
             if source.every != "snapshot"
-            for day in sorted({*wanted} - {file.day for file in files[source.name]})
+            for interval in sorted({*plan.intervals(source)} - {at for at, _ in found[source.name]})
         ]
         if missing:
             raise MissingInput(_not_landed(lake, spec.name, missing))
-        return cls(use_case=spec.name, days=tuple(wanted), files=files)
+        return plan.model_copy(
+            update={"files": {name: tuple(file for _, file in each) for name, each in found.items()}}
+        )
+
+    def intervals(self, source: Source) -> list[datetime]:
+        """When the files of a source begin that belong to the run."""
+        if source.every == "hour":
+            return [*self.hours] if self.hours is not None else [at for day in self.days for at in hours_of(day)]
+        return [datetime.combine(day, time(), UTC) for day in (self.days if self.hours is None else self.ended)]
+
+    def is_whole(self, source: Source, day: date) -> bool:
+        """Whether the run sees the end of the day of a source."""
+        return source.every != "hour" or self.hours is None or hours_of(day)[-1] in self.hours
 
     def changed(self, lake: Lake, source: Source) -> dict[date, str]:
         """Days whose landed files of the source are not the planned ones, and such a file.
@@ -66,7 +98,10 @@ class Plan(BaseModel):
         """
         planned, now = (
             {(file.day, file.uri, file.etag) for file in files}
-            for files in (self.files[source.name], _find(lake, self.use_case, source, self.days))
+            for files in (
+                self.files[source.name],
+                [file for _, file in _find(lake, self.use_case, source, self.intervals(source))],
+            )
         )
         return {day: uri for day, uri, _ in sorted(planned ^ now)}
 
@@ -77,21 +112,28 @@ class Plan(BaseModel):
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _not_landed(lake: Lake, use_case: str, missing: Sequence[tuple[Source, date]]) -> str:
+def hours_of(day: date) -> list[datetime]:
+    """The 24 hours of a day in UTC."""
+    return [datetime.combine(day, time(hour), UTC) for hour in range(24)]
+
+
+def _not_landed(lake: Lake, use_case: str, missing: Sequence[tuple[Source, datetime]]) -> str:
     """What is missing, and what is there under nearly the same name."""
-    at = [(source, datetime.combine(day, time(), UTC)) for source, day in missing]
-    told = f"not landed (yet): {listing([landing.expected(lake.landing, use_case, *each) for each in at], 3)}"
+    told = f"not landed (yet): {listing([landing.expected(lake.landing, use_case, *each) for each in missing], 3)}"
     near = sorted(
-        {uri for each in at[:3] for uri in landing.near_misses(lake.objects(), lake.landing, use_case, *each)}
+        {uri for each in missing[:3] for uri in landing.near_misses(lake.objects(), lake.landing, use_case, *each)}
     )
     return f"{told}; there is {listing(near, 3)}" if near else told
 
 
-def _find(lake: Lake, use_case: str, source: Source, days: Sequence[date]) -> Iterator[File]:
-    wanted = set(days)
-    for at, found in landing.landed(lake.objects(), lake.landing, use_case, source, start=days[0], end=days[-1]):
-        if at.date() in wanted:
-            yield File(
+def _find(lake: Lake, use_case: str, source: Source, intervals: Sequence[datetime]) -> Iterator[tuple[datetime, File]]:
+    if not intervals:
+        return
+    wanted = set(intervals)
+    start, end = min(wanted).date(), max(wanted).date()
+    for at, found in landing.landed(lake.objects(), lake.landing, use_case, source, start=start, end=end):
+        if at in wanted:
+            file = File(
                 day=at.date(),
                 uri=found.uri,
                 size=found.size,
@@ -99,3 +141,4 @@ def _find(lake: Lake, use_case: str, source: Source, days: Sequence[date]) -> It
                 # S3 tells whole seconds for one object and finer ones in a listing.
                 landed_at=found.modified.astimezone(UTC).replace(microsecond=0),
             )
+            yield at, file

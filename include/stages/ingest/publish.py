@@ -23,7 +23,7 @@ from include.foundation.lake import tables
 from include.foundation.lake.commit import Staged
 from include.foundation.lake.commit_log import RUN_KEY, find_commit
 from include.foundation.spec import module
-from include.stages.ingest import history, rows
+from include.stages.ingest import history, landing, rows
 from include.stages.ingest.faults import raise_together
 from include.stages.ingest.judging import judge_all
 from include.stages.ingest.tally import Tally
@@ -166,7 +166,8 @@ class Stage:
         judge_all(self._contract, self._source, self._rows, begin=self._begin, take=self._take)
         self._tally.enforce(self._spec.quality.quarantine_budget)
         if self._source.every != "snapshot":
-            self._findings = history.findings(self._lake, self._spec, self._source, self._counts)
+            whole = {day for day in self._days if self._plan.is_whole(self._source, day)}
+            self._findings = history.findings(self._lake, self._spec, self._source, self._counts, days=whole)
 
     def confirm(self) -> None:
         """Look once more, right before the commits, whether the files are the planned ones.
@@ -215,9 +216,16 @@ class Stage:
                 staged.write(verdict.failed.with_columns(run_id=pl.lit(self._run_id)))
 
     def _rows(self) -> Iterator[pl.DataFrame]:
-        if "bronze" in self._staged:
-            return rows.landed(self._lake, self._source, self._files, self._contract.landed)
         bronze = self._spec.table("bronze", self._source.name)
+        if "bronze" in self._staged:
+            landed = rows.landed(self._lake, self._source, self._files, self._contract.landed)
+            if self._source.every == "hour" and self._plan.hours is not None:
+                uris = [
+                    landing.expected(self._lake.landing, self._spec.name, self._source, hour)
+                    for hour in self._plan.hours
+                ]
+                return rows.merged(self._lake, bronze, landed, days=sorted(self._days), replaced=uris)
+            return landed
         return rows.committed(self._lake, bronze, self._files, snapshot_id=self._snapshots["bronze"])
 
     def _open(self, layer: Layer) -> Staged:
@@ -270,7 +278,8 @@ def _days(lake: Lake, spec: UseCase, plan: Plan, source: str) -> set[date]:
     """
     days = {file.day for file in plan.files[source]}
     if spec.source(source).every == "snapshot":
-        days |= {day for layer in LAYERS for day in tables.days(lake, spec.table(layer, source)) if day in plan.days}
+        whole = {interval.date() for interval in plan.intervals(spec.source(source))}
+        days |= {day for layer in LAYERS for day in tables.days(lake, spec.table(layer, source)) if day in whole}
     return days
 
 

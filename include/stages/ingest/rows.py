@@ -14,7 +14,8 @@ from include.stages.ingest.formats import FORMATS, POSITION, Columns
 from include.stages.ingest.stream import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
 
     from include.foundation.lake import Lake
     from include.foundation.spec.sources import Source
@@ -86,6 +87,33 @@ def committed(lake: Lake, bronze: str, files: Sequence[File], *, snapshot_id: in
         days = [file.day for file in chunk]
         rows = tables.read(lake, bronze, start=min(days), end=max(days), snapshot_id=snapshot_id)
         yield rows.filter(pl.col("event_date").is_in(days))
+
+
+def merged(
+    lake: Lake, bronze: str, new: Iterable[pl.DataFrame], *, days: Sequence[date], replaced: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    """The rows of days of which some hours are new, day by day: the new ones, and from bronze those of other hours.
+
+    The order is that of the files' names, whichever hours came first. A day is in memory at once.
+
+    Args:
+        lake: the lake.
+        bronze: the table.
+        new: rows that landed.
+        days: the days.
+        replaced: URIs of the files, or of their folders (with a slash at the end), whose rows are to be replaced.
+    """
+    landed = pl.concat(new)
+    for day in days:
+        rows = [landed.filter(pl.col("event_date") == day)]
+        if tables.counts(lake, bronze, start=day, end=day):
+            held = tables.read(lake, bronze, start=day, end=day, columns=landed.columns)
+            gone = pl.any_horizontal(
+                pl.col("source_uri").str.starts_with(uri) if uri.endswith("/") else pl.col("source_uri") == uri
+                for uri in replaced
+            )
+            rows.append(held.filter(~gone))
+        yield pl.concat(rows).sort("source_uri", POSITION)
 
 
 def _frames(lake: Lake, source: Source, file: File, columns: Columns) -> Iterator[pl.DataFrame]:

@@ -31,9 +31,14 @@ def plan(
     from include.stages.ingest.plan import Plan
 
     spec = load(use_case)
-    first, last = period.requested(params, spec, interval_start=data_interval_start, interval_end=data_interval_end)
-    days = period.days(first, last)
-    found = Plan.of(LakeHook().lake, spec, days)
+    hourly = any(source.every == "hour" for source in spec.sources)
+    asked = params.get("start_date") or params.get("end_date")
+    if hourly and not asked and data_interval_start and data_interval_end:
+        days, hours = period.ended(spec, interval_start=data_interval_start, interval_end=data_interval_end)
+        found = Plan.of(LakeHook().lake, spec, days, hours=hours)
+    else:
+        first, last = period.requested(params, spec, interval_start=data_interval_start, interval_end=data_interval_end)
+        found = Plan.of(LakeHook().lake, spec, period.days(first, last))
     for source, files in found.files.items():
         log.info("%s: %d files, %.1f MB", source, len(files), sum(file.size for file in files) / 1e6)
     return found.model_dump(mode="json")

@@ -1,8 +1,8 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from flightline.period import days, range_params, requested
+from flightline.period import days, ended, range_params, requested
 from include.foundation.errors import InvalidInput
 from include.foundation.spec import load
 
@@ -54,6 +54,40 @@ def test_every_day_of_a_schedule_is_in_some_run(cron):
         found |= {*days(*requested({}, SPEC, interval_start=interval.start, interval_end=interval.end))}
     assert found >= {*days(min(found), "2013-02-28")}
     assert min(found) <= date(2013, 1, 7)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hours", "ends"),
+    [
+        ("2013-05-01T05", "2013-05-01T06", (5, 5), False),
+        ("2013-05-01T05:30", "2013-05-01T06:30", (5, 5), False),
+        ("2013-05-01T23", "2013-05-02T00", (23, 23), True),
+        ("2013-05-01T00", "2013-05-02T00", (0, 23), True),
+        ("2013-05-01T18", "2013-05-02T00", (18, 23), True),
+    ],
+)
+def test_an_interval_has_the_hours_and_days_that_end_in_it(start, end, hours, ends):
+    days, found = ended(SPEC, interval_start=_at(start), interval_end=_at(end))
+    first, last = hours
+    assert found == [_at(f"2013-05-01T{hour:02}") for hour in range(first, last + 1)]
+    assert days == ([date(2013, 5, 1)] if ends else [])
+
+
+def test_each_hour_of_an_hourly_schedule_is_in_one_run():
+    start, end = _at("2013-05-01"), _at("2013-05-03")
+    runs = [start + timedelta(hours=n) for n in range(48)]
+    found = [ended(SPEC, interval_start=at, interval_end=at + timedelta(hours=1)) for at in runs]
+    assert [hour for _, hours in found for hour in hours] == runs
+    assert [day for days, _ in found for day in days] == [start.date(), date(2013, 5, 2)]
+    assert end == runs[-1] + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [("2013-05-01T05:10", "2013-05-01T05:50"), ("2014-05-01T05", "2014-05-01T06")]
+)
+def test_an_interval_without_an_hour_is_refused(start, end):
+    with pytest.raises(InvalidInput, match="no hour of 2013-01-01 to 2013-12-30 ends between"):
+        ended(SPEC, interval_start=_at(start), interval_end=_at(end))
 
 
 def test_a_month_is_cut_to_the_schedule():
