@@ -24,7 +24,7 @@ from include.foundation.errors import (
     UnusualDay,
 )
 from include.foundation.lake import Lake, tables
-from include.foundation.lake.commit import Staged, replace_days
+from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.lake.commit_log import RUN_KEY
 from include.foundation.spec import UseCase, load
 from include.foundation.spec.sources import JsonLines, Parquet
@@ -159,17 +159,17 @@ def test_the_rerun_finishes_what_a_crash_cut_short(
     weather: Lake, monkeypatch: pytest.MonkeyPatch, new_lake: Callable[[], Lake], survived: int
 ) -> None:
     land(weather, D[0], *(line(D[0], hour, wind=5 if hour else 999) for hour in range(15)))
-    commit, done = Staged.commit, []
+    commit, done = TableWriter.commit, []
 
-    def crash(self: Staged, *arguments: object, **named: object) -> int:
+    def crash(self: TableWriter, *arguments: object, **named: object) -> int:
         if len(done) == survived:
             raise Crash
         done.append(commit(self, *arguments, **named))
         return done[-1]
 
     with monkeypatch.context() as patch, pytest.raises(Crash) if survived < 3 else pytest.MonkeyPatch.context():
-        patch.setattr(Staged, "commit", crash)
-        patch.setattr(Staged, "discard", lambda self: None)
+        patch.setattr(TableWriter, "commit", crash)
+        patch.setattr(TableWriter, "discard", lambda self: None)
         run(weather, WEATHER, D[:3], run_id="r")
     assert sum(commits(weather).values()) == survived
     report = run(weather, WEATHER, D[:3], run_id="r")

@@ -3,18 +3,21 @@
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
 
 from include.foundation.errors import MissingInput, ServiceUnavailable
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
 
     from include.foundation.lake.connection import Lake
 
+T = TypeVar("T")
 ATTEMPTS = 5
 CREATION_SECONDS = 60.0  # far more than making a table takes: after it, its maker is taken for dead
 
@@ -105,43 +108,68 @@ def creation_lock(lake: "Lake", identifier: str) -> Iterator[None]:
         objects.delete(lock)
 
 
-@contextmanager
-def turn(catalog: "Catalog", identifier: str, *, attempt: int, deadline: float) -> Iterator[None]:
-    """Hold one's turn to commit to a table after `attempt` lost races.
+def retry_commit(table: "Table", attempt: Callable[[], T], *, timeout: timedelta = timedelta(minutes=5)) -> T:
+    """Make a commit, again on the table's new state each time that another writer was faster.
 
-    The first attempt just races, which costs nothing while there is one writer. Then writers stand in line, where the
-    catalog's database has a line to offer (PostgreSQL's advisory locks, which end with their holder); elsewhere they
-    wait for a random time, twice as long each time. The catalog itself, not the line, keeps commits from being lost.
+    Args:
+        table: the table; it is refreshed before every try but the first.
+        attempt: plans the commit on the table and makes it; raises CommitFailedException when it lost the race.
+        timeout: how long to queue behind other writers.
+
+    Raises:
+        ServiceUnavailable: other writers were faster for all of `timeout`; nothing was changed.
+    """
+    from pyiceberg.exceptions import CommitFailedException
+
+    deadline = time.monotonic() + timeout.total_seconds()
+    for lost in count():
+        with commit_lock(table.catalog, ".".join(table.name()), lost=lost, deadline=deadline):
+            if lost:
+                table.refresh()
+            try:
+                return attempt()
+            except CommitFailedException:
+                continue
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def commit_lock(catalog: "Catalog", identifier: str, *, lost: int, deadline: float) -> Iterator[None]:
+    """Hold the lock under which writers that lost a race commit to a table.
+
+    The first try just races, which costs nothing while there is one writer. Then writers stand in line, where the
+    catalog's database has a lock to offer (PostgreSQL's advisory locks, which end with their holder); elsewhere they
+    wait for a random time, twice as long each time. The catalog itself, not the lock, keeps commits from being lost.
 
     Args:
         catalog: the catalog.
         identifier: `namespace.table`.
-        attempt: how many races were lost.
+        lost: how many races were lost.
         deadline: when to give up, on the monotonic clock.
 
     Raises:
-        ServiceUnavailable: the turn did not come in time.
+        ServiceUnavailable: the lock was not free in time.
     """
     from sqlalchemy import text
     from sqlalchemy.exc import OperationalError
 
-    if not attempt:
+    if not lost:
         yield
         return
     left = deadline - time.monotonic()
-    late = ServiceUnavailable(f"{identifier}: {attempt} races lost to other writers; gave up waiting")
+    late = ServiceUnavailable(f"{identifier}: {lost} races lost to other writers; gave up waiting")
     if left <= 0:
         raise late
     engine = getattr(catalog, "engine", None)
     if engine is None or engine.dialect.name != "postgresql":
-        time.sleep(random.uniform(0, min(left, 2.0, 0.05 * 2**attempt)))  # noqa: S311 (no secret)
+        time.sleep(random.uniform(0, min(left, 2.0, 0.05 * 2**lost)))  # noqa: S311 (no secret)
         yield
         return
-    with engine.begin() as line:
-        line.execute(text(f"SET LOCAL lock_timeout = {max(1, int(left * 1000))}"))
+    with engine.begin() as connection:
+        connection.execute(text(f"SET LOCAL lock_timeout = {max(1, int(left * 1000))}"))
         try:
             name = {"name": f"flightline {catalog.name}.{identifier}"}
-            line.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), name)
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), name)
         except OperationalError as error:
             raise late from error
         yield

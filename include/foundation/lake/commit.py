@@ -1,8 +1,8 @@
-"""Commits: one atomic replacement of whole days of one table, safe with many writers.
+"""Commits: one atomic change of one table, safe with many writers.
 
-Data files are written first and belong to nothing; the commit then swaps them for the days' old files in one snapshot.
-A commit that loses the race is planned again on the new state with the same data files, so a writer that waits
-repeats only metadata.
+Data files are written first and belong to nothing; the commit then makes them part of the table, in one snapshot. A
+commit that loses the race is planned again on the new state with the same data files, so a writer that waits repeats
+only metadata.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import timedelta
-from itertools import count
 from typing import TYPE_CHECKING
 
-from include.foundation.errors import InvalidInput
+from include.foundation.errors import InvalidInput, Superseded
 from include.foundation.lake import data_file, snapshot, tables
-from include.foundation.lake.catalog import turn
-from include.foundation.lake.commit_log import DAYS, compact, log
+from include.foundation.lake.catalog import retry_commit
+from include.foundation.lake.change import Replace
+from include.foundation.lake.commit_log import log
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -26,51 +26,59 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
 
+    from include.foundation.lake.change import Change
     from include.foundation.lake.connection import Lake
 
 COMMIT = "commit"
+# Files that were written longer ago are not committed: what no table knows by then may have been taken for an orphan.
+IN_FLIGHT = timedelta(days=1)
 
 
-class Staged:
+class TableWriter:
     """Rows on their way into a table: written, and visible to nobody until `commit`.
 
     Args:
         lake: the lake.
         identifier: `namespace.table`; made, or given new columns, as needed.
         schema: columns of the rows (Arrow's or polars').
-        days: the days to replace; rows of other days are refused.
+        change: what the commit does: `Replace(days)`, `Append(positions, after)` or `Rewrite(...)`.
 
     Raises:
         InvalidInput: the schema does not fit the table (see `tables.ensure_table`).
     """
 
-    def __init__(self, lake: Lake, identifier: str, *, schema: pa.Schema | pl.Schema, days: Iterable[date]) -> None:
+    def __init__(self, lake: Lake, identifier: str, *, schema: pa.Schema | pl.Schema, change: Change) -> None:
         self._table = tables.ensure_table(lake, identifier, schema)
         self._identifier = identifier
-        self._days = sorted(set(days))
+        self._change = change
         self._commit = str(uuid.uuid4())
         self._objects = lake.objects()
         self._files: list[DataFile] = []
         self._writes = 0
+        self._opened = time.monotonic()
 
-    def write(self, rows: pa.Table | pl.DataFrame) -> None:
+    def write(self, rows: pa.Table | pl.DataFrame, *, name: str = "") -> None:
         """Write rows as data files, one per day.
 
+        Args:
+            rows: the rows.
+            name: what the files' names begin with: their place among those of one commit; by default one after another.
+
         Raises:
-            InvalidInput: a row's `event_date` is none of the days.
+            InvalidInput: rows are of days that the change does not allow, or lack a required value.
         """
         frame = tables.polars(rows)
-        if strange := {*frame[tables.DAY].unique()} - {*self._days}:
+        if strange := self._change.refused(frame[tables.DAY].unique().to_list()):
             raise InvalidInput(f"{self._identifier}: rows of {_sample(strange)} are not of the days to be replaced")
-        name = f"{self._writes:05}-{self._commit}"
+        name = f"{name or f'{self._writes:05}'}-{self._commit}"
         self._files += data_file.write(self._objects, self._table, frame, name=name)
         self._writes += 1
 
     def commit(self, summary: Mapping[str, str], *, timeout: timedelta = timedelta(minutes=5)) -> int:
-        """Swap the days' files for the written ones, in one snapshot, also when one or both sides are empty.
+        """Make the change with the written files, in one snapshot, also when nothing leaves or nothing was written.
 
         Args:
-            summary: what the snapshot says about itself, besides Iceberg's counts; `run_key` is what
+            summary: what the snapshot says about itself, besides the change and Iceberg's counts; `run_key` is what
                 `commit_log.find_commit` looks for.
             timeout: how long to queue behind other writers.
 
@@ -78,23 +86,14 @@ class Staged:
             The id of the new snapshot.
 
         Raises:
+            Superseded: another writer did the same meanwhile; what was written is to be discarded.
             ServiceUnavailable: other writers were faster for all of `timeout`; nothing was changed.
+            InvalidInput: the files were written more than `IN_FLIGHT` ago.
         """
-        from pyiceberg.exceptions import CommitFailedException
-
-        told = {**summary, DAYS: compact(self._days), COMMIT: self._commit}
-        deadline = time.monotonic() + timeout.total_seconds()
-        for attempt in count():
-            with turn(self._table.catalog, self._identifier, attempt=attempt, deadline=deadline):
-                if attempt:
-                    self._table.refresh()
-                try:
-                    snapshot_id = self._try(told)
-                except CommitFailedException:
-                    continue
-            self._files.clear()
-            return snapshot_id
-        raise AssertionError("unreachable")
+        said = {**summary, COMMIT: self._commit}
+        snapshot_id = retry_commit(self._table, lambda: self._try(said), timeout=timeout)
+        self._files.clear()
+        return snapshot_id
 
     def discard(self) -> None:
         """Delete what was written and not committed."""
@@ -102,12 +101,14 @@ class Staged:
             self._table.io.delete(file.file_path)
         self._files.clear()
 
-    def _try(self, told: Mapping[str, str]) -> int:
+    def _try(self, summary: Mapping[str, str]) -> int:
         from pyiceberg.exceptions import CommitFailedException
 
+        if self._files and time.monotonic() - self._opened > IN_FLIGHT.total_seconds():
+            raise InvalidInput(f"{self._identifier}: rows were written more than {IN_FLIGHT} ago; run it again")
         try:
-            return snapshot.replace(self._table, days=self._days, files=self._files, told=told)
-        except CommitFailedException:
+            return snapshot.commit(self._table, self._change, files=self._files, summary=summary)
+        except (CommitFailedException, Superseded):
             raise
         except Exception:
             # The catalog's answer may have been lost on its way: look whether the commit is there. If that cannot be
@@ -147,9 +148,9 @@ def replace_days(
         ServiceUnavailable: other writers were faster for five minutes; nothing was changed.
     """
     frame = tables.polars(rows)
-    staged = Staged(lake, identifier, schema=frame.schema, days=days)
-    staged.write(frame)
-    return staged.commit(summary)
+    writer = TableWriter(lake, identifier, schema=frame.schema, change=Replace(frozenset(days)))
+    writer.write(frame)
+    return writer.commit(summary)
 
 
 def _sample(days: Collection[date | None]) -> str:

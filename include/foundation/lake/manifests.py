@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from include.foundation.lake.layout import day_positions, day_reader
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
@@ -13,17 +15,28 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
 
 
-def files(table: Table, snapshot: Snapshot | None, *, start: date | None, end: date | None) -> list[DataFile]:
-    """Data files of the days from `start` to `end` (inclusive), in order of day and place within it."""
+def files(
+    table: Table, snapshot: Snapshot | None, *, start: date | None = None, end: date | None = None
+) -> list[DataFile]:
+    """Data files of the days from `start` to `end` (inclusive), in reading order.
+
+    Raises:
+        InvalidInput: a file's partition does not state its day (see `layout`).
+    """
+    return [entry.data_file for entry in entries(table, snapshot, start=start, end=end)]
+
+
+def entries(
+    table: Table, snapshot: Snapshot | None, *, start: date | None = None, end: date | None = None
+) -> list[ManifestEntry]:
+    """The same with when they were written: in order of day, commit, and place within the commit."""
     data, _ = alive(table, snapshot)
-    wanted = [each for each in data if may_hold(each, start, end)]
-    found = [
-        entry.data_file
-        for _, entries in opened(table, wanted)
-        for entry in entries
-        if (start is None or day(entry.data_file) >= start) and (end is None or day(entry.data_file) <= end)
-    ]
-    return sorted(found, key=lambda file: (day(file), file.file_path.rpartition("/")[2]))
+    wanted = [each for each in data if may_hold(table, each, start, end)]
+    day = day_reader(table)
+    dated = [(day(entry.data_file), entry) for _, found in opened(table, wanted) for entry in found]
+    inside = [each for each in dated if (start is None or each[0] >= start) and (end is None or each[0] <= end)]
+    inside.sort(key=lambda each: (each[0], each[1].sequence_number or 0, file_name(each[1].data_file)))
+    return [entry for _, entry in inside]
 
 
 def alive(table: Table, snapshot: Snapshot | None) -> tuple[list[ManifestFile], list[ManifestFile]]:
@@ -48,21 +61,20 @@ def opened(table: Table, manifests: Sequence[ManifestFile]) -> Iterator[tuple[Ma
     return zip(manifests, read, strict=True)
 
 
-def may_hold(manifest: ManifestFile, start: date | None, end: date | None) -> bool:
+def may_hold(table: Table, manifest: ManifestFile, start: date | None, end: date | None) -> bool:
     """Whether the range of days that the manifest states meets the range from `start` to `end`."""
     from pyiceberg.conversions import from_bytes
     from pyiceberg.types import DateType
     from pyiceberg.utils.datetime import days_to_date
 
-    bounds = manifest.partitions[0] if manifest.partitions else None
+    position = day_positions(table).get(manifest.partition_spec_id)
+    bounds = manifest.partitions[position] if manifest.partitions and position is not None else None
     if bounds is None or bounds.lower_bound is None or bounds.upper_bound is None:
         return True
     low, high = (days_to_date(int(from_bytes(DateType(), each))) for each in (bounds.lower_bound, bounds.upper_bound))
     return (start is None or start <= high) and (end is None or low <= end)
 
 
-def day(file: DataFile) -> date:
-    """The day that a data file belongs to."""
-    from pyiceberg.utils.datetime import days_to_date
-
-    return days_to_date(file.partition[0])
+def file_name(file: DataFile) -> str:
+    """The last part of its path, which no other file of the table has."""
+    return file.file_path.rpartition("/")[2]

@@ -1,59 +1,69 @@
-"""One Iceberg snapshot that replaces days: which files leave, which enter, and the manifests that say so.
+"""One Iceberg snapshot: which files leave, which enter, and the manifests that say so.
 
-pyiceberg can do this too (`overwrite`), with a second look at every manifest, a copy of the whole table metadata at
-each step, and manifests that only ever grow in number: its cost grows with the table's history. Here a commit reads
-only the manifests of the replaced days and writes one, which also takes in small ones when they become many.
+pyiceberg can do this too (`overwrite`, `append`), with a second look at every manifest, a copy of the whole table
+metadata at each step, and manifests that only ever grow in number: its cost grows with the table's history. Here a
+commit reads only the manifests of the days that it changes and writes one, which also takes in small ones when they
+become many.
 """
 
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from include.foundation.lake import manifests
+from include.foundation.lake.change import Rewrite
+from include.foundation.lake.layout import day_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyiceberg.manifest import DataFile, ManifestEntry, ManifestFile
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot, Summary
+
+    from include.foundation.lake.change import Change
 
 # With more manifests than MANY, those with fewer than SMALL live files are merged into the new one.
 MANY = 32
 SMALL = 1000
 
 
-def replace(table: Table, *, days: Collection[date], files: Sequence[DataFile], told: Mapping[str, str]) -> int:
-    """Commit one snapshot in which exactly `files` hold the rows of `days`.
+def commit(table: Table, change: Change, *, files: Sequence[DataFile], summary: Mapping[str, str]) -> int:
+    """Commit one snapshot that makes the change with these new files.
 
     Args:
         table: the table, as the snapshot is to follow on it.
-        days: the days to replace.
-        files: their new data files (none makes the days empty).
-        told: what the snapshot's summary says besides Iceberg's counts.
+        change: what leaves.
+        files: the data files that enter (none is fine).
+        summary: what the snapshot's summary says besides the change and Iceberg's counts.
 
     Returns:
         The snapshot's id.
 
     Raises:
         CommitFailedException: the table has changed meanwhile; nothing was committed.
+        Superseded: the change does not fit the table (any more).
     """
     from pyiceberg.exceptions import CommitFailedException
     from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
     from pyiceberg.table.update import AddSnapshotUpdate, AssertRefSnapshotId, AssertTableUUID, SetSnapshotRefUpdate
 
     parent = table.current_snapshot()
+    parent_id = parent.snapshot_id if parent else None
     snapshot_id = table.metadata.new_snapshot_id()
-    kept, removed, held = _split(table, parent, {*days})
-    written: list[str] = []
-    if files or removed or kept:
-        held.insert(0, _manifest(table, snapshot_id, files=files, removed=removed, kept=kept))
-        written.append(held[0].manifest_path)
-    summary = _summary(table, parent, files=files, removed=removed, told=told)
-    snapshot = _snapshot(table, snapshot_id, held=held, summary=summary)
-    written.append(snapshot.manifest_list)
+    split = _split(table, parent, change)
+    day = day_reader(table)
+    said = {**summary, **change.summary(table, {day(file) for file in files}, split.removed)}
+    sequence_number = change.sequence_number if isinstance(change, Rewrite) else None
+    made = list(_manifests(table, snapshot_id, split, files=files, sequence_number=sequence_number))
+    snapshot = _snapshot(
+        table,
+        snapshot_id,
+        held=[*made, *split.stay],
+        summary=_summary(table, parent, change.operation, files=files, removed=split.removed, said=said),
+    )
     try:
         table._do_commit(
             updates=(
@@ -64,9 +74,7 @@ def replace(table: Table, *, days: Collection[date], files: Sequence[DataFile], 
             ),
             requirements=(
                 AssertTableUUID(uuid=table.metadata.table_uuid),
-                AssertRefSnapshotId.model_validate(
-                    {"ref": MAIN_BRANCH, "snapshot-id": parent.snapshot_id if parent else None}
-                ),
+                AssertRefSnapshotId.model_validate({"ref": MAIN_BRANCH, "snapshot-id": parent_id}),
             ),
         )
     except CommitFailedException:
@@ -74,63 +82,68 @@ def replace(table: Table, *, days: Collection[date], files: Sequence[DataFile], 
         table.refresh()
         if table.snapshot_by_id(snapshot_id):
             return snapshot_id
-        for path in written:
+        for path in [*(each.manifest_path for each in made), snapshot.manifest_list]:
             table.io.delete(path)
         raise
     return snapshot_id
 
 
-def _split(
-    table: Table, parent: Snapshot | None, days: set[date]
-) -> tuple[list[ManifestEntry], list[ManifestEntry], list[ManifestFile]]:
+@dataclass
+class _Split:
     """Entries to keep and to remove, of manifests that are rewritten; and the manifests that stay as they are."""
-    kept: list[ManifestEntry] = []
-    removed: list[ManifestEntry] = []
-    data, stay = manifests.alive(table, parent)
+
+    kept: list[ManifestEntry] = field(default_factory=list)
+    removed: list[ManifestEntry] = field(default_factory=list)
+    stay: list[ManifestFile] = field(default_factory=list)
+
+
+def _split(table: Table, parent: Snapshot | None, change: Change) -> _Split:
+    split = _Split()
+    data, split.stay = manifests.alive(table, parent)
     small = [each for each in data if manifests.live(each) < SMALL] if len(data) > MANY else []
-    start, end = min(days), max(days)
-    concerned = [each for each in data if each in small or manifests.may_hold(each, start, end)]
-    stay += [each for each in data if each not in concerned]
+    span, day = change.span(), day_reader(table)
+    concerned = [
+        each for each in data if each in small or (span is not None and manifests.may_hold(table, each, *span))
+    ]
+    split.stay += [each for each in data if each not in concerned]
     for manifest, entries in manifests.opened(table, concerned):
-        leave = [entry for entry in entries if manifests.day(entry.data_file) in days]
+        leave = [entry for entry in entries if span and change.removes(day(entry.data_file), entry.data_file)]
         if leave or manifest in small:
-            removed += leave
-            kept += [entry for entry in entries if manifests.day(entry.data_file) not in days]
+            split.removed += leave
+            split.kept += [entry for entry in entries if entry not in leave]
         else:
-            stay.append(manifest)
-    return kept, removed, stay
+            split.stay.append(manifest)
+    return split
 
 
-def _manifest(
-    table: Table,
-    snapshot_id: int,
-    *,
-    files: Sequence[DataFile],
-    removed: Sequence[ManifestEntry],
-    kept: Sequence[ManifestEntry],
-) -> ManifestFile:
+def _manifests(
+    table: Table, snapshot_id: int, split: _Split, *, files: Sequence[DataFile], sequence_number: int | None
+) -> Iterator[ManifestFile]:
+    """The new manifests: one, unless another program wrote files by another partition spec."""
     from pyiceberg.manifest import ManifestEntry, ManifestEntryStatus, write_manifest
 
-    path = table.location_provider().new_metadata_location(f"{uuid.uuid4()}-m0.avro")
-    with write_manifest(
-        format_version=table.metadata.format_version,
-        spec=table.spec(),
-        schema=table.schema(),
-        output_file=table.io.new_output(path),
-        snapshot_id=snapshot_id,
-        avro_compression="deflate",
-    ) as writer:
-        for file in files:
-            writer.add(
-                ManifestEntry.from_args(
-                    status=ManifestEntryStatus.ADDED, snapshot_id=snapshot_id, sequence_number=None, data_file=file
-                )
-            )
-        for entry in removed:
-            writer.delete(entry)
-        for entry in kept:
-            writer.existing(entry)
-    return writer.to_manifest_file()
+    added = [
+        ManifestEntry.from_args(
+            status=ManifestEntryStatus.ADDED, snapshot_id=snapshot_id, sequence_number=sequence_number, data_file=file
+        )
+        for file in files
+    ]
+    specs = {entry.data_file.spec_id for entry in [*added, *split.removed, *split.kept]}
+    for spec_id in sorted(specs, reverse=True):
+        path = table.location_provider().new_metadata_location(f"{uuid.uuid4()}-m0.avro")
+        with write_manifest(
+            format_version=table.metadata.format_version,
+            spec=table.specs()[spec_id],
+            schema=table.schema(),
+            output_file=table.io.new_output(path),
+            snapshot_id=snapshot_id,
+            avro_compression="deflate",
+        ) as writer:
+            for entries, write in ((added, writer.add), (split.removed, writer.delete), (split.kept, writer.existing)):
+                for entry in entries:
+                    if entry.data_file.spec_id == spec_id:
+                        write(entry)
+        yield writer.to_manifest_file()
 
 
 def _snapshot(table: Table, snapshot_id: int, *, held: list[ManifestFile], summary: Summary) -> Snapshot:
@@ -165,17 +178,21 @@ def _snapshot(table: Table, snapshot_id: int, *, held: list[ManifestFile], summa
 def _summary(
     table: Table,
     parent: Snapshot | None,
+    operation: str,
     *,
     files: Sequence[DataFile],
     removed: Sequence[ManifestEntry],
-    told: Mapping[str, str],
+    said: Mapping[str, str],
 ) -> Summary:
     from pyiceberg.table.snapshots import Operation, SnapshotSummaryCollector, Summary, update_snapshot_summaries
 
     counts = SnapshotSummaryCollector()
     for file in files:
-        counts.add_file(file, partition_spec=table.spec(), schema=table.schema())
+        counts.add_file(file, partition_spec=table.specs()[file.spec_id], schema=table.schema())
     for entry in removed:
-        counts.remove_file(entry.data_file, partition_spec=table.spec(), schema=table.schema())
-    summary = Summary(operation=Operation.OVERWRITE, **counts.build(), **told)
-    return update_snapshot_summaries(summary, parent.summary if parent else None)
+        spec = table.specs()[entry.data_file.spec_id]
+        counts.remove_file(entry.data_file, partition_spec=spec, schema=table.schema())
+    # pyiceberg counts only for the operations that it makes itself; the counts are the same for all.
+    made = Summary(operation=Operation.OVERWRITE, **counts.build(), **said)
+    counted = update_snapshot_summaries(made, parent.summary if parent else None)
+    return Summary(operation=Operation(operation), **counted.additional_properties)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.lake import manifests
 from include.foundation.lake.catalog import creation_lock, ensure_namespace
+from include.foundation.lake.layout import DAY, check_layout, day_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
+    from pyiceberg.types import IcebergType
 
     from include.foundation.lake.connection import Lake
 
-DAY = "event_date"
-
-# Rows are found by day, which the partitions tell; bounds of every column would make manifests ten times as costly.
-# Conflicts are planned again by `commit`, which knows that it replaces whole days; pyiceberg's own retry does not.
+# Conflicts are planned again by `commit`, which knows what it changes; pyiceberg's own retry does not.
 # Old metadata files (each lists all snapshots) are dropped after 100 versions; snapshots themselves are not touched.
+# Column bounds are Iceberg's default; `write.metadata.metrics.*` takes them away from a very wide table.
 PROPERTIES = {
-    "write.metadata.metrics.default": "none",
     "commit.retry.num-retries": "0",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
@@ -43,7 +42,8 @@ def ensure_table(lake: Lake, identifier: str, schema: pa.Schema | pl.Schema) -> 
         schema: names and types (Arrow's or polars') that rows to be written have; `event_date` must be a date.
 
     Raises:
-        InvalidInput: a column exists with another type, or `event_date` is missing or no date.
+        InvalidInput: a column exists with a type that the rows' cannot be widened to, `event_date` is missing or not a
+            date, or another program changed the table's layout or made a column required that the rows lack.
     """
     import polars as pl
     import pyarrow as pa
@@ -61,6 +61,7 @@ def ensure_table(lake: Lake, identifier: str, schema: pa.Schema | pl.Schema) -> 
             return _create(lake, identifier, schema)
         except TableAlreadyExistsError:  # another writer was faster
             table = catalog.load_table(identifier)
+    check_layout(table)
     wanted = _iceberg(schema)
     if _missing(table, wanted):
         try:
@@ -107,10 +108,9 @@ def read(
     from include.foundation.lake.scan import scan
 
     table = load(lake, identifier)
-    snapshot = _snapshot(table, snapshot_id)
-    at = table.schema() if snapshot is None or snapshot.schema_id is None else table.schemas()[snapshot.schema_id]
-    schema = _projection(table.schema() if snapshot_id is None else at, identifier, columns)
-    frame = scan(table, snapshot, schema, start=start, end=end)
+    frozen = None if snapshot_id is None else _snapshot(table, snapshot_id)
+    at = table.schema() if frozen is None or frozen.schema_id is None else table.schemas()[frozen.schema_id]
+    frame = scan(table, frozen, _projection(at, identifier, columns), start=start, end=end)
     return frame if columns is None else frame.select(columns)
 
 
@@ -127,14 +127,25 @@ def counts(
     end: date | None = None,
     snapshot_id: int | None = None,
 ) -> dict[date, int]:
-    """Rows per day, of days that have rows, from metadata alone. A missing table has none."""
+    """Rows per day, of days that have rows, from metadata alone. A missing table has none.
+
+    Raises:
+        InvalidInput: metadata alone does not tell, for another program deleted single rows or took the days away.
+    """
     try:
         table = load(lake, identifier)
     except MissingInput:
         return {}
+    snapshot = _snapshot(table, snapshot_id)
+    if manifests.alive(table, snapshot)[1]:
+        raise InvalidInput(
+            f"{identifier}: another program deleted single rows, and counts of its files do not say which; write the"
+            " files anew without them (rewrite_data_files)"
+        )
     rows: Counter[date] = Counter()
-    for file in manifests.files(table, _snapshot(table, snapshot_id), start=start, end=end):
-        rows[manifests.day(file)] += file.record_count
+    day = day_reader(table)
+    for file in manifests.files(table, snapshot, start=start, end=end):
+        rows[day(file)] += file.record_count
     return dict(rows)
 
 
@@ -200,16 +211,32 @@ def _iceberg(schema: pa.Schema) -> Schema:
 
 
 def _missing(table: Table, wanted: Schema) -> bool:
-    """Whether the table lacks a wanted column. Raises InvalidInput where a type differs."""
+    """Whether the table lacks a wanted column. Raises InvalidInput where rows of these columns do not fit the table."""
     have = {field.name: field.field_type for field in table.schema().fields}
+    given = {field.name for field in wanted.fields}
+    if required := [field.name for field in table.schema().fields if field.required and field.name not in given]:
+        raise InvalidInput(
+            f"{'.'.join(table.name())}: another program made {required[:5]} required, and the new rows lack them"
+        )
     for field in wanted.fields:
-        if field.name in have and have[field.name] != field.field_type:
+        if field.name in have and not _widens(field.field_type, have[field.name]):
             raise InvalidInput(
                 f"{'.'.join(table.name())}: column {field.name!r} is {have[field.name]}, and the new rows have"
                 f" {field.field_type}; types of a table do not change. Keep the type, and give what is derived from it"
                 " another name; or drop the table and run all its days again, which makes it anew"
             )
     return any(field.name not in have for field in wanted.fields)
+
+
+def _widens(given: IcebergType, have: IcebergType) -> bool:
+    """Whether rows of one type may be written to a column of the other (widened by another program, say)."""
+    from pyiceberg.exceptions import ResolveError
+    from pyiceberg.schema import promote
+
+    try:
+        return given == have or promote(given, have) == have
+    except ResolveError:
+        return False
 
 
 def _projection(schema: Schema, identifier: str, columns: Sequence[str] | None) -> Schema:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
-from include.foundation.lake.commit import Staged
+from include.foundation.lake.change import Replace
+from include.foundation.lake.commit import TableWriter
 from include.foundation.spec import FeaturesModule, UseCase, blame, module
 from include.stages.features import leak
 from include.stages.features.gold import join_history, to_gold
@@ -111,19 +112,19 @@ def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -
     spec = silver.spec
     features = module(spec.name, "features")
     with ExitStack() as stack:
-        staged: Staged | None = None
+        writer: TableWriter | None = None
         rows = labelled = 0
         # Without days there are still columns, with which gold's days are emptied.
         for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)] or [[min(replaced)]]:
             gold = _gold(features, silver, chunk[0], chunk[-1])
-            if staged is None:
-                staged = Staged(silver.lake, spec.gold, schema=gold.schema, days=replaced)
-                stack.callback(staged.discard)
-            staged.write(gold)
+            if writer is None:
+                writer = TableWriter(silver.lake, spec.gold, schema=gold.schema, change=Replace(frozenset(replaced)))
+                stack.callback(writer.discard)
+            writer.write(gold)
             rows += gold.height
             labelled += gold["label"].count()
             log.info("%s to %s: %d rows", chunk[0], chunk[-1], gold.height)
-        cast("Staged", staged).commit(origin(silver))
+        cast("TableWriter", writer).commit(origin(silver))
     return rows, labelled
 
 

@@ -1,8 +1,9 @@
 """Publishing a run: bronze, then quarantine, then silver, one commit each per source.
 
-Nothing is visible before the whole run is parsed, judged and within budget: data files are staged while the rows stream
-by and belong to no table until the commits, which only swap metadata. The order of the commits makes a crash harmless:
-the rerun finds which commits of its key stand, derives the rest from the bronze that stands, and commits only that.
+Nothing is visible before the whole run is parsed, judged and within budget: data files are written while the rows
+stream by and belong to no table until the commits, which only swap metadata. The order of the commits makes a crash
+harmless: the rerun finds which commits of its key stand, derives the rest from the bronze that stands, and commits only
+that.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from include.foundation.echo import listing
 from include.foundation.errors import InvalidInput, PermanentError
 from include.foundation.evidence.code import digest
 from include.foundation.lake import tables
-from include.foundation.lake.commit import Staged
+from include.foundation.lake.change import Replace
+from include.foundation.lake.commit import TableWriter
 from include.foundation.lake.commit_log import RUN_KEY, find_commit
 from include.foundation.spec import module
 from include.stages.ingest import history, landing, rows
@@ -140,15 +142,15 @@ class Stage:
         self._counts = Days(DAY)
         self._findings: list[Finding] = []
         self._snapshots: dict[Layer, int] = {}
-        self._staged: dict[Layer, Staged] = {}
+        self._writers: dict[Layer, TableWriter] = {}
         gone = days - {file.day for file in self._files}
         for layer in LAYERS[: LAYERS.index(upto) + 1]:
             # A layer stands only on what it was made from, and not while it holds rows of a file that has gone.
             table = spec.table(layer, source)
-            stale = self._staged or (gone and gone & {*tables.days(lake, table)})
+            stale = self._writers or (gone and gone & {*tables.days(lake, table)})
             standing = None if stale else find_commit(lake, table, self._key)
             if standing is None:
-                self._staged[layer] = self._open(layer)
+                self._writers[layer] = self._open(layer)
             else:
                 self._snapshots[layer] = standing
 
@@ -156,12 +158,12 @@ class Stage:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for staged in self._staged.values():
-            staged.discard()
+        for writer in self._writers.values():
+            writer.discard()
 
     def fill(self) -> None:
         """Parse, judge and write the rows; then compare with the budget. Raises as `publish` does."""
-        if not self._staged:
+        if not self._writers:
             return
         judge_all(self._contract, self._source, self._rows, begin=self._begin, take=self._take)
         self._tally.enforce(self._spec.quality.quarantine_budget)
@@ -178,46 +180,46 @@ class Stage:
         Raises:
             InvalidInput: a file is not the planned one any more.
         """
-        if "bronze" in self._staged and (changed := self._plan.changed(self._lake, self._source)):
+        if "bronze" in self._writers and (changed := self._plan.changed(self._lake, self._source)):
             uris = [uri for day, uri in changed.items() if day in self._days]
             if uris:
                 raise InvalidInput(f"changed since the run was planned: {listing(uris, 3)}; clear `plan`")
 
     def commit(self) -> Published:
-        """Commit what was staged, in order."""
-        for layer, staged in self._staged.items():
-            self._snapshots[layer] = staged.commit(self._summary())
-        told = self._summary() if self._staged else self._told()
+        """Commit what was written, in order."""
+        for layer, writer in self._writers.items():
+            self._snapshots[layer] = writer.commit(self._summary())
+        summary = self._summary() if self._writers else self._standing_summary()
         return Published(
             source=self._source.name,
-            landed=int(told["landed"]),
-            quarantined=int(told["quarantined"]),
-            reasons=json.loads(told["reasons"]),
-            warnings=tuple(json.loads(told.get("warnings", "[]"))),
+            landed=int(summary["landed"]),
+            quarantined=int(summary["quarantined"]),
+            reasons=json.loads(summary["reasons"]),
+            warnings=tuple(json.loads(summary.get("warnings", "[]"))),
             snapshots=self._snapshots,
-            seconds=round(time.monotonic() - self._started, 3) if self._staged else 0,
+            seconds=round(time.monotonic() - self._started, 3) if self._writers else 0,
         )
 
     def _begin(self) -> None:
         self._tally.clear()
         self._counts.clear()
-        for staged in self._staged.values():
-            staged.discard()
+        for writer in self._writers.values():
+            writer.discard()
 
     def _take(self, frame: pl.DataFrame, verdict: Verdict) -> None:
         self._tally.add(verdict)
         self._counts.add(verdict)
-        for layer, staged in self._staged.items():
+        for layer, writer in self._writers.items():
             if layer == "bronze":
-                staged.write(frame)
+                writer.write(frame)
             elif layer == "silver":
-                staged.write(verdict.passed)
+                writer.write(verdict.passed)
             else:
-                staged.write(verdict.failed.with_columns(run_id=pl.lit(self._run_id)))
+                writer.write(verdict.failed.with_columns(run_id=pl.lit(self._run_id)))
 
     def _rows(self) -> Iterator[pl.DataFrame]:
         bronze = self._spec.table("bronze", self._source.name)
-        if "bronze" in self._staged:
+        if "bronze" in self._writers:
             landed = rows.landed(self._lake, self._source, self._files, self._contract.landed)
             if self._source.every == "hour" and self._plan.hours is not None:
                 uris = [
@@ -228,7 +230,7 @@ class Stage:
             return landed
         return rows.committed(self._lake, bronze, self._files, snapshot_id=self._snapshots["bronze"])
 
-    def _open(self, layer: Layer) -> Staged:
+    def _open(self, layer: Layer) -> TableWriter:
         bronze = rows.schema(self._contract.landed)
         schema = {
             "bronze": bronze,
@@ -236,7 +238,7 @@ class Stage:
             "silver": self._contract.silver(),
         }[layer]
         identifier = self._spec.table(layer, self._source.name)
-        return Staged(self._lake, identifier, schema=schema, days=self._days)
+        return TableWriter(self._lake, identifier, schema=schema, change=Replace(frozenset(self._days)))
 
     def _summary(self) -> dict[str, str]:
         """What a commit says about itself: whose it is, what it was made from, what was found."""
@@ -251,7 +253,7 @@ class Stage:
             **{f"{layer}_snapshot": str(snapshot) for layer, snapshot in self._snapshots.items()},
         }
 
-    def _told(self) -> dict[str, str]:
+    def _standing_summary(self) -> dict[str, str]:
         """The summary of the newest commit that stands."""
         layer = [*self._snapshots][-1]
         identifier = self._spec.table(layer, self._source.name)

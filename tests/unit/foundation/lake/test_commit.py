@@ -10,7 +10,8 @@ from pyiceberg.table import Table
 
 from include.foundation.errors import InvalidInput, ServiceUnavailable
 from include.foundation.lake import Lake, snapshot, tables
-from include.foundation.lake.commit import Staged, replace_days
+from include.foundation.lake.change import Replace
+from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.lake.commit_log import compact, expand, find_commit
 
 D = [date(2013, 1, 1) + timedelta(days=n) for n in range(6)]
@@ -51,31 +52,31 @@ def test_rows_of_other_days_are_refused(folder_lake: Lake) -> None:
 
 
 def test_rows_may_come_in_parts_and_unsorted(folder_lake: Lake) -> None:
-    staged = Staged(folder_lake, TABLE, schema=rows().schema, days=D[:3])
-    staged.write(rows(D[1], D[0], D[1], tag="a"))
-    staged.write(rows(D[1], D[2], tag="b"))
+    writer = TableWriter(folder_lake, TABLE, schema=rows().schema, change=Replace(frozenset(D[:3])))
+    writer.write(rows(D[1], D[0], D[1], tag="a"))
+    writer.write(rows(D[1], D[2], tag="b"))
     assert tables.read(folder_lake, TABLE).is_empty()
-    staged.commit({})
+    writer.commit({})
     assert tables.read(folder_lake, TABLE).rows() == [
         (D[0], "a1"), (D[1], "a0"), (D[1], "a2"), (D[1], "b0"), (D[2], "b1"),
     ]  # fmt: skip
 
 
 def test_discard_leaves_nothing_behind(folder_lake: Lake) -> None:
-    staged = Staged(folder_lake, TABLE, schema=rows().schema, days=D[:1])
-    staged.write(rows(D[0]))
+    writer = TableWriter(folder_lake, TABLE, schema=rows().schema, change=Replace(frozenset(D[:1])))
+    writer.write(rows(D[0]))
     assert len(data_files(folder_lake)) == 1
-    staged.discard()
+    writer.discard()
     assert data_files(folder_lake) == set()
-    staged.write(rows(D[0]))
-    staged.commit({})
-    staged.discard()
+    writer.write(rows(D[0]))
+    writer.commit({})
+    writer.discard()
     assert tables.read(folder_lake, TABLE).height == 1
 
 
 def test_a_lost_race_is_run_again_on_the_new_state(folder_lake: Lake) -> None:
     replace_days(folder_lake, TABLE, rows(D[0], tag="old"), D[:1], {})
-    mine = Staged(folder_lake, TABLE, schema=rows().schema, days=D[:2])
+    mine = TableWriter(folder_lake, TABLE, schema=rows().schema, change=Replace(frozenset(D[:2])))
     mine.write(rows(D[0], D[1], tag="mine"))
     replace_days(folder_lake, TABLE, rows(D[0], D[2], tag="other"), [D[0], D[2]], {})
     mine.commit({})
@@ -83,7 +84,7 @@ def test_a_lost_race_is_run_again_on_the_new_state(folder_lake: Lake) -> None:
 
 
 def test_queueing_ends(folder_lake: Lake) -> None:
-    mine = Staged(folder_lake, TABLE, schema=rows().schema, days=D[:1])
+    mine = TableWriter(folder_lake, TABLE, schema=rows().schema, change=Replace(frozenset(D[:1])))
     mine.write(rows(D[0]))
     replace_days(folder_lake, TABLE, rows(D[0], tag="other"), D[:1], {})
     with pytest.raises(ServiceUnavailable, match=r"silver\.t: 1 races lost to other writers"):
@@ -92,13 +93,13 @@ def test_queueing_ends(folder_lake: Lake) -> None:
 
 
 def test_a_commit_whose_answer_was_lost_is_found(folder_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    replace = snapshot.replace
+    commit = snapshot.commit
 
     def lose_the_answer(*arguments: object, **named: object) -> int:
-        replace(*arguments, **named)
+        commit(*arguments, **named)
         raise ConnectionError("the answer was lost")
 
-    monkeypatch.setattr(snapshot, "replace", lose_the_answer)
+    monkeypatch.setattr(snapshot, "commit", lose_the_answer)
     found = replace_days(folder_lake, TABLE, rows(D[0]), D[:1], {})
     assert tables.current_snapshot_id(folder_lake, TABLE) == found
     assert tables.read(folder_lake, TABLE).height == 1
@@ -133,14 +134,14 @@ def test_where_it_cannot_be_told_whether_a_commit_is_there_nothing_is_deleted(
     def fail(_: Table) -> None:
         raise ConnectionError("no catalog")
 
-    staged = Staged(folder_lake, TABLE, schema=rows().schema, days=D[:1])
-    staged.write(rows(D[0]))
+    writer = TableWriter(folder_lake, TABLE, schema=rows().schema, change=Replace(frozenset(D[:1])))
+    writer.write(rows(D[0]))
     refuse_what_was_committed(folder_lake, monkeypatch)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Table, "refresh", fail)
         with pytest.raises(ConnectionError, match="no catalog"):
-            staged.commit({})
-    staged.discard()
+            writer.commit({})
+    writer.discard()
     assert tables.read(folder_lake, TABLE).rows() == [(D[0], "0")]
 
 
@@ -148,7 +149,7 @@ def test_a_commit_that_failed_for_another_reason_says_so(folder_lake: Lake, monk
     def fail(*_: object, **__: object) -> int:
         raise ConnectionError("no catalog")
 
-    monkeypatch.setattr(snapshot, "replace", fail)
+    monkeypatch.setattr(snapshot, "commit", fail)
     with pytest.raises(ConnectionError, match="no catalog"):
         replace_days(folder_lake, TABLE, rows(D[0]), D[:1], {})
 
