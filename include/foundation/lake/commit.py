@@ -17,6 +17,7 @@ from include.foundation.lake import data_file, snapshot, tables
 from include.foundation.lake.catalog import retry_commit
 from include.foundation.lake.change import Replace
 from include.foundation.lake.commit_log import log
+from include.foundation.lake.layout import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -68,7 +69,7 @@ class TableWriter:
             InvalidInput: rows are of days that the change does not allow, or lack a required value.
         """
         frame = tables.polars(rows)
-        if strange := self._change.refused(frame[tables.DAY].unique().to_list()):
+        if strange := self._change.refused(frame[DAY].unique().to_list()):
             raise InvalidInput(f"{self._identifier}: rows of {_sample(strange)} are not of the days to be replaced")
         name = f"{name or f'{self._writes:05}'}-{self._commit}"
         self._files += data_file.write(self._objects, self._table, frame, name=name)

@@ -81,7 +81,7 @@ def carry(table: Table, expired: Collection[int]) -> str:
     chain = True
     for each in log(table):
         chain = chain and each.kept and each.snapshot_id not in expired
-        left = (each.days or set()) - seen
+        left = set(each.days or ()) - seen
         news = (
             left or (POSITIONS in each.summary and not positioned) or (each.days is None and (each.lost or not foreign))
         )

@@ -52,7 +52,7 @@ def scan(
         found = table.scan(
             days, selected_fields=tuple({*schema, DAY}), snapshot_id=frozen.snapshot_id if frozen else None
         )
-        return pl.DataFrame(found.to_arrow()).sort(DAY, maintain_order=True).select(schema.names()).cast(dict(schema))
+        return pl.DataFrame(found.to_arrow()).sort(DAY, maintain_order=True).select(schema.names()).cast(schema)
     if not files:
         return pl.DataFrame(schema=schema)
     frame = pl.scan_parquet(

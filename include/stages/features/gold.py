@@ -8,7 +8,7 @@ from polars._typing import PolarsDataType
 
 from include.foundation.errors import InvalidInput
 from include.foundation.history.join import EVENT_TIME, KNOWN_AT, UTC, as_of, conform
-from include.foundation.lake.tables import DAY
+from include.foundation.lake.layout import DAY
 from include.foundation.spec import FeaturesModule
 from include.foundation.spec.modules import RESERVED
 

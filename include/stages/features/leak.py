@@ -10,7 +10,7 @@ import polars as pl
 
 from include.foundation.errors import LeakFound
 from include.foundation.history.join import EVENT_TIME, KNOWN_AT
-from include.foundation.lake.tables import DAY
+from include.foundation.lake.layout import DAY
 from include.foundation.spec import FeaturesModule, UseCase, View
 from include.stages.features.gold import join_history, to_gold
 

@@ -12,7 +12,6 @@ from include.foundation.errors import InvalidInput, ServiceUnavailable
 from include.foundation.lake import Lake, snapshot, tables
 from include.foundation.lake.change import Replace
 from include.foundation.lake.commit import TableWriter, replace_days
-from include.foundation.lake.commit_log import compact, expand, find_commit
 
 D = [date(2013, 1, 1) + timedelta(days=n) for n in range(6)]
 TABLE = "silver.t"
@@ -154,16 +153,6 @@ def test_a_commit_that_failed_for_another_reason_says_so(folder_lake: Lake, monk
         replace_days(folder_lake, TABLE, rows(D[0]), D[:1], {})
 
 
-def test_a_commit_stands_until_one_of_its_days_is_replaced(folder_lake: Lake) -> None:
-    assert find_commit(folder_lake, TABLE, "a") is None
-    first = replace_days(folder_lake, TABLE, rows(D[0], D[1]), D[:2], {"run_key": "a"})
-    replace_days(folder_lake, TABLE, rows(D[2]), D[2:3], {"run_key": "b"})
-    assert find_commit(folder_lake, TABLE, "a") == first
-    replace_days(folder_lake, TABLE, rows(), D[1:2], {"run_key": "c"})
-    assert find_commit(folder_lake, TABLE, "a") is None
-    assert find_commit(folder_lake, TABLE, "nobody") is None
-
-
 def test_a_snapshot_stays_as_it_was(folder_lake: Lake) -> None:
     first = replace_days(folder_lake, TABLE, rows(D[0], tag="a"), D[:1], {})
     replace_days(folder_lake, TABLE, rows(D[0], tag="b").with_columns(w=pl.lit(1)), D[:1], {})
@@ -182,13 +171,6 @@ def test_manifests_stay_few(folder_lake: Lake, monkeypatch: pytest.MonkeyPatch) 
     # pyiceberg's own reader sees the same rows, and its counts agree.
     assert table.scan().to_arrow().num_rows == len(D)
     assert table.current_snapshot().summary["total-records"] == str(len(D))
-
-
-@given(st.sets(st.integers(0, 400)))
-def test_days_in_a_summary_read_back(offsets: set[int]) -> None:
-    days = sorted(D[0] + timedelta(days=offset) for offset in offsets)
-    assert expand(compact(days)) == {*days}
-    assert compact([D[0], D[1], D[3]]) == "2013-01-01..2013-01-02,2013-01-04"
 
 
 @settings(max_examples=15, deadline=None)
