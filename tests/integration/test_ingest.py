@@ -451,7 +451,7 @@ def filled(lake: Lake, run_id: str) -> Stage:
 
 def commit_one(stage: Stage) -> None:
     layer = LAYERS[len(stage._snapshots)]
-    stage._snapshots[layer] = stage._staged[layer].commit(stage._summary())
+    stage._snapshots[layer] = stage._writers[layer].commit(stage._summary())
 
 
 def winds(lake: Lake) -> dict[str, list[object]]:
