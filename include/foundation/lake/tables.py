@@ -233,8 +233,9 @@ def _widens(given: IcebergType, have: IcebergType) -> bool:
     from pyiceberg.exceptions import ResolveError
     from pyiceberg.schema import promote
 
+    # As text, for catalogs number the elements of lists each in their own way.
     try:
-        return given == have or promote(given, have) == have
+        return str(given) == str(have) or promote(given, have) == have
     except ResolveError:
         return False
 
