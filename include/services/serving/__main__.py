@@ -14,9 +14,9 @@ import sys
 import uvloop
 
 from include.foundation.errors import DigestMismatch, FlightlineError, PermanentError
-from include.services.serving import json_log
+from include.foundation.http import json_log
+from include.foundation.http.server import serve
 from include.services.serving.assembly import assemble
-from include.services.serving.server import serve
 from include.services.serving.settings import Settings
 
 log = logging.getLogger("include.services.serving")
@@ -33,7 +33,16 @@ def main() -> int:
         code = next(code for kind, code in EXIT.items() if isinstance(error, kind))
         log.critical("not serving: %s", error, extra={"fields": {"error": type(error).__name__, "exit": code}})
         return code
-    uvloop.run(serve(app, readiness, host=settings.host, port=settings.port, drain_seconds=settings.drain_seconds))
+    uvloop.run(
+        serve(
+            app,
+            host=settings.host,
+            port=settings.port,
+            drain_seconds=settings.drain_seconds,
+            on_leave=readiness.drain,
+            background=[readiness.watch()],
+        )
+    )
     return 0
 
 

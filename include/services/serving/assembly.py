@@ -11,11 +11,13 @@ from include.foundation.artifact.scoring import encoded
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
 from include.foundation.history.table import Reader
+from include.foundation.http.guard import Guard, Limits
+from include.foundation.http.host import Hosts
+from include.foundation.http.json_log import AccessLog
 from include.foundation.lake import S3, Objects
-from include.services.serving.asgi import App
+from include.services.serving.asgi import application
 from include.services.serving.batcher import Batcher
 from include.services.serving.description import Description
-from include.services.serving.json_log import AccessLog
 from include.services.serving.metrics import Metrics
 from include.services.serving.predictor import Predictor
 from include.services.serving.readiness import Readiness
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 BATCH = 256  # rows
 
 
-def assemble(settings: Settings) -> tuple[App, Readiness]:
+def assemble(settings: Settings) -> tuple[Guard, Readiness]:
     """Load everything that `settings` name.
 
     Raises:
@@ -73,11 +75,8 @@ def assemble(settings: Settings) -> tuple[App, Readiness]:
     service = Service(
         predictor=predictor, batcher=batcher, readiness=readiness, description=description, metrics=metrics
     )
-    app = App(
-        service,
-        metrics=metrics,
-        access_log=AccessLog(sys.stdout.buffer if settings.access_log else None),
-        max_body=settings.max_body,
-        max_in_flight=settings.max_in_flight,
+    limits = Limits(
+        body=settings.max_body, in_flight=settings.max_in_flight, hosts=Hosts(settings.allowed_hosts.split())
     )
-    return app, readiness
+    access_log = AccessLog(sys.stdout.buffer if settings.access_log else None)
+    return application(service, limits=limits, metrics=metrics, access_log=access_log), readiness

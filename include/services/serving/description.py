@@ -10,8 +10,8 @@ import orjson
 from pydantic import BaseModel
 
 from include.foundation.artifact import Metadata
+from include.foundation.http.refusal import Fault
 from include.services.serving import tensors
-from include.services.serving.refusal import Fault
 
 _TEXT = {"type": "string"}
 

@@ -14,9 +14,9 @@ from pydantic import AwareDatetime, BaseModel
 
 from include.foundation.artifact import Scorer
 from include.foundation.errors import InvalidInput
+from include.foundation.http.refusal import Refusal
 from include.foundation.spec import FeaturesModule
 from include.services.serving.metrics import Metrics
-from include.services.serving.refusal import Refusal
 
 log = logging.getLogger(__name__)
 _MOMENT = pl.Datetime("us", "UTC")

@@ -9,46 +9,13 @@ import orjson
 from pydantic import BaseModel, FailFast, Field, ValidationError, create_model
 
 from include.foundation.errors import InvalidInput
-from include.services.serving.refusal import Fault, Refusal, json_path
+from include.foundation.http.body import parse
+from include.foundation.http.refusal import Fault, Refusal, json_path
 
 SHOWN = 20  # faults that one answer names
 FIELDS = 1000  # that an object may have
-DEPTH = 32  # levels of objects and arrays
 _Path = tuple[str | int, ...]
-_NO_NUMBER = re.compile(r"-?(NaN|Inf)")
 _NUMBER = re.compile(r"[-+]?[\d.]+")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_AS_ARRAYS = bytes.maketrans(b"{}", b"[]")
-_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-
-
-def parse(body: bytes) -> Any:
-    """Parsed JSON: no NaN, no infinity, no lone surrogates, at most `DEPTH` levels.
-
-    Raises:
-        Refusal: 400.
-    """
-    if _is_deep(body):
-        raise Refusal(400, f"the body is nested more than {DEPTH} levels deep")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        hint = ""
-        if b'"binary_data_size"' in body:
-            hint = "; binary tensors are not spoken: send the data as JSON (Triton's client: binary_data=False)"
-        elif _NO_NUMBER.match(error.doc, error.pos):
-            hint = "; JSON has no NaN and no infinity: send null for a missing value"
-        raise Refusal(400, f"the body is not JSON: {error}{hint}") from None
-
-
-def _is_deep(body: bytes) -> bool:
-    """Whether objects and arrays are nested deeper than `DEPTH`, found before anything is parsed."""
-    if body.count(b"[") + body.count(b"{") <= DEPTH:
-        return False
-    brackets = _STRING.sub(b"", body).translate(_AS_ARRAYS, _NO_BRACKETS)
-    for _ in range(DEPTH):
-        brackets = brackets.replace(b"[]", b"")
-    return b"[" in brackets
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,20 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from include.foundation.http.refusal import Refusal
 from include.services.serving import records, tensors
 from include.services.serving.batcher import Batcher
 from include.services.serving.description import Description
 from include.services.serving.metrics import Metrics
 from include.services.serving.predictor import Prediction, Predictor
 from include.services.serving.readiness import Readiness
-from include.services.serving.refusal import Refusal
 
 INLINE = 1 << 14  # bytes of a body that is read on the event loop; larger ones must not hold up the others
 
@@ -28,7 +28,6 @@ class Answer:
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
 
 
@@ -137,7 +136,7 @@ class Service:
 
     def _score(self, body: bytes) -> tuple[tensors.InferRequest, NDArray[np.float32]]:
         meta = self._predictor.metadata
-        request = tensors.read(records.parse(body), features=meta.features, categories=meta.categories)
+        request = tensors.read(tensors.parse(body), features=meta.features, categories=meta.categories)
         if request.matrix is not None:
             return request, self._predictor.score(request.matrix)
         return request, self._predictor.score_columns(request.columns or {})

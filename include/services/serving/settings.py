@@ -25,6 +25,11 @@ class Settings(BaseModel):
     max_in_flight: int = Field(
         default=256, alias="FLIGHTLINE_MAX_IN_FLIGHT", ge=1, description="requests; more get 503"
     )
+    allowed_hosts: str = Field(
+        default="",
+        alias="FLIGHTLINE_ALLOWED_HOSTS",
+        description="names, apart by spaces, beside addresses and a cluster's own names",
+    )
     drain_seconds: float = Field(
         default=5.0, alias="FLIGHTLINE_DRAIN_SECONDS", ge=0, description="served while not ready"
     )

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from include.services.serving.refusal import Refusal
+from include.foundation.http import body as json_body
+from include.foundation.http.refusal import Refusal
 
 INPUT, OUTPUT = "features", "probability"
 NUMBERS = ("FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
@@ -37,6 +38,17 @@ class InferRequest:
     columns: Columns | None = None
     id: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse(body: bytes) -> Any:
+    """Parsed JSON of a request. Raises Refusal: 400, which tells of binary tensors when they are in the way."""
+    try:
+        return json_body.parse(body)
+    except Refusal as refusal:
+        if b'"binary_data_size"' in body:
+            binary = "binary tensors are not spoken: send the data as JSON (Triton's client: binary_data=False)"
+            raise Refusal(400, binary) from refusal
+        raise
 
 
 def read(payload: Any, *, features: Sequence[str], categories: Mapping[str, Sequence[str]]) -> InferRequest:

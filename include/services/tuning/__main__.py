@@ -35,7 +35,6 @@ def tokens(file: Path | None) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM; requests that run are answered first."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         accepted = tokens(options.token_file)
     except OSError as error:
@@ -46,11 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
     import psycopg
-    import uvicorn
+    import uvloop
 
-    from include.services.tuning.app import application
+    from include.foundation.http import json_log
+    from include.foundation.http.guard import Limits
+    from include.foundation.http.host import Hosts
+    from include.foundation.http.json_log import AccessLog
+    from include.foundation.http.server import serve
+    from include.services.tuning.app import LARGEST_BODY, application
     from include.services.tuning.store import Store
 
+    json_log.configure()
     logging.getLogger("libsigopt").setLevel(logging.WARNING)  # it logs every matrix
     store = Store(options.dsn)
     try:
@@ -58,14 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except psycopg.OperationalError as error:
         print(f"the database does not answer, start it first: {error}", file=sys.stderr)
         return 1
-    uvicorn.run(
-        application(store, accepted),
-        host=options.host,
-        port=options.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=20,
-    )
+    hosts = Hosts(os.environ.get("FLIGHTLINE_ALLOWED_HOSTS", "").split())
+    access_log = AccessLog(sys.stdout.buffer)
+    app = application(store, accepted, limits=Limits(body=LARGEST_BODY, hosts=hosts), access_log=access_log)
+    uvloop.run(serve(app, host=options.host, port=options.port))
     return 0
 
 

@@ -1,12 +1,13 @@
 """What each route does: plain functions of a call, run in threads."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg.types.json import Json
 
-from include.services.tuning import documents, optimizer, validation
+from include.services.tuning import documents, knowledge, optimizer, validation
 from include.services.tuning.records import Document, Experiment, Listing, Page
 from include.services.tuning.refusal import Refusal
 from include.services.tuning.store import Store, Transaction
@@ -135,8 +136,15 @@ def create_suggestion(call: Call) -> Document:
         elif "task" in body:
             raise Refusal("task: wants assignments beside it")
         else:
-            observations = transaction.all_observations(experiment.id)
-            assignments, task = optimizer.suggest(experiment, observations, held, number=number)
+            observed, running = knowledge.known(
+                experiment,
+                transaction.all_suggestions(experiment.id),
+                transaction.all_observations(experiment.id),
+                number=number,
+                start=optimizer.start(experiment),
+                now=time.time(),
+            )
+            assignments, task = optimizer.suggest(experiment, observed, running, number=number)
         made = transaction.add_suggestion(
             experiment.id, number=number, assignments=assignments, task=task, metadata=body.get("metadata")
         )

@@ -13,42 +13,48 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import psycopg
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
+from include.foundation.http import refusal as http
+from include.foundation.http.body import DEPTH, is_deep
+from include.foundation.http.guard import NOTES, Guard, Limits
+from include.foundation.http.json_log import AccessLog
+from include.foundation.http.metrics import RequestMetrics
 from include.services.tuning import api
 from include.services.tuning.refusal import Refusal
 from include.services.tuning.store import Store
 
 log = logging.getLogger(__name__)
-_THREADS = 16
-_LARGEST_BODY = 8 * 2**20  # 2500 observations with metadata take 2 MB
+THREADS = 16
+LARGEST_BODY = 8 * 2**20  # 2500 observations with metadata take 2 MB
 
 
-def application(store: Store, tokens: Iterable[str]) -> Starlette:
+def application(store: Store, tokens: Iterable[str], *, limits: Limits, access_log: AccessLog) -> Guard:
     """The application.
 
     Args:
         store: its prepared state.
         tokens: whoever presents one of these may do everything.
+        limits: what it takes.
+        access_log: is told of requests.
     """
-    tokens = tuple(tokens)
-    threads, computing = anyio.CapacityLimiter(_THREADS), anyio.CapacityLimiter(1)
+    tokens, metrics = tuple(tokens), RequestMetrics()
+    threads, computing = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(1)
 
     def endpoint(handler: api.Handler) -> Callable[[Request], Awaitable[Response]]:
         # suggestions take turns: numpy's generator is global, and they would only share the processor
         limiter = computing if handler is api.create_suggestion else threads
 
         async def answer(request: Request) -> Response:
+            request.scope[NOTES]["endpoint"] = handler.__name__
             token = _token(request, tokens)
             call = api.Call(
                 store=store,
                 path=_ids(request),
                 query=request.query_params,
-                body=_parsed(await _body(request)),
+                body=_parsed(await request.body()),
                 token=token,
             )
             document = await anyio.to_thread.run_sync(partial(handler, call), limiter=limiter)
@@ -58,22 +64,25 @@ def application(store: Store, tokens: Iterable[str]) -> Starlette:
 
         return answer
 
-    async def health(_: Request) -> Response:
+    async def health(request: Request) -> Response:
+        request.scope[NOTES]["endpoint"] = "health"
         await anyio.to_thread.run_sync(store.ping, limiter=threads)
         return JSONResponse({"status": "ok"})
 
+    async def exposition(request: Request) -> Response:
+        request.scope[NOTES]["endpoint"] = "metrics"
+        return Response(metrics.text(), media_type=metrics.content_type)
+
     routes = [Route(path, endpoint(handler), methods=[method]) for method, path, handler in api.ROUTES]
-    for path in ("/health", "/healthz"):
-        routes.append(Route(path, health))
-    return Starlette(
-        routes=routes,
-        exception_handlers={
-            Refusal: _refused,
-            HTTPException: _refused,
-            psycopg.DataError: _unstorable,
-            psycopg.OperationalError: _unavailable,
-            Exception: _failed,
-        },
+    routes += [Route("/health", health), Route("/healthz", health), Route("/metrics", exposition)]
+    router = Router(routes)
+    return Guard(
+        router,
+        limits=limits,
+        metrics=metrics,
+        access_log=access_log,
+        content=_content,
+        translate=_translated,
     )
 
 
@@ -95,28 +104,21 @@ def _ids(request: Request) -> dict[str, int]:
     ids = {}
     for name, text in request.path_params.items():
         if not text.isascii() or not text.isdigit() or len(text) > 18:
-            raise Refusal(f"No {name} {text}", status=404)
+            raise Refusal(f"No {name} {text[:100]}", status=404)
         ids[name] = int(text)
     return ids
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise Refusal(f"The body is larger than {_LARGEST_BODY} bytes", status=413)
-    return bytes(body)
-
-
 def _parsed(body: bytes) -> Any:
-    """The JSON of a body; None if it is empty. Numbers are finite and text is Unicode."""
+    """The JSON of a body; None if it is empty. Numbers are finite, whole ones of any size, and text is Unicode."""
     if not body:
         return None
+    if is_deep(body):
+        raise Refusal(f"The body is not JSON that is taken: it is nested more than {DEPTH} levels deep")
     try:
         parsed = json.loads(body, parse_float=_finite(float), parse_int=_finite(int), parse_constant=_finite(float))
         json.dumps(parsed, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Refusal(f"The body is not JSON: {error}") from error
     if not isinstance(parsed, dict):
         raise Refusal("The body is not a JSON object")
@@ -126,33 +128,22 @@ def _parsed(body: bytes) -> Any:
 def _finite(number: Callable[[str], float]) -> Callable[[str], float]:
     def parse(text: str) -> float:
         if not math.isfinite(float(text)):
-            raise ValueError(f"{text} is not a finite number")
+            raise ValueError(f"{text[:40]} is not a finite number")
         return number(text)
 
     return parse
 
 
-def _refused(_: Request, error: Exception) -> Response:
-    if isinstance(error, Refusal):
-        return _error(str(error), error.status, **error.details)
-    if isinstance(error, HTTPException):  # no such route, or no such method
-        return _error(error.detail, error.status_code)
-    raise error
+def _content(refusal: http.Refusal) -> dict[str, Any]:
+    """As SigOpt writes errors."""
+    details = refusal.details if isinstance(refusal, Refusal) else {}
+    return {"message": refusal.message, "status": refusal.status, **details}
 
 
-def _unstorable(_: Request, error: Exception) -> Response:
-    return _error(f"The database cannot hold this: {error}", 400)
-
-
-def _unavailable(_: Request, error: Exception) -> Response:
-    log.error("the database does not answer: %s", error)
-    return _error("The database does not answer; try again", 503)
-
-
-def _failed(_: Request, error: Exception) -> Response:
-    """Starlette raises the error again afterwards, so the server logs it."""
-    return _error(f"Unexpected error: {type(error).__name__}", 500)
-
-
-def _error(message: str, status: int, **details: str) -> Response:
-    return JSONResponse({"message": message, "status": status, **details}, status_code=status)
+def _translated(error: Exception) -> Refusal | None:
+    if isinstance(error, psycopg.DataError):
+        return Refusal(f"The database cannot hold this: {error}", status=400)
+    if isinstance(error, psycopg.OperationalError):
+        log.error("the database does not answer: %s", error)
+        return Refusal("The database does not answer; try again", status=503)
+    return None

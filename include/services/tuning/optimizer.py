@@ -8,9 +8,12 @@ is kept between calls; docs/adr/0002-tuning-service.md has the measurements behi
 
 import copy
 import hashlib
+import json
 import logging
+import sys
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,7 +30,7 @@ from libsigopt.views.rest.gp_next_points_categorical import (
 )
 from scipy.stats import qmc
 from sigoptlite.best_assignments import BestAssignmentsLogger
-from sigoptlite.builders import LocalExperimentBuilder
+from sigoptlite.builders import LocalExperimentBuilder, LocalParameterBuilder
 from sigoptlite.models import (
     LocalAssignments,
     LocalExperiment,
@@ -42,6 +45,7 @@ from sigoptlite.sources import (
     SPESource,
 )
 
+from include.services.tuning import acquisition
 from include.services.tuning.records import Document, Experiment, Observation, Suggestion
 from include.services.tuning.refusal import Refusal
 
@@ -49,15 +53,31 @@ log = logging.getLogger(__name__)
 _LOCAL = ("conditionals", "linear_constraints", "metrics", "parameters", "tasks", "type")
 _TRIES = 20
 _FEWEST = 3  # observations that a model is fitted to
+acquisition.hasten()
 _numpy_seed = threading.Lock()  # sigoptlite draws from numpy's global generator
 
 
 def check(spec: Document, budget: int | None) -> None:
     """Whether the optimiser takes an experiment. Raises Refusal."""
+    for parameter in spec["parameters"]:
+        try:
+            LocalParameterBuilder(_bare(parameter))
+        except (ValueError, SigoptValidationError) as error:
+            raise Refusal(f"parameters: {parameter['name']}: {error}") from error
     try:
         _local_experiment(spec, budget)
     except (ValueError, SigoptValidationError) as error:
-        raise Refusal(str(error)) from error
+        if str(error) != "Infeasible constraints":
+            raise Refusal(str(error)) from error
+        names = sorted({term["name"] for each in spec["linear_constraints"] for term in each["terms"]})
+        within = f"linear_constraints: no values of {', '.join(names)} within their bounds satisfy them all"
+        raise Refusal(within) from error
+
+
+def start(experiment: Experiment) -> int:
+    """How many suggestions of an experiment are made without a model, whatever is observed; all if it is random."""
+    local = _local_experiment(experiment.spec, experiment.budget)
+    return sys.maxsize if local.is_random else _first(local)
 
 
 def suggest(
@@ -67,8 +87,8 @@ def suggest(
 
     Args:
         experiment: the experiment.
-        observations: all of its observations, oldest first.
-        held: its open suggestions, oldest first.
+        observations: those of its observations that may be known, oldest first.
+        held: suggestions that count as running, oldest first.
         number: counts the experiment's suggestions from 1.
     """
     local = _local_experiment(experiment.spec, experiment.budget)
@@ -208,10 +228,21 @@ def _stretch(unit: float, *, var_type: str, elements: Sequence[float]) -> float:
 
 def _local_experiment(spec: Document, budget: int | None) -> LocalExperiment:
     """Raises ValueError or SigoptValidationError if it is not consistent."""
-    document = {key: copy.deepcopy(spec[key]) for key in _LOCAL if key in spec}  # the builder writes into it
-    for parameter in document["parameters"]:
-        parameter.pop("default_value", None)
+    return _built(json.dumps(spec), budget)
+
+
+@lru_cache(maxsize=64)
+def _built(text: str, budget: int | None) -> LocalExperiment:
+    """Checking a specification takes 20 ms, and every suggestion asks for it again."""
+    spec = json.loads(text)
+    document = {key: spec[key] for key in _LOCAL if key in spec}
+    document["parameters"] = [_bare(parameter) for parameter in document["parameters"]]
     return LocalExperimentBuilder({**document, "name": "experiment", "observation_budget": budget})
+
+
+def _bare(parameter: Document) -> Document:
+    """Without what sigoptlite does not know; its builders write into what they are given."""
+    return {key: copy.deepcopy(value) for key, value in parameter.items() if key != "default_value"}
 
 
 def _local_observation(stored: Observation | Suggestion) -> LocalObservation:

@@ -1,15 +1,15 @@
 """What the service answers when it will not do what it is asked."""
 
+from include.foundation.http import refusal as http
 
-class Refusal(Exception):
-    """An answer of 4xx or 503.
+
+class Refusal(http.Refusal):
+    """An answer of 4xx or 503, in SigOpt's shape.
 
     Attributes:
-        status: HTTP status.
         details: further members of the body beside `message` and `status`.
     """
 
     def __init__(self, message: str, *, status: int = 400, **details: str) -> None:
-        super().__init__(message)
-        self.status = status
+        super().__init__(status, message)
         self.details = details

@@ -119,6 +119,10 @@ class Transaction:
         """All open suggestions, oldest first."""
         return self._all(Suggestion, _SUGGESTIONS, SQL("experiment = %(of)s and open"), of=experiment)
 
+    def all_suggestions(self, experiment: int) -> list[Suggestion]:
+        """All suggestions that are not deleted, oldest first."""
+        return self._all(Suggestion, _SUGGESTIONS, SQL("experiment = %(of)s"), of=experiment)
+
     def taken(self, experiment: int) -> float:
         """How much of the budget observations and open suggestions take.
 

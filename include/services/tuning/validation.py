@@ -125,7 +125,7 @@ def check_task(task: Any, experiment: Experiment) -> Document | None:
 
 
 def check_assignments(assignments: Document, experiment: Experiment) -> None:
-    """Assignments by hand: all parameters whose conditions hold, of their types, within constraints, not bounds."""
+    """Assignments by hand: all parameters whose conditions hold, of their types, within bounds and constraints."""
     spec, left = experiment.spec, dict(assignments)
     for conditional in spec.get("conditionals", []):
         name = conditional["name"]
@@ -158,10 +158,11 @@ def _check_assignment(parameter: Document, value: Any) -> None:
         raise Refusal(f"{field}: want a value of type {kind}, got {value!r}")
     if abs(value) > _LARGEST[kind]:
         raise Refusal(f"{field}: want a value within {_LARGEST[kind]}, got {value!r}")
+    bounds = parameter.get("bounds") or {"min": value, "max": value}
+    if not bounds["min"] <= value <= bounds["max"]:
+        raise Refusal(f"{field}: want a value from {bounds['min']} to {bounds['max']}, got {value!r}")
     if parameter.get("grid") and value not in parameter["grid"]:
         raise Refusal(f"{field}: want one of {parameter['grid']}, got {value!r}")
-    if parameter.get("transformation") == "log" and value <= 0:
-        raise Refusal(f"{field}: must be positive, its scale is logarithmic")
 
 
 def _check_parameter(parameter: Document) -> Document:
@@ -175,6 +176,11 @@ def _check_parameter(parameter: Document) -> Document:
         parameter["categorical_values"] = [{"name": each, "enum_index": n} for n, each in enumerate(names, 1)]
     elif "categorical_values" in parameter or ("bounds" in parameter) == ("grid" in parameter):
         raise Refusal(f"parameters: {name} is of type {kind} and needs either bounds or grid")
+    bounds = parameter.get("bounds")
+    if bounds and bounds["min"] >= bounds["max"]:
+        raise Refusal(
+            f"parameters: {name} has bounds from {bounds['min']} to {bounds['max']}: min must be less than max"
+        )
     numbers = (*parameter.get("bounds", {}).values(), *parameter.get("grid", ()))
     if beyond := [value for value in numbers if kind in _LARGEST and abs(value) > _LARGEST[kind]]:
         raise Refusal(f"parameters: {name} is of type {kind}, {beyond[0]} is beyond {_LARGEST[kind]}")

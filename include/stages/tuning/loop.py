@@ -2,8 +2,9 @@
 
 Several workers share one experiment. What a worker holds open is tagged with its name, so that after a kill its
 successor closes it as failed: one trial is lost and nothing else. A failed trial counts against the budget, as it does
-at SigOpt, and so does one that is open: a worker that finds every remaining trial in other hands is done, and nobody
-ever waits for a worker that may be dead.
+at SigOpt, and so does one that is open: a worker that finds every remaining trial in other hands is done. So that the
+same trials come whatever the timing, a suggestion may wait for the outcome of an earlier trial (HTTP 425), which the
+service gives up when its worker seems dead.
 """
 
 import logging
@@ -20,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sigopt.exception import ApiException
+from sigopt.ratelimit import failed_status_rate_limit
 
 from include.foundation.errors import InvalidInput, PermanentError
 from include.stages.tuning.calls import PATIENCE_SECONDS, RefusedError, patiently
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _FAILURES_IN_A_ROW = 3
 _GRACE_SECONDS = 5.0
+_WAIT_SECONDS = 0.5
 _LONGEST_TEXT = 500  # of a metadata value
 
 
@@ -154,7 +157,15 @@ class _Worker:
 
     def take(self) -> tuple[Any, Progress] | None:
         """The next suggestion; None if the budget is spent or in other hands."""
-        return patiently(self._take)
+        while True:
+            try:
+                return patiently(self._take)
+            except RefusedError as error:
+                if error.status != HTTPStatus.TOO_EARLY:
+                    raise
+                log.info("%s", error)
+                failed_status_rate_limit.clear()  # the client takes it for a failure and would sleep ever longer
+                time.sleep(_WAIT_SECONDS)
 
     def _take(self) -> tuple[Any, Progress] | None:
         fetched, held = self._experiment.fetch(), self._open()

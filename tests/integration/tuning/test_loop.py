@@ -1,6 +1,7 @@
 """Workers on one experiment: shared budget, faults, kills."""
 
 import math
+import random
 import signal
 import subprocess
 import sys
@@ -88,6 +89,26 @@ def test_workers_share_the_budget(tuning, client, count):
     assert len(observed) == 11
     assert len({tuple(each.assignments.values()) for each in observed}) == 11
     assert not list(client.experiments(made.id).suggestions().fetch(state="open").iterate_pages())
+
+
+@pytest.mark.parametrize("bandwidth", [1, 4])
+def test_the_same_trials_whatever_the_timing(tuning, bandwidth):
+    """Twice by one worker and twice by four, each trial taking as long as chance will have it."""
+    runs = []
+    for count, seed in ((1, 0), (1, 1), (4, 2), (4, 3)):
+        made, chance = tuning.make(budget=12, seed=7, parallel_bandwidth=bandwidth), random.Random(seed)
+
+        def evaluate(point, progress, chance=chance, count=count):
+            time.sleep(chance.random() / 4 if count > 1 else 0)
+            return tuning.branin(point)
+
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(lambda n, made=made, each=evaluate: tuning.work(made, f"worker {n}", each), range(count)))
+        found = list(tuning.client().experiments(made.id).suggestions().fetch().iterate_pages())
+        runs.append({each.to_json()["number"]: dict(each.assignments) for each in found})
+    assert sorted(runs[0]) == [*range(1, 13)]
+    assert len({tuple(point.values()) for point in runs[0].values()}) == 12
+    assert runs == [runs[0]] * 4
 
 
 def test_lost_replies_double_nothing(tuning, client):

@@ -19,10 +19,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from include.foundation.artifact import Scorer
 from include.foundation.errors import ServiceUnavailable
-from include.services.serving.asgi import App
+from include.foundation.http.guard import Limits
+from include.foundation.http.json_log import AccessLog
+from include.services.serving.asgi import application
 from include.services.serving.batcher import Batcher
 from include.services.serving.description import Description
-from include.services.serving.json_log import AccessLog
 from include.services.serving.metrics import Metrics
 from include.services.serving.predictor import Predictor
 from include.services.serving.readiness import Readiness
@@ -41,7 +42,9 @@ def _sigmoid(value: float) -> float:
 class Server:
     """An app and what the tests look into."""
 
-    def __init__(self, make_predictor: Callable[..., Predictor], scorer: Scorer, **changes: Any) -> None:
+    def __init__(
+        self, make_predictor: Callable[..., Predictor], scorer: Scorer, max_body: int = 4096, **changes: Any
+    ) -> None:
         self.metrics = Metrics()
         predictor = make_predictor(metrics=self.metrics, **changes)
         self.batcher = Batcher(predictor.predict, size=64)
@@ -64,7 +67,8 @@ class Server:
             metrics=self.metrics,
         )
         self.log = io.BytesIO()
-        self.app = App(service, metrics=self.metrics, access_log=AccessLog(self.log), max_body=4096, max_in_flight=2)
+        limits = Limits(body=max_body, in_flight=2)
+        self.app = application(service, limits=limits, metrics=self.metrics, access_log=AccessLog(self.log))
 
 
 Ask = Callable[[Callable[[httpx.AsyncClient, Server], Awaitable[None]]], None]
@@ -134,7 +138,6 @@ def test_infer(serve: Callable[..., None]) -> None:
 
 def test_large_requests_take_the_same_way_to_the_same_answer(serve: Callable[..., None]) -> None:
     async def test(client: httpx.AsyncClient, server: Server) -> None:
-        server.app._max_body = 1 << 20
         answers = (await client.post(PREDICT, json={"records": [RECORD] * 300})).json()
         assert len(answers) == 300
         assert [answer["probability"] for answer in answers] == [pytest.approx(_sigmoid(5.5), abs=1e-6)] * 300
@@ -142,7 +145,7 @@ def test_large_requests_take_the_same_way_to_the_same_answer(serve: Callable[...
         data = (await client.post(INFER, json={"inputs": [many]})).json()["outputs"][0]["data"]
         assert len(data) == 2000
 
-    serve(test)
+    serve(test, max_body=1 << 20)
 
 
 def test_what_it_says_about_itself(serve: Callable[..., None], scorer: Scorer) -> None:
@@ -264,6 +267,7 @@ def test_ready_only_when_it_has_answered_and_not_when_it_leaves(serve: Callable[
                 await asyncio.sleep(0.01)
         assert (await client.get("/v2/models/shops/ready")).json() == {"name": "shops", "ready": True}
         server.readiness.drain()
+        server.app.draining = True
         answer = await client.get("/v2/health/ready")
         assert (answer.status_code, answer.json()["reason"]) == (503, "draining")
         assert (await client.get("/v2/health/live")).status_code == 200
@@ -296,7 +300,7 @@ def test_more_requests_than_it_holds_get_503(serve: Callable[..., None]) -> None
 
 def test_bytes_count_as_they_arrive(serve: Callable[..., None]) -> None:
     async def test(client: httpx.AsyncClient, server: Server) -> None:
-        server.app._max_in_flight = 100
+        server.app._limits = Limits(body=4096, in_flight=100)
         go = asyncio.Event()
 
         async def stalls() -> AsyncIterator[bytes]:
@@ -318,10 +322,9 @@ def test_bytes_count_as_they_arrive(serve: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize("end", ["leaves", "is slow", "sends too much", "is refused"])
-def test_what_was_held_is_let_go(serve: Callable[..., None], monkeypatch: pytest.MonkeyPatch, end: str) -> None:
-    monkeypatch.setattr("include.services.serving.asgi.BODY_SECONDS", 0.01)
-
+def test_what_was_held_is_let_go(serve: Callable[..., None], end: str) -> None:
     async def test(_: httpx.AsyncClient, server: Server) -> None:
+        server.app._limits = Limits(body=4096, body_seconds=0.01)
         part = {"type": "http.request", "body": b" " * 4000, "more_body": True}
         last = {"leaves": {"type": "http.disconnect"}, "is refused": part | {"body": b"", "more_body": False}}
         messages, sent = iter([part, last.get(end, part)]), []
@@ -334,7 +337,8 @@ def test_what_was_held_is_let_go(serve: Callable[..., None], monkeypatch: pytest
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await server.app({"path": PREDICT, "method": "POST", "headers": []}, receive, send)
+        headers = [(b"host", b"x"), (b"transfer-encoding", b"chunked")]
+        await server.app({"path": PREDICT, "method": "POST", "headers": headers}, receive, send)
         assert sent[0]["status"] == {"leaves": 400, "is slow": 408, "sends too much": 413, "is refused": 400}[end]
         assert server.app._held == 0
 

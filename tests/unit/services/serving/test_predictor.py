@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from include.foundation.errors import InvalidInput
+from include.foundation.http.refusal import Refusal
 from include.services.serving.predictor import Predictor
-from include.services.serving.refusal import Refusal
 
 
 class Plain(BaseModel):

@@ -3,13 +3,11 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.foundation.errors import InvalidInput
-from include.services.serving.records import FIELDS, RecordReader, example, parse
-from include.services.serving.refusal import Refusal
+from include.foundation.http.refusal import Refusal
+from include.services.serving.records import FIELDS, RecordReader, example
 
 
 class Place(BaseModel):
@@ -38,13 +36,6 @@ def test_records_and_one_record() -> None:
     many, one = READER.read(orjson.dumps({"records": [GOOD, GOOD]})), READER.read(orjson.dumps(GOOD))
     assert (len(many.requests), many.single) == (2, False)
     assert (one.requests, one.single) == (many.requests[:1], True)
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[NaN]", b'"\\ud800"', b'{"records": 1e999}'])
-def test_not_json(body: bytes) -> None:
-    with pytest.raises(Refusal, match="is not JSON") as caught:
-        parse(body)
-    assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("body", [[], [GOOD], "x", 3, None])
@@ -81,40 +72,6 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     assert reader.read(b'{"name": "\\\\u0"}').requests[0].name == "\\u0"
     with pytest.raises(Refusal, match="at most 5 characters"):
         reader.read(b'{"name": "\\\\u0000"}')
-
-
-@pytest.mark.parametrize("depth", [33, 900, 100_000])
-@pytest.mark.parametrize(("begin", "end"), [(b'{"a":', b"}"), (b"[", b"]"), (b"[", b"")])
-def test_deep_nesting_is_refused_before_it_is_parsed(depth: int, begin: bytes, end: bytes) -> None:
-    with pytest.raises(Refusal, match="more than 32 levels deep") as caught:
-        parse(begin * depth + b'"x"' + end * depth)
-    assert caught.value.status == 400
-
-
-@given(st.recursive(st.none() | st.text('[]{}\\"a'), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_depth_is_told_as_the_parsed_value_has_it(value: Any) -> None:
-    def depth(part: Any) -> int:
-        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else None
-        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
-
-    missing = 32 - depth(value)
-    assert parse(b"[" * missing + orjson.dumps(value) + b"]" * missing) is not None
-    with pytest.raises(Refusal, match="levels deep"):
-        parse(b"[" * (missing + 1) + orjson.dumps(value) + b"]" * (missing + 1))
-
-
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        (b'{"inputs": [{"data": [NaN]}]}', "send null"),
-        (b'{"inputs": [{"data": [1.5, -Infinity]}]}', "send null"),
-        (b'{"inputs": [{"parameters": {"binary_data_size": 8}}]}\0\0\x80?\0\0\x10A', "binary tensors are not spoken"),
-    ],
-)
-def test_what_clients_send_that_json_has_no_word_for(body: bytes, says: str) -> None:
-    with pytest.raises(Refusal, match=says) as caught:
-        parse(body)
-    assert caught.value.status == 400
 
 
 class Lax(BaseModel):

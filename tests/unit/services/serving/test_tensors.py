@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from include.foundation.http.refusal import Refusal
 from include.services.serving import tensors
-from include.services.serving.refusal import Refusal
 
 FEATURES = ("size", "weight")
 CATEGORIES = {"size": ("S", "L")}
@@ -136,3 +136,10 @@ def test_whole_numbers_are_rounded_once() -> None:
     request = _read(_matrix(data=[number] * 4, datatype="INT64"))
     assert request.matrix is not None
     assert int(request.matrix[0, 0]) == 2**60 + 2**37
+
+
+def test_binary_tensors_are_named() -> None:
+    body = b'{"inputs": [{"parameters": {"binary_data_size": 8}}]}\0\0\x80?\0\0\x10A'
+    with pytest.raises(Refusal, match="binary tensors are not spoken") as caught:
+        tensors.parse(body)
+    assert caught.value.status == 400

@@ -188,7 +188,7 @@ GOOD = {"x": 0.5, "n": 3, "g": 0.1, "l": 1, "c": "u", "k": "one"}
 def test_good_assignments_pass():
     check_assignments(GOOD, experiment(**MIXED))
     check_assignments({key: value for key, value in GOOD.items() if key != "c"} | {"k": "two"}, experiment(**MIXED))
-    check_assignments({**GOOD, "x": 1.5}, experiment(**MIXED))  # bounds do not bind what is assigned by hand
+    check_assignments({**GOOD, "x": 1, "l": 9}, experiment(**MIXED))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,8 @@ def test_good_assignments_pass():
         ({"n": 2**60}, "assignments.n: want a value within 9007199254740992"),
         ({"l": 1e200}, "assignments.l: want a value within 1e.150"),
         ({"g": 0.15}, r"assignments.g: want one of \[0.1, 0.2\]"),
-        ({"l": 0}, "assignments.l: must be positive"),
+        ({"l": 0}, "assignments.l: want a value from 0.1 to 9, got 0"),
+        ({"x": 1.5}, "assignments.x: want a value from 0 to 1, got 1.5"),
         ({"c": "w"}, r"assignments.c: want one of \['u', 'v'\]"),
         ({"k": "two"}, "assignments.c: its conditions do not hold"),
         ({"k": "three"}, "assignments.k: want one of"),
@@ -215,7 +216,8 @@ def test_faulty_assignments_are_refused_by_name(changes, fault):
 
 
 def test_large_weights_are_added_up():
-    two = experiment(parameters=[X, {**X, "name": "y"}], linear_constraints=[{**LINEAR, "threshold": 0}])
+    wide = {**X, "bounds": {"min": -(10**100), "max": 1}}
+    two = experiment(parameters=[wide, {**X, "name": "y"}], linear_constraints=[{**LINEAR, "threshold": 0}])
     heavy = {**LINEAR, "terms": [{"name": "x", "weight": 10**300}, {"name": "y", "weight": 0.5}]}
     two.spec["linear_constraints"].append(heavy)
     check_assignments({"x": -(10**100), "y": 1}, two)

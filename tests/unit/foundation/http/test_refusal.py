@@ -1,6 +1,6 @@
 import pytest
 
-from include.services.serving.refusal import Refusal, json_path
+from include.foundation.http.refusal import Refusal, json_path
 
 
 @pytest.mark.parametrize(

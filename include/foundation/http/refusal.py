@@ -1,7 +1,8 @@
 """What a caller is told when a request cannot be answered: a status code, a message and the fields at fault."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class Refusal(Exception):
         self.message = message
         self.fields = tuple(fields)
         self.headers = dict(headers or {})
+
+    def content(self) -> dict[str, Any]:
+        """The body, yet to be written as JSON."""
+        return {"error": self.message, **({"fields": [asdict(each) for each in self.fields]} if self.fields else {})}
 
     @classmethod
     def at(cls, status: int, path: str, message: str) -> "Refusal":
