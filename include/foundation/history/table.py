@@ -150,6 +150,8 @@ class Reader:
         self._use_case = use_case
         self._views = views
         self._schema = columns(views)
+        names = list(self._schema)
+        self._places = {name: names.index(f"{name}__{KNOWN_AT}") for name in views}
         self._lock = threading.Lock()
         self._connection: psycopg.Connection | None = None
 
@@ -169,24 +171,39 @@ class Reader:
             ServiceUnavailable: PostgreSQL does not answer, or nothing was ever published.
         """
         times = requests[EVENT_TIME].to_physical().to_list()
+        keys = {part: requests[part].to_list() for view in self._views.values() for part in view.keys}
+        found = zip(*self.look_up(times, keys), strict=True) if times else [()] * len(self._schema)
+        series = [pl.Series(n, v, t) for (n, t), v in zip(self._schema.items(), found, strict=True)]
+        return requests.hstack(series)
+
+    def look_up(self, times: Sequence[int], keys: Mapping[str, Sequence[str | int | None]]) -> list[list[Any]]:
+        """The values that `join` adds, a list for each request, as polars stores them (moments as microseconds).
+
+        Args:
+            times: the requests' `event_time`, microseconds since 1970.
+            keys: their keys, by name.
+
+        Raises:
+            PermanentError, ServiceUnavailable: see `join`.
+        """
         asked = [
             (name, _text(key), place, at)
             for name, view in self._views.items()
-            for place, (at, *key) in enumerate(
-                zip(times, *(requests[part].to_list() for part in view.keys), strict=True)
-            )
+            for place, (at, *key) in enumerate(zip(times, *(keys[part] for part in view.keys), strict=True))
             if None not in key
         ]
-        joined: dict[str, list[Any]] = {column: [None] * len(times) for column in self._schema}
+        rows: list[list[Any]] = [[None] * len(self._schema) for _ in times]
         for number, known_at, value in self._ask(asked):
             name, _, place, _ = asked[number]
-            joined[f"{name}__{KNOWN_AT}"][place] = (known_at - EPOCH) // MICROSECOND
+            row, column = rows[place], self._places[name]
+            row[column] = (known_at - EPOCH) // MICROSECOND
             # What another version of the use case published may lack a value, or have one more.
-            for column, dtype in self._views[name].values.items():
-                cell = value.get(column)
+            for value_name, dtype in self._views[name].values.items():
+                column += 1
+                cell = value.get(value_name)
                 # JSONB writes 1e22 as a whole number.
-                joined[f"{name}__{column}"][place] = float(cell) if cell is not None and dtype.is_float() else cell
-        return requests.hstack([pl.Series(name, joined[name], dtype) for name, dtype in self._schema.items()])
+                row[column] = float(cell) if cell is not None and dtype.is_float() else cell
+        return rows
 
     def close(self) -> None:
         """Close the connection."""

@@ -58,6 +58,7 @@ def assemble(settings: Settings) -> tuple[Guard, Readiness]:
         encode=partial(encoded, spec.module(use_case.name, "model"), scorer.metadata),
         scorer=scorer,
         read=reader.join,
+        look_up=reader.look_up,
         metrics=metrics,
     )
     batcher = Batcher(predictor.predict, size=BATCH)

@@ -80,6 +80,11 @@ def _openapi(name: str, title: str, version: str, record: dict[str, Any], exampl
                 "model": {"type": "object", "properties": {"name": _TEXT, "version": _TEXT, "digest": _TEXT}},
                 "event_time": {"type": "string", "format": "date-time"},
                 "known_at": {"type": ["string", "null"], "format": "date-time"},
+                "history_age_seconds": {
+                    "type": "object",
+                    "description": "by view, from when its history was known to event_time; null: there is none",
+                    "additionalProperties": {"type": ["number", "null"], "minimum": 0},
+                },
             },
         },
         "Error": {

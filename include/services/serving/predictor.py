@@ -4,7 +4,7 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
@@ -14,11 +14,16 @@ from pydantic import AwareDatetime, BaseModel
 
 from include.foundation.artifact import Scorer
 from include.foundation.errors import InvalidInput
+from include.foundation.history.join import columns
 from include.foundation.http.refusal import Refusal
 from include.foundation.spec import FeaturesModule
+from include.services.serving.expression import InexactError
+from include.services.serving.few import FEW, Matrix, compile_features
 from include.services.serving.metrics import Metrics
 
 log = logging.getLogger(__name__)
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+LookUp = Callable[[Sequence[int], Mapping[str, Sequence[Any]]], list[list[Any]]]
 _MOMENT = pl.Datetime("us", "UTC")
 _DTYPES = {
     bool: pl.Boolean(),
@@ -39,11 +44,13 @@ class Prediction:
         probability: of the positive class.
         event_time: the moment the record asks about, UTC.
         known_at: of the newest history that was used, UTC; None if there is none.
+        ages: view -> seconds from when its history was known to the moment that is asked about; None if it is missing.
     """
 
     probability: np.float32
     event_time: datetime
     known_at: datetime | None
+    ages: Mapping[str, float | None]
 
 
 class Predictor:
@@ -55,6 +62,8 @@ class Predictor:
         scorer: the model.
         read: joins history to requests: a frame with `event_time` and the columns of `Request` to the same rows with
             the views' values.
+        look_up: the same for a few requests, without a frame: their `event_time` (microseconds since 1970) and their
+            keys to the joined values, as polars stores them; None leaves them to `read`.
         metrics: is told of every score.
 
     Raises:
@@ -69,6 +78,7 @@ class Predictor:
         scorer: Scorer,
         read: Callable[[pl.DataFrame], pl.DataFrame],
         metrics: Metrics,
+        look_up: LookUp | None = None,
     ) -> None:
         self.metadata = scorer.metadata
         computed = tuple(features.FEATURES)
@@ -77,7 +87,13 @@ class Predictor:
         self.request_type: type[BaseModel] = features.Request
         self._schema = {name: _dtype(field.annotation) for name, field in self.request_type.model_fields.items()}
         self._schema["event_time"] = _MOMENT
-        self._known = [f"{view}__known_at" for view in features.VIEWS]
+        self._views = tuple(features.VIEWS)
+        schema = pl.Schema({**self._schema, **columns(features.VIEWS)})
+        names = schema.names()
+        self._known = {view: names.index(f"{view}__known_at") for view in self._views}
+        self._keys = tuple(dict.fromkeys(key for view in features.VIEWS.values() for key in view.keys))
+        compiled = compile_features(features, encode, self.metadata, schema) if look_up else None
+        self._few = (look_up, compiled) if look_up and compiled else None
         self._features, self._encode, self._scorer, self._read = features, encode, scorer, read
         self._metrics = metrics
 
@@ -93,12 +109,7 @@ class Predictor:
             self._check_moments(request)
         try:
             event_times = [request.event_time.astimezone(UTC) for request in requests]  # type: ignore[attr-defined]
-            rows = [{**vars(request), "event_time": at} for request, at in zip(requests, event_times, strict=True)]
-            asked = pl.DataFrame(rows, schema=self._schema)
-            with self._metrics.online_seconds.time():
-                joined = self._read(asked)
-            matrix = self._encode(self._features.features(joined))
-            known_at = [joined[name].to_list() for name in self._known]
+            matrix, known_at = self._matrix(requests, event_times)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, ValueError) as error:
             # Where, but not the error's own words: they may repeat the record.
             where = traceback.format_tb(error.__traceback__)
@@ -108,10 +119,43 @@ class Predictor:
             Prediction(
                 probability=probability,
                 event_time=event_time,
-                known_at=max((column[row] for column in known_at if column[row]), default=None),
+                known_at=max((at for at in known if at), default=None),
+                ages={
+                    view: (event_time - at).total_seconds() if at else None
+                    for view, at in zip(self._views, known, strict=True)
+                },
             )
-            for row, (probability, event_time) in enumerate(zip(self.score(matrix), event_times, strict=True))
+            for probability, event_time, known in zip(self.score(matrix), event_times, known_at, strict=True)
         ]
+
+    def _matrix(
+        self, requests: Sequence[BaseModel], event_times: Sequence[datetime]
+    ) -> tuple[NDArray[np.float32], list[list[datetime | None]]]:
+        """Encoded features, and of each request the moments from which its views' history was known."""
+        rows = [{**vars(request), "event_time": at} for request, at in zip(requests, event_times, strict=True)]
+        if self._few and len(rows) <= FEW:
+            try:
+                return self._few_rows(rows, *self._few)
+            except InexactError:
+                pass
+        asked = pl.DataFrame(rows, schema=self._schema)
+        with self._metrics.online_seconds.time():
+            joined = self._read(asked)
+        matrix = self._encode(self._features.features(joined))
+        known = [joined[f"{view}__known_at"].to_list() for view in self._views]
+        return matrix, [[moments[row] for moments in known] for row in range(len(rows))]
+
+    def _few_rows(
+        self, rows: Sequence[Mapping[str, Any]], look_up: LookUp, matrix: Matrix
+    ) -> tuple[NDArray[np.float32], list[list[datetime | None]]]:
+        stored = [[_stored(row[name]) for name in self._schema] for row in rows]
+        place = list(self._schema).index("event_time")
+        keys = {name: [row[name] for row in rows] for name in self._keys}
+        with self._metrics.online_seconds.time():
+            found = look_up([row[place] for row in stored], keys)
+        joined = [[*own, *history] for own, history in zip(stored, found, strict=True)]
+        known = [[_moment(row[column]) for column in self._known.values()] for row in joined]
+        return matrix(joined), known
 
     def _check_moments(self, request: BaseModel) -> None:
         """Without an offset a moment would be another one on every clock."""
@@ -137,6 +181,15 @@ class Predictor:
             schema_overrides=dict.fromkeys(self.metadata.categories, pl.String),
         )
         return self.score(self._encode(frame))
+
+
+def _stored(value: Any) -> Any:
+    """A field's value as polars stores it."""
+    return (value - EPOCH) // MICROSECOND if isinstance(value, datetime) else value
+
+
+def _moment(stored: int | None) -> datetime | None:
+    return None if stored is None else EPOCH + stored * MICROSECOND
 
 
 def _dtype(annotation: Any) -> pl.DataType:

@@ -122,7 +122,13 @@ class Service:
         predictions = await self._batcher.submit(asked.requests)
         model = {"name": self.description.name, "version": self.description.version, "digest": self.description.digest}
         answers = [
-            {"probability": p.probability, "model": model, "event_time": p.event_time, "known_at": p.known_at}
+            {
+                "probability": p.probability,
+                "model": model,
+                "event_time": p.event_time,
+                "known_at": p.known_at,
+                "history_age_seconds": p.ages,
+            }
             for p in predictions
         ]
         return self._answered("predict", answers[0] if asked.single else answers, rows=len(answers))

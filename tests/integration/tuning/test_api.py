@@ -151,7 +151,7 @@ def test_what_the_optimiser_cannot_do_is_refused(http, changes, fault):
         ("POST", "/experiments", b"{", 400, "The body is not JSON"),
         ("POST", "/experiments", b"\xff", 400, "The body is not JSON"),
         ("POST", "/experiments", b"[" * 100_000, 400, "The body is not JSON"),
-        ("POST", "/experiments", b" " * (2**23 + 1), 413, "larger than 8388608 bytes"),
+        ("POST", "/experiments", b" " * (2**23 + 1), 413, "a body has 8388608 bytes at most"),
         ("POST", "/experiments", b"[1]", 400, "not a JSON object"),
         ("POST", "/experiments", b'{"name": NaN}', 400, "NaN is not a finite number"),
         ("POST", "/experiments", b'{"name": 1e999}', 400, "1e999 is not a finite number"),
