@@ -11,14 +11,14 @@ import random
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from include.foundation.artifact import Metadata
+from include.foundation.spec import FeaturesModule
 from include.services.serving.expression import CannotCompileError, Compute, Expressions, InexactError, Row
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ Matrix = Callable[[Sequence[Row]], NDArray[np.float32]]
 Column = tuple[Compute, pl.DataType]
 
 
-def compile_features(features: ModuleType, encode: Encode, metadata: Metadata, schema: pl.Schema) -> Matrix | None:
+def compile_features(features: FeaturesModule, encode: Encode, metadata: Metadata, schema: pl.Schema) -> Matrix | None:
     """A function from joined rows (as polars stores their values) to encoded features, float32 [n, k].
 
     It raises `InexactError` for rows that must go by way of polars.
@@ -59,8 +59,9 @@ def compile_features(features: ModuleType, encode: Encode, metadata: Metadata, s
     return matrix
 
 
-def _traced(features: ModuleType, schema: pl.Schema) -> dict[str, Column]:
-    lazy = features.features(pl.LazyFrame(schema=schema))
+def _traced(features: FeaturesModule, schema: pl.Schema) -> dict[str, Column]:
+    # The use case's code is written for frames; what it makes of a lazy one is the plan.
+    lazy: Any = features.features(cast(Any, pl.LazyFrame(schema=schema)))
     if not isinstance(lazy, pl.LazyFrame):
         raise CannotCompileError("code that collects its frame")
     with warnings.catch_warnings():
@@ -118,7 +119,7 @@ def _encoded(compute: Compute, dtype: pl.DataType, categories: Sequence[str]) ->
 
 
 def _differing(
-    features: ModuleType, encode: Encode, metadata: Metadata, schema: pl.Schema, matrix: Matrix
+    features: FeaturesModule, encode: Encode, metadata: Metadata, schema: pl.Schema, matrix: Matrix
 ) -> list[str]:
     """The features of which compiled code and polars have other bits, tried on rows of all sorts."""
     chance = random.Random(0)  # noqa: S311 (rows to try, no secrets)
