@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 FEW = 16  # rows; with more, polars is as fast
 TRIED = 200  # rows
 _EXACT = 2**53  # whole numbers up to here are rounded once on their way to float32
-Encode = Callable[[pl.DataFrame, Mapping[str, tuple[str, ...]]], NDArray[np.float32]]
+Encode = Callable[[pl.DataFrame], NDArray[np.float32]]
 Matrix = Callable[[Sequence[Row]], NDArray[np.float32]]
 Column = tuple[Compute, pl.DataType]
 
@@ -37,7 +37,7 @@ def compile_features(features: FeaturesModule, encode: Encode, metadata: Metadat
 
     Args:
         features: the use case's module.
-        encode: the use case's `model.encode`.
+        encode: a frame with the features to the model's input.
         metadata: the model's.
         schema: the joined columns, in the order of a row's values.
 
@@ -136,7 +136,7 @@ def _differing(
         raise CannotCompileError("code that leaves most rows to polars")
     columns = zip(*(row for row, _ in exact), strict=True)
     frame = pl.DataFrame([pl.Series(n, v, t) for (n, t), v in zip(schema.items(), columns, strict=True)])
-    wanted = encode(features.features(frame), metadata.categories)
+    wanted = encode(features.features(frame))
     found = np.stack([values for _, values in exact])
     same = (wanted.view(np.uint32) == found.view(np.uint32)) | (np.isnan(wanted) & np.isnan(found))
     return [name for name, equal in zip(metadata.features, same.all(axis=0), strict=True) if not equal]

@@ -18,7 +18,7 @@ from include.services.serving.few import Matrix, compile_features
 
 USE_CASE = "flight_delays"
 FEATURES = spec.module(USE_CASE, "features")
-ENCODE = spec.module(USE_CASE, "model").encode
+MODEL = spec.module(USE_CASE, "model")
 REQUEST = ("carrier", "flight", "tailnum", "origin", "dest", "sched_dep", "sched_arr", "distance", "event_time")
 SCHEMA = pl.Schema({**{n: FEATURES._JOINED.get(n, pl.String) for n in REQUEST}, **columns(FEATURES.VIEWS)})
 CATEGORIES = {"carrier": ("AA", "UA"), "origin": ("EWR", "JFK", "LGA"), "aircraft_manufacturer": ("AIRBUS", "BOEING")}
@@ -26,7 +26,7 @@ CATEGORIES = {"carrier": ("AA", "UA"), "origin": ("EWR", "JFK", "LGA"), "aircraf
 
 def _metadata(features: ModuleType = FEATURES) -> Metadata:
     names = tuple(features.FEATURES)
-    return Metadata(use_case=USE_CASE, features=names, categories=CATEGORIES, run_id="r", created_from={})
+    return Metadata(use_case=USE_CASE, features=names, categories=CATEGORIES, created_from={})
 
 
 def _values(name: str, dtype: pl.DataType) -> st.SearchStrategy[Any]:
@@ -44,7 +44,7 @@ ROWS = st.tuples(*(st.none() | _values(name, dtype) for name, dtype in SCHEMA.it
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    compiled = compile_features(FEATURES, ENCODE, _metadata(), SCHEMA)
+    compiled = compile_features(FEATURES, lambda frame: MODEL.encode(frame, CATEGORIES), _metadata(), SCHEMA)
     assert compiled is not None
     return compiled
 
@@ -52,7 +52,7 @@ def matrix() -> Matrix:
 def _batch(rows: list[Any]) -> np.ndarray:
     columns = zip(*rows, strict=True)
     frame = pl.DataFrame([pl.Series(n, v, t) for (n, t), v in zip(SCHEMA.items(), columns, strict=True)])
-    return ENCODE(FEATURES.features(frame), CATEGORIES)
+    return MODEL.encode(FEATURES.features(frame), CATEGORIES)
 
 
 @settings(max_examples=300, deadline=None)
@@ -93,7 +93,7 @@ def _other(features: Any) -> ModuleType:
     return module
 
 
-def _encode(frame: pl.DataFrame, _: Any) -> np.ndarray:
+def _encode(frame: pl.DataFrame) -> np.ndarray:
     return np.ascontiguousarray(frame.cast(pl.Float32).to_numpy())
 
 
@@ -105,7 +105,7 @@ def _encode(frame: pl.DataFrame, _: Any) -> np.ndarray:
         (lambda joined: joined.select(a=pl.col("f").mean()), _encode, "cannot compile"),
         (lambda joined: joined.lazy().collect().select(a=pl.col("f")), _encode, "cannot compile"),
         (lambda joined: joined.filter(pl.col("f") > 0).select(a=pl.col("f")), _encode, "cannot compile"),
-        (lambda joined: joined.select(a=pl.col("f")), lambda frame, _: _encode(frame, _) + 1, "a would differ"),
+        (lambda joined: joined.select(a=pl.col("f")), lambda frame: _encode(frame) + 1, "a would differ"),
     ],
 )
 def test_code_that_cannot_be_compiled_is_left_to_polars(
@@ -113,7 +113,7 @@ def test_code_that_cannot_be_compiled_is_left_to_polars(
 ) -> None:
     caplog.set_level("INFO")
     module = _other(features)
-    metadata = Metadata(use_case="other", features=("a",), categories={}, run_id="r", created_from={})
+    metadata = Metadata(use_case="other", features=("a",), categories={}, created_from={})
     compiled = compile_features(module, encode, metadata, pl.Schema({"f": pl.Float64(), "s": pl.String()}))
     assert (compiled is None) == bool(says)
     assert says in caplog.text
