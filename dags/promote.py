@@ -3,7 +3,8 @@
 **Why** — production changes only by an approved commit, step by step, and goes back by itself when a step fails.
 
 **Starts** — when `train` announces a version that passed its gates (asset `model.…`, partition = version); it must have
-been judged against the champion of today. By hand with any version that passed: so one goes back to an older one.
+been judged against the champion of today. By hand with any version that passed: so one goes back to an older one,
+which answers with the code of its own day: its run manifest names the serving image.
 
 **Order** — a person approves; then for each stage of the spec: commit the manifests to the GitOps repository, let Argo
 CD sync exactly that commit, wait until it is healthy, ask the endpoint for real records and compare its answers with
@@ -13,11 +14,12 @@ the model file's own. After the last stage the version gets the alias `champion`
 
 **Outputs** — commits, a rolled-out Deployment per stage, the alias, tags `approved_by`, `approved_at` on the version.
 
-**When it fails** — if anything fails after the first commit, the use case's folder is restored by a new commit, Argo CD
-syncs it and waits until it is healthy, the alias stays where it was, and `revert.report_failure` fails with the reason.
-If the revert itself fails, its message says so in capitals: act by hand (`git revert` in the GitOps repository, then
-sync). It refuses where another run or a person has changed the folder meanwhile; so clear a whole run, not single
-tasks. A rejected or unanswered approval changes nothing.
+**When it fails** — *`choose`: the image cannot be had* or *holds other code*: bring back the serving image that the
+message names (docs/images.md). If anything fails after the first commit, the use case's folder is restored by a new
+commit, Argo CD syncs it and waits until it is healthy, the alias stays where it was, and `revert.report_failure` fails
+with the reason. If the revert itself fails, its message says so in capitals: act by hand (`git revert` in the GitOps
+repository, then sync). It refuses where another run or a person has changed the folder meanwhile; so clear a whole
+run, not single tasks. A rejected or unanswered approval changes nothing.
 
 **Form** — `version`: the registered version (empty only for runs started by the asset); `until`: the last
 stage to go to.

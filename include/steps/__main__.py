@@ -11,9 +11,11 @@ from typing import Any
 
 from include.foundation import jobs
 from include.foundation.errors import FlightlineError, PermanentError
+from include.foundation.lake import Lake
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings, services
 from include.steps import training as commands
+from include.steps.sample import sample
 
 log = logging.getLogger("include.steps")
 PERMANENT = 65  # EX_DATAERR of sysexits.h: the operator does not start such a pod again
@@ -46,6 +48,12 @@ def parser() -> argparse.ArgumentParser:
     of_a_run("fit", "refit the best parameters, export, check, store and log the model")
     of_a_run("register", "register the fitted model as a version")
     gate = of_a_run("gate", "judge the fitted model on the holdout; exit code 0 when the report is written")
+    answers = steps.add_parser(
+        "sample", help="requests of gold's newest day and what this image's code answers, as JSON"
+    )
+    answers.add_argument("use_case", help="name of the use case")
+    answers.add_argument("--uri", required=True, help="of the model file")
+    answers.add_argument("--digest", required=True, help="SHA-256 of the model file")
     gate.add_argument("--version", help="registered version that gets the verdict as its tag `gate`")
     return root
 
@@ -80,6 +88,8 @@ def run(options: argparse.Namespace) -> Any:
             seed=options.seed,
             clears=options.clears,
         )
+    if options.command == "sample":
+        return sample(Lake.from_env(), options.use_case, uri=options.uri, digest=options.digest)
     training = Training.from_env(options.run_id)
     answer = _step(options, training)
     if uri := os.environ.get(jobs.RESULT):

@@ -33,7 +33,8 @@ class Cluster:
         self._store = Store(state / "objects.sqlite3")
         self._registry = Registry(self._store, NodePorts(self._store, *node_ports))
         recorder = Recorder(self._registry)
-        self._node = Node(self._registry, recorder, Images(images), state / "pods")
+        self._images = Images(images)
+        self._node = Node(self._registry, recorder, self._images, state / "pods")
         self._controllers: tuple[Controller, ...] = (
             # Services come first: they lose a pod before the node sends its SIGTERM.
             Services(self._registry, recorder),
@@ -55,12 +56,24 @@ class Cluster:
         for name in NAMESPACES:
             if self._store.find("namespaces", "", name) is None:
                 self._registry.create("namespaces", "", {"metadata": {"name": name}})
+        await asyncio.to_thread(self._images.collect, self._used_images())
         await self._node.start()
         for resource in RESOURCES:
             for item in self._store.list(resource):
                 seen = Change(self._store.version, "ADDED", resource, item, None)
                 for controller in self._controllers:
                     controller.observe(seen)
+
+    def _used_images(self) -> set[str]:
+        """The images of pods and of what makes pods."""
+        specs = [pod["spec"] for pod in self._store.list("pods")]
+        for resource in ("deployments", "replicasets", "jobs"):
+            specs += [item["spec"]["template"]["spec"] for item in self._store.list(resource)]
+        return {
+            container["image"]
+            for spec in specs
+            for container in (*spec["containers"], *(spec.get("initContainers") or ()))
+        }
 
     async def stop(self) -> None:
         """Stop the controllers, then the pods unless they are to be kept for the next start."""

@@ -4,6 +4,7 @@ An entry with `code` holds this project's code as well, of the version that a re
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,11 +39,26 @@ def version(reference: str) -> str:
     return digest or name.rpartition("/")[2].partition(":")[2]
 
 
+def _snapshots(code: Mapping[str, str]) -> Snapshots:
+    return Snapshots(Path(code["repository"]), Path(code["snapshots"]))
+
+
 class Images:
     """The file, read at every look-up so that it may change while the cluster runs."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def collect(self, references: Iterable[str]) -> None:
+        """Delete code that none of the images in use needs and that can be had again."""
+        needed = {version(reference) for reference in references}
+        try:
+            entries = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return  # find says so
+        for entry in entries.values():
+            if "code" in entry:
+                _snapshots(entry["code"]).collect(needed)
 
     def find(self, reference: str) -> Image:
         """The environment of an image.
@@ -62,7 +78,7 @@ class Images:
         workdir, env = entry.get("workdir", "/"), entry.get("env", {})
         if code := entry.get("code"):
             try:
-                root = Snapshots(Path(code["repository"]), Path(code["snapshots"])).find(version(reference))
+                root = _snapshots(code).find(version(reference))
             except UnknownCodeError as error:
                 raise UnknownImageError(f'failed to pull image "{reference}": {error}') from error
             workdir = str(root)

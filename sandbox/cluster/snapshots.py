@@ -12,6 +12,7 @@ import subprocess
 import tarfile
 import tempfile
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from include.foundation.evidence.code import tree
@@ -52,6 +53,13 @@ class Snapshots:
             if not target.is_dir():
                 self._make(version, target)
         return target
+
+    def collect(self, needed: Collection[str]) -> None:
+        """Delete the commits that are not needed now: Git has them for whoever asks again. Changed trees stay."""
+        for path in self._directory.glob("*"):
+            if _COMMIT.fullmatch(path.name) and path.name not in needed:
+                with self._lock:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _make(self, version: str, target: Path) -> None:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)

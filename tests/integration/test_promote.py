@@ -54,6 +54,12 @@ def version(client, name, digest, *, judged_against):
     return made.version
 
 
+@pytest.fixture(autouse=True)
+def _images_are_there(monkeypatch):
+    """There is no cluster here; tests/integration/test_versions.py asks one."""
+    monkeypatch.setattr(promote.own_code, "require", lambda *_: None)
+
+
 class Ti:
     def xcom_push(self, key, value):
         self.pushed = {key: value}

@@ -13,7 +13,7 @@ from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.change import Replace
 from include.foundation.lake.commit import TableWriter
-from include.foundation.spec import FeaturesModule, UseCase, blame, module
+from include.foundation.spec import UseCase, blame, module
 from include.stages.features import leak
 from include.stages.features.gold import join_history, to_gold
 from include.stages.features.silver import Silver
@@ -110,13 +110,12 @@ def _of_other_code(lake: Lake, spec: UseCase) -> set[date]:
 def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -> tuple[int, int]:
     """Rows and labels of the days that silver has, in the place of those of all days to be replaced."""
     spec = silver.spec
-    features = module(spec.name, "features")
     with ExitStack() as stack:
         writer: TableWriter | None = None
         rows = labelled = 0
         # Without days there are still columns, with which gold's days are emptied.
         for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)] or [[min(replaced)]]:
-            gold = _gold(features, silver, chunk[0], chunk[-1])
+            gold = compute(silver, chunk[0], chunk[-1])
             if writer is None:
                 writer = TableWriter(silver.lake, spec.gold, schema=gold.schema, change=Replace(frozenset(replaced)))
                 stack.callback(writer.discard)
@@ -128,7 +127,9 @@ def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -
     return rows, labelled
 
 
-def _gold(features: FeaturesModule, silver: Silver, first: date, last: date) -> pl.DataFrame:
+def compute(silver: Silver, first: date, last: date) -> pl.DataFrame:
+    """Gold rows of the days `first` to `last` by the code of here. Raises as `build` does."""
+    features = module(silver.spec.name, "features")
     frames = silver.read(first, last)
     with blame(features):
         joined = join_history(features, frames, first, last)

@@ -1,21 +1,27 @@
 """The Kubernetes cluster, as far as more is asked of it than running pods."""
 
 import ipaddress
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from include.foundation.errors import ServiceUnavailable
+from include.foundation.errors import InvalidInput, ServiceUnavailable
 from include.foundation.evidence import code
 
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 
 SERVING_IMAGE = "flightline/serving"
+NAMESPACE = "flightline"
+ENDED = ("Succeeded", "Failed")
+NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
+POLL_SECONDS = 0.3
 
 
 class ClusterHook(BaseHook):
-    """Find where the cluster's Services are reached from outside."""
+    """Run a pod to its end, and find where the cluster's Services are reached from outside."""
 
     conn_name_attr = "cluster_conn_id"
     default_conn_name = "cluster"
@@ -37,6 +43,38 @@ class ClusterHook(BaseHook):
         connection = self.get_connection(self.cluster_conn_id)
         return code.image(str(connection.extra_dejson.get("serving_image", SERVING_IMAGE)))
 
+    def run_pod(self, image: str, arguments: Sequence[str], *, seconds: float = 600) -> str:
+        """Run `python …` of an image to its end, where and as training pods run. Returns the pod's output.
+
+        Args:
+            image: reference.
+            arguments: what follows `python`.
+            seconds: until the pod is given up.
+
+        Raises:
+            ServiceUnavailable: the image cannot be pulled (yet), or the pod does not end in time.
+            InvalidInput: the pod failed; its last words are in the message.
+        """
+        core = self.get_conn().core_v1_client
+        pod = core.create_namespaced_pod(NAMESPACE, _pod(image, list(arguments), int(seconds)))
+        name, deadline = pod.metadata.name, time.monotonic() + seconds
+        try:
+            while pod.status.phase not in ENDED:
+                if (waiting := _waiting(pod)) and waiting.reason in NO_IMAGE:
+                    raise ServiceUnavailable(f"image {image} cannot be had: {str(waiting.message)[:500]}")
+                if time.monotonic() > deadline:
+                    raise ServiceUnavailable(f"a pod of image {image} did not end within {seconds:.0f} s")
+                time.sleep(POLL_SECONDS)
+                pod = core.read_namespaced_pod(name, NAMESPACE)
+            # Raw: the client would take output that is JSON for an object.
+            answer = core.read_namespaced_pod_log(name, NAMESPACE, _preload_content=False)
+            said: str = answer.data.decode(errors="replace")
+        finally:
+            core.delete_namespaced_pod(name, NAMESPACE, grace_period_seconds=0)
+        if pod.status.phase == "Failed":
+            raise InvalidInput(f"python {' '.join(arguments)[:200]} failed in image {image}: {said.strip()[-500:]}")
+        return said
+
     def service_url(self, name: str, namespace: str) -> str:
         """Base URL of a Service of type NodePort or LoadBalancer, first port.
 
@@ -55,6 +93,36 @@ class ClusterHook(BaseHook):
             f"Service {namespace}/{name} of type {service.spec.type} has no address from outside: make it NodePort or "
             f"LoadBalancer (deploy/gitops/service.yaml)"
         )
+
+
+def _pod(image: str, arguments: list[str], seconds: int) -> dict[str, Any]:
+    confined = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container = {
+        "name": "base",
+        "image": image,
+        "command": ["python", *arguments],
+        "envFrom": [{"secretRef": {"name": "flightline-trainer"}}],
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "4Gi"}},
+        "securityContext": confined,
+    }
+    user = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+    return {
+        "metadata": {"generateName": "ask-", "labels": {"app.kubernetes.io/part-of": "flightline"}},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "activeDeadlineSeconds": seconds,
+            "securityContext": user,
+            "containers": [container],
+        },
+    }
+
+
+def _waiting(pod: Any) -> Any:
+    """Why the pod's container does not run yet; None if it does, or has not been looked at."""
+    for status in pod.status.container_statuses or []:
+        return status.state.waiting
+    return None
 
 
 def _address(nodes: list[Any]) -> str:

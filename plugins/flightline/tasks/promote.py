@@ -6,6 +6,7 @@ from typing import Any
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from flightline import own_code
 from flightline.failing import failing_fast
 from include.foundation.errors import GateFailed, InvalidInput
 from include.foundation.spec import UseCase, load
@@ -42,17 +43,20 @@ def choose(
         )
     ti.xcom_push("mlflow_version", hook.version_url(use_case, version))
     manifest = found.manifest()
-    return {
+    chosen = {
         "version": version,
         "uri": found.uri,
         "digest": found.digest,
         "manifest": manifest.digest,
         "image": manifest.serving_image or ClusterHook().serving_image,
+        "trainer_image": manifest.image,
         "feature_code": manifest.feature_code or "",
         "run_id": manifest.run_id,
         "champion": champion.version if champion else None,
         "report": hook.read_text(found.run_id, "gates/report.md"),
     }
+    own_code.require(use_case, chosen)
+    return chosen
 
 
 @task(task_display_name="record approval")
@@ -111,14 +115,12 @@ def smoke(use_case: str, stage: str, chosen: Mapping[str, Any], ti: Any = None) 
     from dataclasses import asdict
 
     from flightline.hooks.cluster import ClusterHook
-    from flightline.hooks.lake import LakeHook
-    from include.stages.promotion.sample import sample
     from include.stages.promotion.smoke import smoke as ask
 
     spec, place = _place(use_case, stage)
     url = ClusterHook().service_url(spec.slug, place.namespace)
     ti.xcom_push("endpoint", url)
-    records, expected = sample(LakeHook().lake, spec, uri=chosen["uri"], digest=chosen["digest"])
+    records, expected = own_code.sample(use_case, chosen)
     return asdict(ask(url, spec, digest=chosen["digest"], records=records, expected=expected))
 
 

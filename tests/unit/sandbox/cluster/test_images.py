@@ -41,6 +41,10 @@ def test_an_image_with_code_is_its_environment_and_a_snapshot(tmp_path):
     found = images.find(f"team/a:{COMMIT}")
     assert (found.path, found.workdir) == ("/bin", str(tmp_path / "code" / COMMIT))
     assert found.env == {"PYTHONPATH": found.workdir, "FLIGHTLINE_COMMIT": COMMIT}
+    images.collect([f"other/b:{COMMIT}"])
+    assert (tmp_path / "code" / COMMIT).is_dir()
+    images.collect(["team/a:0.1.0"])
+    assert not (tmp_path / "code" / COMMIT).exists()
     for reference in ("team/a", "team/a:0.1.0"):
         with pytest.raises(UnknownImageError, match=f'pull image "{reference}": .* neither a commit of {REPO} nor'):
             images.find(reference)

@@ -75,6 +75,21 @@ def test_many_pods_that_start_at_once_make_one_snapshot(repository, snapshots, t
     assert [path.name for path in (tmp_path / "home/code").iterdir()] == [commit]
 
 
+def test_what_git_has_is_deleted_when_nobody_needs_it(repository, snapshots, tmp_path):
+    first = git(repository, "rev-parse", "HEAD")
+    snapshots.find(first)
+    (repository / "include/answer.py").write_text("ANSWER = 2\n")
+    tree = image(repository).partition("@")[2]
+    snapshots.find(tree)
+    git(repository, "commit", "-qam", "two")
+    second = git(repository, "rev-parse", "HEAD")
+    snapshots.find(second)
+    snapshots.collect({second})
+    kept = {path.name for path in (tmp_path / "home/code").iterdir()}
+    assert kept == {second, tree.replace(":", "-")}, "a changed tree could not be made again"
+    assert (snapshots.find(first) / "commit").read_text() == first
+
+
 @pytest.mark.parametrize(
     ("version", "says"),
     [
