@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from include.foundation.errors import InvalidInput, MissingInput, ServiceUnavailable
-from include.foundation.lake import S3, Lake, Objects, tables
+from include.foundation.lake import S3, Lake, Objects, catalog, tables
 from include.foundation.lake.commit import replace_days
 
 pytestmark = pytest.mark.integration
@@ -74,9 +74,18 @@ def test_sixteen_writers_make_a_table_and_none_is_lost(fresh: Lake) -> None:
     fresh.catalog().close()
 
 
-@pytest.mark.parametrize("catalog", ["rest", "sql", "glue"])
-def test_every_catalog_makes_replaces_and_widens_a_table(new_lake: Callable[..., Lake], catalog: str) -> None:
-    lake, days = new_lake(catalog), [FIRST + timedelta(days=n) for n in range(3)]
+def test_who_died_making_a_table_keeps_nobody_from_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = f"{lake.models}/.creating/silver.died"
+    lake.objects().put(lock, b"")
+    monkeypatch.setattr(catalog, "CREATION_SECONDS", 1.5)
+    replace_days(lake, "silver.died", pl.DataFrame({"event_date": [FIRST]}), [FIRST], {})
+    assert tables.days(lake, "silver.died") == [FIRST]
+    assert not lake.objects().exists(lock)
+
+
+@pytest.mark.parametrize("kind", ["rest", "sql", "glue"])
+def test_every_catalog_makes_replaces_and_widens_a_table(new_lake: Callable[..., Lake], kind: str) -> None:
+    lake, days = new_lake(kind), [FIRST + timedelta(days=n) for n in range(3)]
     first = replace_days(lake, "silver.t", pl.DataFrame({"event_date": days, "a": [1, 2, 3]}), days, {"run_key": "1"})
     replace_days(lake, "silver.t", pl.DataFrame({"event_date": days[1:2], "b": ["x"]}), days[1:], {"run_key": "2"})
     assert tables.read(lake, "silver.t").rows() == [(days[0], 1, None), (days[1], None, "x")]
