@@ -1,1 +1,1 @@
-"""The object store and what it takes to sign its requests."""
+"""SeaweedFS: the object store and the Iceberg catalog."""
