@@ -19,7 +19,7 @@ CHOSEN = {
 def asked(monkeypatch):
     """What pods were asked; their answer can be set."""
     asked = []
-    answers = {"said": f"{'ab' * 32}\n"}
+    answers = {"said": f"a warning\n{'ab' * 32}\n"}
 
     class Hook:
         def run_pod(self, image, arguments):
