@@ -6,20 +6,30 @@
 been judged against the champion of today. By hand with any version that passed: so one goes back to an older one,
 which answers with the code of its own day: its run manifest names the serving image.
 
-**Order** — a person approves; then for each stage of the spec: commit the manifests to the GitOps repository, let Argo
-CD sync exactly that commit, wait until it is healthy, ask the endpoint for real records and compare its answers with
-the model file's own. After the last stage the version gets the alias `champion`. Only this Dag sets it.
+**Order** — `choose` checks the version: its verdict, report and model file are bound to its run manifest by digests,
+and registry and Git agree on the champion. A person answers `approve`; the answer is kept on the version, one tag each.
+After a yes `verify` looks again: the same champion, the same files in Git, the model file with its digest. Then for
+each stage of the spec: commit the manifests to the GitOps repository, let Argo CD sync exactly that commit, wait until
+it is healthy, ask the endpoint for real records and compare its answers with the model file's own. After the last stage
+`set_champion` gives the version the alias `champion`. Only this Dag sets it.
 
 **Inputs** — Connections `mlflow`, `gitops`, `argocd`, `cluster`, `lake`.
 
-**Outputs** — commits, a rolled-out Deployment per stage, the alias, tags `approved_by`, `approved_at` on the version.
+**Outputs** — commits, a rolled-out Deployment per stage, the alias, a tag
+`answer.<time>` on the version and an event of the asset `answer.…` for each answer.
 
-**When it fails** — *`choose`: the image cannot be had* or *holds other code*: bring back the serving image that the
-message names (docs/images.md). If anything fails after the first commit, the use case's folder is restored by a new
-commit, Argo CD syncs it and waits until it is healthy, the alias stays where it was, and `revert.report_failure` fails
-with the reason. If the revert itself fails, its message says so in capitals: act by hand (`git revert` in the GitOps
-repository, then sync). It refuses where another run or a person has changed the folder meanwhile; so clear a whole
-run, not single tasks. A rejected or unanswered approval changes nothing.
+**When it fails** — if anything fails after the first commit, the use case's folder is restored by a new commit, Argo CD
+syncs it and waits until it is healthy, the alias stays where it was, and `revert.report_failure` fails with the reason.
+If the revert itself fails, its message says so in capitals: act by hand (`git revert` in the GitOps repository, then
+sync). It refuses where another run or a person has changed the folder meanwhile; so clear a whole run, not single
+tasks. A rejected or unanswered approval changes nothing; the run fails and says who rejected it.
+- *`choose`: the image cannot be had* or *holds other code*: bring back the serving image that the message names
+  (docs/images.md).
+- *`choose`: no version has the alias `champion`*: it was taken away; the message says which version to promote to give
+  it back. An absent champion is never taken for a first time.
+- *`choose` or `commit`: a file that no promotion put there*: a sync would apply it. Take it out of the folder.
+- *`choose`: a tag, report or URI was changed*: run the version's gate again (`<use case>.train`, task `gate`).
+- *`set_champion`* tries for about half an hour: a registry that restarts is no reason to take a good deployment back.
 
 **Form** — `version`: the registered version (empty only for runs started by the asset); `until`: the last
 stage to go to.
@@ -28,30 +38,22 @@ stage to go to.
 from datetime import timedelta
 
 from airflow.providers.standard.exceptions import HITLTimeoutError
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import (
-    DAG,
-    ExceptionRetryPolicy,
-    PartitionedAssetTimetable,
-    RetryAction,
-    RetryRule,
-    TaskGroup,
-)
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import DAG, ExceptionRetryPolicy, PartitionedAssetTimetable, RetryAction, RetryRule
 
 from flightline import assets, forms
-from flightline.exceptions import ArgoCDVerdict
-from flightline.links.pages import EndpointLink, MlflowVersionLink, linked
-from flightline.operators.argocd import ArgoCDSyncOperator
+from flightline.links.pages import ChosenVersionLink, MlflowVersionLink, linked
 from flightline.operators.gitops import GitOpsCommitOperator
+from flightline.rollout import LOST_TRIES, revert, rollout
 from flightline.tasks import promote
 from include.foundation.spec import load_all
 
-# A try may be lost to Airflow itself: a busy scheduler that hears that a task waits only after its trigger has fired
-# (or its approval was given) takes the resumed task for a dead one. The next try goes on with the sync, or asks again.
-LOST_TRIES = 3
 ASK_NO_MORE = ExceptionRetryPolicy([RetryRule(HITLTimeoutError, RetryAction.FAIL, reason="nobody answered in time")])
-# A second sync would undo a person's that took our place, and put off the revert.
-SYNC_ONCE = ExceptionRetryPolicy([RetryRule(ArgoCDVerdict, RetryAction.FAIL, reason="Argo CD's verdict is final")])
+QUESTION = "Promote {name} version {{{{ ti.xcom_pull('choose')['version'] }}}} to {{{{ params.until }}}}?"
+BODY = """{{{{ ti.xcom_pull('choose')['body'] }}}}
+
+If nobody answers by {{{{ (ti.start_date + macros.timedelta(hours={hours})).strftime('%Y-%m-%d %H:%M UTC') }}}},
+this run fails and nothing is changed."""
 
 for spec in load_all():
     stages = [stage.name for stage in spec.promotion.stages]
@@ -72,56 +74,28 @@ for spec in load_all():
         params=forms.of(forms.Promote(until=stages[-1]), until={"enum": stages}),
     ):
         chosen = linked(promote.choose(spec.name), MlflowVersionLink())
-        approve = ApprovalOperator(
+        approve = HITLOperator(
             task_id="approve",
-            subject=f"Promote {spec.name} {{{{ ti.xcom_pull('choose')['version'] }}}} to {{{{ params.until }}}}?",
-            body="{{ ti.xcom_pull('choose')['report'] }}",
+            subject=QUESTION.format(name=spec.name),
+            body=BODY.format(hours=spec.promotion.approval_hours),
+            options=[promote.APPROVE, promote.REJECT],
             response_timeout=timedelta(hours=spec.promotion.approval_hours),
             retries=LOST_TRIES,
             retry_policy=ASK_NO_MORE,
         )
-        approval = promote.record_approval(spec.name, chosen, approve.output)
-        prepare = GitOpsCommitOperator(
-            task_id="prepare",
-            files={f"{spec.slug}/{stage}/README.md": f"{spec.title}: {stage}.\n" for stage in stages},
-            message=f"Make room for {spec.name}",
+        approve.operator_extra_links = (ChosenVersionLink(),)
+        answer = promote.record_answer.override(outlets=[assets.answer(spec)])(spec.name, chosen, approve.output)
+        verified = promote.verify(spec.name, chosen, answer)
+        prepare = GitOpsCommitOperator(task_id="prepare", files=verified, message=f"Make room for {spec.name}")
+        moves = rollout(spec, chosen, answer)
+        # A final step's trouble passes: it is tried for half an hour before a good deployment is taken back.
+        champion = linked(
+            promote.set_champion.override(
+                retries=8, retry_exponential_backoff=2.0, max_retry_delay=timedelta(minutes=5)
+            )(spec.name, chosen),
+            MlflowVersionLink(),
         )
         chosen >> approve
-        approval >> prepare
-        previous, changes = prepare, []
-        for stage in stages:
-            with TaskGroup(stage):
-                go = promote.wanted(spec.name, stage)
-                rendered = promote.render(spec.name, stage, chosen, approval)
-                commit = GitOpsCommitOperator(task_id="commit", files=rendered["files"], message=rendered["message"])
-                sync = ArgoCDSyncOperator(
-                    task_id="sync",
-                    application=spec.application(stage),
-                    application_spec=rendered["application"],
-                    revision=f"{{{{ ti.xcom_pull('{stage}.commit')['commit'] }}}}",
-                    retries=LOST_TRIES,
-                    retry_policy=SYNC_ONCE,
-                )
-                smoked = linked(promote.smoke(spec.name, stage, chosen), EndpointLink())
-                previous >> go >> rendered >> commit >> sync >> smoked
-                previous = smoked
-                changes += [commit, sync, smoked]
-        crowned = linked(promote.crown(spec.name, chosen), MlflowVersionLink())
-        smoked >> crowned
-
-        with TaskGroup("revert"):
-            applications = promote.undo(spec.name)
-            restore = GitOpsCommitOperator(
-                task_id="restore",
-                # The head, not the commit: of a cleared run that is an old one, and newer runs came after it.
-                restore=(spec.slug, "{{ ti.xcom_pull('prepare')['head'] }}"),
-                own=True,
-                message=f"Revert {spec.name}",
-            )
-            resync = ArgoCDSyncOperator.partial(
-                task_id="resync",
-                revision="{{ ti.xcom_pull('revert.restore')['commit'] }}",
-                retries=LOST_TRIES,
-                retry_policy=SYNC_ONCE,
-            ).expand(application=applications)
-            [*changes, crowned] >> applications >> restore >> resync >> promote.report_failure(spec.name)
+        prepare >> moves[0].first
+        moves[-1].look >> champion
+        revert(spec, moves, base=prepare, after=[champion], choose_id=chosen.operator.task_id)

@@ -7,7 +7,7 @@ import json
 import logging
 from dataclasses import asdict
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from include.foundation.artifact import Scorer, open_model, score, store
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
 from include.foundation.evidence.manifest import RunManifest
+from include.foundation.evidence.verdict import Verdict, text_digest
 from include.foundation.lake import Lake, tables
 from include.foundation.problem.protocol import Answers
 from include.foundation.spec import UseCase, load
@@ -280,12 +281,21 @@ def gate(training: Training, version: str | None) -> Report:
         champion=words,
         seed=training.frozen.seed,
     )
-    client.log_text(training.run_id, report.json(), "gates/report.json")
-    client.log_text(training.run_id, report.markdown(), "gates/report.md")
-    verdict = "passed" if report.passed else "failed"
-    runs.log(client, training.run_id, tags={"flightline.gate": verdict})
+    texts = {"gates/report.json": report.json(), "gates/report.md": report.markdown()}
+    for path, text in texts.items():
+        client.log_text(training.run_id, text, path)
+    word: Literal["passed", "failed"] = "passed" if report.passed else "failed"
+    runs.log(client, training.run_id, tags={"flightline.gate": word})
     if version is not None:
-        tag(client, spec.name, version, {JUDGED_AGAINST: reference.version if reference else "none", GATE: verdict})
+        verdict = Verdict(
+            gate=word,
+            champion=reference.version if reference else "none",
+            run_manifest=found.manifest().digest,
+            model=model,
+            reports={path: text_digest(text) for path, text in texts.items()},
+        )
+        # The word comes last: it is believed only beside its verdict.
+        tag(client, spec.name, version, {**verdict.tags(), JUDGED_AGAINST: verdict.champion, GATE: word})
     return report
 
 
@@ -298,7 +308,7 @@ def _champion(training: Training, version: ModelVersion) -> tuple[Answers, str]:
     name = f"champion version {version.version} (model {version.digest[:12]})"
     rows = training.data.holdout
     try:
-        scorer = _open(training, version.uri, version.digest)
+        scorer = _open(training, version.file(training.lake.models), version.digest)
         if (scorer.metadata.problem, scorer.metadata.classes) != (training.spec.problem, training.data.classes):
             raise InvalidInput(
                 f"it answers {scorer.metadata.problem} {list(scorer.metadata.classes)}, the rows are "
@@ -306,7 +316,7 @@ def _champion(training: Training, version: ModelVersion) -> tuple[Answers, str]:
             )
         return score(training.part, scorer, rows).astype(np.float64), name
     except InvalidInput as error:
-        remedy = "Bring back what it needs, or take its alias `champion` away to begin without one"
+        remedy = "Bring back what it needs, or promote a version that can"
         return np.full(rows.height, np.nan), f"{name}, which cannot answer on these rows: {error}. {remedy}"
 
 

@@ -26,6 +26,11 @@ def model(spec: UseCase) -> Asset:
     return Asset(f"model.{spec.name}", group="model")
 
 
+def answer(spec: UseCase) -> Asset:
+    """The approvals of a use case: an event means that a person answered; its extra says what, who and when."""
+    return Asset(f"answer.{spec.name}", group="answer")
+
+
 def retrain(spec: UseCase) -> Asset:
     """An event means that monitoring asks for a new version."""
     return Asset(f"retrain.{spec.name}", group="retrain")

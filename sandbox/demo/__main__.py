@@ -150,8 +150,8 @@ def _what(api: AirflowApi, stage: str, run: dict[str, Any]) -> str:
     if stage == "train":
         version = api.xcom(dag_id, run_id, "register")
         return f"version {version}" if version else "not due by the policy"
-    crowned = api.xcom(dag_id, run_id, "crown")
-    return f"champion is version {crowned['champion']}" if crowned else "not promoted"
+    promoted = api.xcom(dag_id, run_id, "set_champion")
+    return f"champion is version {promoted['champion']}" if promoted else "not promoted"
 
 
 def _champion(at: Endpoints) -> dict[str, Any] | None:

@@ -17,9 +17,10 @@ STAGES = {
     "promote": {
         "choose",
         "approve",
-        "record_approval",
+        "record_answer",
+        "verify",
         "prepare",
-        "crown",
+        "set_champion",
         *(f"revert.{step}" for step in ("undo", "restore", "resync", "report_failure")),
     },
 }
@@ -97,7 +98,9 @@ def test_a_dag_has_its_tasks_and_says_what_it_is(bag, use_case, stage):
     dag = bag.dags[f"{use_case}.{stage}"]
     spec = load(use_case)
     steps = (
-        {f"{place.name}.{step}" for place in spec.promotion.stages for step in STEPS} if stage == "promote" else set()
+        {f"rollout.{place.name}.{step}" for place in spec.promotion.stages for step in STEPS}
+        if stage == "promote"
+        else set()
     )
     assert set(dag.task_ids) == STAGES[stage] | steps
     assert dag.doc_md.startswith(f"### {stage.capitalize()}")
@@ -146,13 +149,13 @@ def test_forms_have_the_bounds_of_the_spec(bag):
 def test_a_sync_survives_tries_that_airflow_loses(bag):
     syncs = [task for task in bag.dags["flight_delays.promote"].tasks if task.task_id.endswith("sync")]
     assert {task.task_id: task.retries for task in syncs} == {
-        "staging.sync": 3,
-        "production.sync": 3,
+        "rollout.staging.sync": 3,
+        "rollout.production.sync": 3,
         "revert.resync": 3,
     }
 
 
-@pytest.mark.parametrize("task_id", ["staging.sync", "production.sync", "revert.resync"])
+@pytest.mark.parametrize("task_id", ["rollout.staging.sync", "rollout.production.sync", "revert.resync"])
 def test_a_verdict_of_argo_cd_is_not_asked_for_again(bag, task_id):
     from airflow.sdk import RetryAction
 

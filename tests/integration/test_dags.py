@@ -15,6 +15,7 @@ import httpx
 import psycopg
 import pytest
 
+from include.foundation.evidence.verdict import Verdict, text_digest
 from include.foundation.lake import Lake, tables
 from include.foundation.spec import load
 from include.stages import registry
@@ -199,6 +200,23 @@ def answer(api, run_id, option):
         time.sleep(1)
 
 
+def pass_gates(mlflow, version):
+    """Write the verdict that gates write when all pass."""
+    found = registry.get(mlflow, "flight_delays", version)
+    texts = {path: "true\n" if path.endswith("md") else "{}" for path in ("gates/report.md", "gates/report.json")}
+    for path, text in texts.items():
+        mlflow.log_text(found.run_id, text, path)
+    verdict = Verdict(
+        gate="passed",
+        champion="none",
+        run_manifest=found.manifest().digest,
+        model=found.digest,
+        reports={path: text_digest(text) for path, text in texts.items()},
+    )
+    tags = {**verdict.tags(), "gate_champion": "none", "gate": "passed"}
+    registry.tag(mlflow, "flight_delays", version, tags)
+
+
 def promote(api, version):
     run_id = api.trigger("flight_delays.promote", {"version": version})
     answer(api, run_id, "Approve")
@@ -217,16 +235,20 @@ def served(sandbox, stage):
 def test_an_approved_version_is_served_and_becomes_champion(api, sandbox, mlflow):
     for waiting in api.runs("flight_delays.promote"):  # the one that the model asset started: reject it, start our own
         answer(api, waiting["dag_run_id"], "Reject")
-        assert finish(api, "flight_delays.promote", waiting["dag_run_id"])[0] == "success"
+        state, logs = finish(api, "flight_delays.promote", waiting["dag_run_id"])
+        assert state == "failed"
+        assert "was rejected by admin at" in logs
         assert registry.champion(mlflow, "flight_delays") is None
-    mlflow.set_model_version_tag("flight_delays", "1", "gate", "passed")  # whatever three days of data said
+    pass_gates(mlflow, "1")  # whatever three days of data said
     run_id, state, logs = promote(api, "1")
     assert state == "success", logs
     champion = registry.champion(mlflow, "flight_delays")
     assert champion.version == "1"
-    assert champion.tags["approved_by"] == "admin"
+    assert any(
+        key.startswith("answer.") and value.startswith("approved by admin") for key, value in champion.tags.items()
+    )
     assert served(sandbox, "staging") == served(sandbox, "production") == "1"
-    endpoint = api.xcom("flight_delays.promote", run_id, "production.smoke", key="endpoint")
+    endpoint = api.xcom("flight_delays.promote", run_id, "rollout.production.smoke", key="endpoint")
     assert httpx.get(f"{endpoint}/v2/health/ready").status_code == 200
 
 
@@ -241,7 +263,7 @@ def test_a_promotion_that_fails_goes_back_by_itself(api, sandbox, mlflow):
     assert re.search(
         r"version 2 was not promoted, and its commits are reverted by [0-9a-f]{12}; the champion is still 1", logs
     )
-    assert "staging.smoke: GateFailed: record" in logs
+    assert "rollout.staging.smoke: GateFailed: record" in logs
     assert registry.champion(mlflow, "flight_delays").version == "1"
     assert served(sandbox, "staging") == served(sandbox, "production") == "1"
 

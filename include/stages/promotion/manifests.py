@@ -10,7 +10,9 @@ import yaml
 from include.foundation.spec import UseCase
 from include.foundation.spec.promotion import Stage
 
+KINDS = ("deployment", "service")
 TEMPLATES = Path(__file__).parents[3] / "deploy" / "gitops"
+IN_CLUSTER = "https://kubernetes.default.svc"
 
 
 def render(
@@ -55,16 +57,35 @@ def render(
         "feature_code": feature_code,
         "run_id": run_id,
     }
-    return {
+    files = {
         f"{path(spec, stage)}/{kind}.yaml": yaml.safe_dump(_fill(_template(kind), values), sort_keys=False)
-        for kind in ("deployment", "service")
+        for kind in KINDS
     }
+    return files | dict([readme(spec, stage)])
 
 
-def application(spec: UseCase, stage: Stage, repo_url: str) -> dict[str, Any]:
-    """The Argo CD Application that brings the stage's manifests from the repository to its namespace."""
-    filled: dict[str, Any] = _fill(_template("application"), {**_place(spec, stage), "repo_url": repo_url})
+def application(spec: UseCase, stage: Stage, repo_url: str, *, server: str = IN_CLUSTER) -> dict[str, Any]:
+    """The Argo CD Application that brings the stage's manifests from the repository to its cluster and namespace.
+
+    Args:
+        spec: the use case.
+        stage: one of its stages.
+        repo_url: of the GitOps repository, as Argo CD reaches it.
+        server: URL of the cluster's API, as Argo CD knows it; by default the cluster that Argo CD runs in.
+    """
+    values = {**_place(spec, stage), "repo_url": repo_url, "server": server}
+    filled: dict[str, Any] = _fill(_template("application"), values)
     return filled
+
+
+def readme(spec: UseCase, stage: Stage) -> tuple[str, str]:
+    """Path and text of the file that keeps the stage's folder, for Argo CD wants one before anything is deployed."""
+    return f"{path(spec, stage)}/README.md", f"{spec.title}: {stage.name}.\n"
+
+
+def paths(spec: UseCase, stage: Stage) -> set[str]:
+    """All files that promotions keep in the stage's folder."""
+    return {readme(spec, stage)[0], *(f"{path(spec, stage)}/{kind}.yaml" for kind in KINDS)}
 
 
 def path(spec: UseCase, stage: Stage) -> str:
@@ -75,6 +96,7 @@ def path(spec: UseCase, stage: Stage) -> str:
 def _place(spec: UseCase, stage: Stage) -> dict[str, Any]:
     return {
         "application": spec.application(stage.name),
+        "cluster": stage.cluster,
         "namespace": stage.namespace,
         "path": path(spec, stage),
         "slug": spec.slug,

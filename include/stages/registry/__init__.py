@@ -1,5 +1,15 @@
 """Registered versions of a model, and which of them is the champion: MLflow's registry."""
 
-from include.stages.registry.versions import ModelVersion, champion, get, newest, register, set_champion, tag
+from include.stages.registry.versions import (
+    ModelVersion,
+    aliased,
+    champion,
+    get,
+    last_champion,
+    newest,
+    register,
+    set_champion,
+    tag,
+)
 
-__all__ = ["ModelVersion", "champion", "get", "newest", "register", "set_champion", "tag"]
+__all__ = ["ModelVersion", "aliased", "champion", "get", "last_champion", "newest", "register", "set_champion", "tag"]

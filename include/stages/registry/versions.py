@@ -1,16 +1,20 @@
 """Versions in MLflow's model registry. A version says in its tags which bytes it is and what it was made from.
 
 Tags: `model_digest` and `model_uri` of the model file, the run manifest (`evidence.manifest`), `gate` (passed, failed,
-or judging while there is no verdict), `gate_champion`, the version that it was judged against or `none`, and on a
-champion `previous_champion`, the version that it took over from.
+or judging while there is no verdict), `gate_champion`, the version that it was judged against or `none`, the verdict
+that both are taken from (`evidence.verdict`), `answer.<time>` for each approval or rejection, and on a champion
+`champion_since` and `previous_champion`, the version that it took over from.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from include.foundation.artifact.store import address
 from include.foundation.errors import DigestMismatch, InvalidInput
 from include.foundation.evidence.manifest import RunManifest
+from include.foundation.evidence.verdict import Verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 DIGEST, URI, GATE, PREVIOUS = "model_digest", "model_uri", "gate", "previous_champion"
-JUDGED_AGAINST = "gate_champion"
+JUDGED_AGAINST, SINCE, ANSWER = "gate_champion", "champion_since", "answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,43 @@ class ModelVersion:
                 "its tags were changed. Register the run again"
             )
         return manifest
+
+    def verdict(self) -> Verdict:
+        """What its gates said, checked against its manifest and its other tags.
+
+        Raises:
+            InvalidInput: its tags hold no verdict.
+            DigestMismatch: they hold that of another model, or say something else beside it.
+        """
+        name = f"{self.name} version {self.version}"
+        try:
+            verdict = Verdict.from_tags(self.tags)
+        except InvalidInput as error:
+            raise InvalidInput(f"{name} has gate={self.gate}, but {error}") from error
+        said = (verdict.gate, verdict.champion, verdict.model, verdict.run_manifest)
+        if said != (self.gate, self.tags.get(JUDGED_AGAINST), self.digest, self.manifest().digest):
+            raise DigestMismatch(
+                f"{name} has gate={self.gate}, which is not the verdict of its gates on this model and run manifest: "
+                "its tags were changed. Run its gate again"
+            )
+        return verdict
+
+    def file(self, models: str) -> str:
+        """URI of its model file, which follows from its digest.
+
+        Args:
+            models: where model files are kept (`Lake.models`).
+
+        Raises:
+            DigestMismatch: its tag names another place.
+        """
+        uri = address(models, self.name, self.digest)
+        if self.uri != uri:
+            raise DigestMismatch(
+                f"{self.name} version {self.version} has {URI}={self.uri[:200]}, but its model file is {uri}: "
+                "the tag was changed"
+            )
+        return uri
 
 
 def register(
@@ -122,6 +163,27 @@ def newest(client: "MlflowClient", name: str, *, tagged: str | None = None) -> M
 
 
 def champion(client: "MlflowClient", name: str) -> ModelVersion | None:
+    """The champion; None if there never was one.
+
+    Raises:
+        InvalidInput: no version has the alias `champion`, but one had it: what is absent is not taken for a first time.
+    """
+    found = aliased(client, name)
+    if found is None and (last := last_champion(client, name)):
+        raise InvalidInput(
+            f"no version of {name} has the alias `{CHAMPION}`, but version {last.version} had it since "
+            f"{last.tags[SINCE]}: promote version {last.version} to give it back"
+        )
+    return found
+
+
+def last_champion(client: "MlflowClient", name: str) -> ModelVersion | None:
+    """The version that became champion last, by the registry's own record; None if none ever did."""
+    had = [version for version in client.search_model_versions(f"name = '{name}'") if SINCE in version.tags]
+    return _version(max(had, key=lambda version: version.tags[SINCE])) if had else None
+
+
+def aliased(client: "MlflowClient", name: str) -> ModelVersion | None:
     """The version with the alias `champion`; None if there is none (or no such model)."""
     from mlflow.exceptions import MlflowException
 
@@ -144,13 +206,14 @@ def set_champion(client: "MlflowClient", name: str, version: str) -> ModelVersio
         InvalidInput: there is no such version.
     """
     get(client, name, version)
-    before = champion(client, name)
+    before = aliased(client, name)
     if before is not None and before.version == version:
         previous = before.tags.get(PREVIOUS)
         return get(client, name, previous) if previous else None
     if before is not None:
         tag(client, name, version, {PREVIOUS: before.version})
     client.set_registered_model_alias(name, CHAMPION, version)
+    tag(client, name, version, {SINCE: datetime.now(UTC).isoformat(timespec="milliseconds")})
     return before
 
 

@@ -43,6 +43,14 @@ class ClusterHook(BaseHook):
         connection = self.get_connection(self.cluster_conn_id)
         return code.image(str(connection.extra_dejson.get("serving_image", SERVING_IMAGE)))
 
+    @property
+    def destination(self) -> str:
+        """URL of the cluster's API as Argo CD knows it: extra `argocd_server`, else the one that Argo CD runs in."""
+        from include.stages.promotion.manifests import IN_CLUSTER
+
+        extra = self.get_connection(self.cluster_conn_id).extra_dejson
+        return str(extra.get("argocd_server", IN_CLUSTER))
+
     def run_pod(self, image: str, arguments: Sequence[str], *, seconds: float = 600) -> str:
         """Run `python …` of an image to its end, where and as training pods run. Returns the pod's output.
 

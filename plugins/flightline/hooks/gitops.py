@@ -15,6 +15,7 @@ from flightline.exceptions import GitOpsConflict, GitOpsInvalid, GitOpsUnavailab
 
 if TYPE_CHECKING:
     from git import Repo
+    from git.exc import GitCommandError
 
 Change = dict[str, str | None]
 
@@ -73,7 +74,39 @@ class GitOpsHook(GitHook):
         self.author = extra.get("author_name") or "Flightline"
         self.email = extra.get("author_email") or "flightline@localhost"
 
-    def commit(self, change: Change | Restore, *, message: str, key: str, branch: str = "main") -> Commit:
+    def read(self, path: str, *, branch: str = "main") -> dict[str, str]:
+        """The text files under a path at the branch's newest commit: path in the repository -> content.
+
+        Raises:
+            GitOpsUnavailable: git failed.
+            GitOpsInvalid: the path leaves the repository, or a file is not UTF-8 text.
+        """
+        from git.exc import GitCommandError
+
+        try:
+            with self._clone() as repo:
+                if self._check_out(repo, branch) is None:
+                    return {}
+                root = Path(str(repo.working_tree_dir)).resolve()
+                _inside(root, path)
+                names = repo.git.ls_files("-z", "--", path).split("\0")[:-1]
+                return {name: _inside(root, name).read_text(encoding="utf-8") for name in names}
+        except (UnicodeDecodeError, OSError) as error:
+            raise GitOpsInvalid(
+                f"{public(str(self.repo_url))}: a file of {path} is not readable text: {error}"
+            ) from None
+        except GitCommandError as error:
+            raise self._unavailable(error) from None
+
+    def commit(
+        self,
+        change: Change | Restore,
+        *,
+        message: str,
+        key: str,
+        branch: str = "main",
+        folder: str | None = None,
+    ) -> Commit:
         """Bring the branch's files to a state, in at most one commit.
 
         Args:
@@ -81,12 +114,13 @@ class GitOpsHook(GitHook):
             message: of the commit.
             key: names the caller in all its tries; it becomes a trailer of the message.
             branch: made if it does not exist.
+            folder: refuse to commit if this folder would hold other files than `change` names.
 
         Raises:
             GitOpsConflict: others pushed first, PUSH_ATTEMPTS times.
             GitOpsUnavailable: git failed otherwise.
-            GitOpsInvalid: a path leaves the repository, the commit to restore is not there, or others changed what an
-                owner restores.
+            GitOpsInvalid: a path leaves the repository, the commit to restore is not there, others changed what an
+                owner restores, or the folder holds other files.
         """
         from git.exc import GitCommandError
 
@@ -96,6 +130,8 @@ class GitOpsHook(GitHook):
                     head = self._check_out(repo, branch)
                     paths = self._apply(repo, change)
                     repo.git.add("--all", "--force", ".")
+                    if folder is not None:
+                        _refuse_more(repo.git.ls_files("-z", "--", folder).split("\0")[:-1], paths, folder)
                     changed = tuple(
                         repo.git.diff("--cached", "--no-renames", "--name-only", "-z", *([head] if head else [])).split(
                             "\0"
@@ -121,10 +157,11 @@ class GitOpsHook(GitHook):
                         commit = repo.head.commit.hexsha
                         return Commit(commit=commit, head=commit, previous=head, changed=changed)
         except GitCommandError as error:
-            raise GitOpsUnavailable(
-                f"{public(str(self.repo_url))}: {public(str(error.stderr or error).strip())}"
-            ) from None
+            raise self._unavailable(error) from None
         raise GitOpsConflict(f"{public(str(self.repo_url))}: others pushed to {branch} first, {PUSH_ATTEMPTS} times")
+
+    def _unavailable(self, error: "GitCommandError") -> GitOpsUnavailable:
+        return GitOpsUnavailable(f"{public(str(self.repo_url))}: {public(str(error.stderr or error).strip())}")
 
     @contextmanager
     def _clone(self) -> Iterator["Repo"]:
@@ -243,6 +280,15 @@ def _inside(root: Path, path: str) -> Path:
     if not parts or ".git" in parts or target == root or not target.is_relative_to(root):
         raise GitOpsInvalid(f"{path!r} is not a path inside the repository")
     return target
+
+
+def _refuse_more(found: list[str], paths: list[str], folder: str) -> None:
+    """Raise GitOpsInvalid if a folder holds what a change does not name: whoever deploys the commit deploys it too."""
+    if more := sorted({*found} - {*paths}):
+        shown = ", ".join(more[:5]) + (f" and {len(more) - 5} more" if len(more) > 5 else "")
+        raise GitOpsInvalid(
+            f"{folder} holds {shown}, which this commit does not own and would deploy: take it out first"
+        )
 
 
 def _lost_the_race(message: str) -> bool:

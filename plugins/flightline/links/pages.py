@@ -41,6 +41,14 @@ class MlflowVersionLink(_Page):
     key = "mlflow_version"
 
 
+class ChosenVersionLink(_Page):
+    """The registered version that a run was started for."""
+
+    name = "Model version"
+    key = "mlflow_version"
+    task_id = "choose"
+
+
 class EndpointLink(_Page):
     """The endpoint that a task asked."""
 

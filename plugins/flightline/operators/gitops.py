@@ -23,6 +23,7 @@ class GitOpsCommitOperator(BaseOperator):
         restore: instead of `files`: `(path, commit)`, a file or folder as it was at an earlier commit. With an empty
             commit (there was none before) the path is removed.
         own: with `restore`: refuse if others than this run changed the path since that commit.
+        folder: with `files`: refuse if this folder holds other files, which whoever deploys the commit would deploy.
         branch: to push to; made if missing.
         conn_id: Connection of type `git`.
 
@@ -45,6 +46,7 @@ class GitOpsCommitOperator(BaseOperator):
         files: dict[str, str | None] | None = None,
         restore: tuple[str, str | None] | None = None,
         own: bool = False,
+        folder: str | None = None,
         branch: str = "main",
         conn_id: str = "gitops",
         **kwargs: Any,
@@ -54,6 +56,7 @@ class GitOpsCommitOperator(BaseOperator):
         self.files = files
         self.restore = restore
         self.own = own
+        self.folder = folder
         self.branch = branch
         self.conn_id = conn_id
 
@@ -62,7 +65,11 @@ class GitOpsCommitOperator(BaseOperator):
         ti = context["ti"]
         run = f"{ti.dag_id}/{ti.run_id}/"
         done = GitOpsHook(self.conn_id).commit(
-            self._change(run), message=self.message, key=f"{run}{ti.task_id}/{ti.map_index}", branch=self.branch
+            self._change(run),
+            message=self.message,
+            key=f"{run}{ti.task_id}/{ti.map_index}",
+            branch=self.branch,
+            folder=self.folder,
         )
         self.log.info("%s is at %s: %s", self.branch, done.commit, ", ".join(done.changed) or "nothing to change")
         return {"commit": done.commit, "head": done.head, "previous": done.previous, "changed": list(done.changed)}

@@ -86,6 +86,27 @@ def test_commit_writes_deletes_and_tells(gitops_origin):
     ]
 
 
+def test_read_gives_the_files_of_a_folder_at_the_head(gitops_origin):
+    assert GitOpsHook().read("app") == {}
+    GitOpsHook().commit({"app/a.yaml": "x: 1\n", "app/b/ü.txt": "ü", "other": "o"}, message="Begin", key="k")
+    assert GitOpsHook().read("app") == {"app/a.yaml": "x: 1\n", "app/b/ü.txt": "ü"}
+    assert GitOpsHook().read("app", branch="unborn") == {}
+    with pytest.raises(GitOpsInvalid, match="not a path inside"):
+        GitOpsHook().read("../etc")
+
+
+def test_a_commit_does_not_carry_what_it_does_not_own(gitops_origin):
+    GitOpsHook().commit({"app/extra.yaml": "x"}, message="Somebody", key="other")
+    before = commits(gitops_origin)
+    with pytest.raises(GitOpsInvalid, match=r"app holds app/extra\.yaml, which this commit does not own"):
+        GitOpsHook().commit({"app/a.yaml": "1"}, message="Deploy", key="k", folder="app")
+    assert commits(gitops_origin) == before
+    done = GitOpsHook().commit({"app/a.yaml": "1", "app/extra.yaml": None}, message="Deploy", key="k", folder="app")
+    assert sorted(done.changed) == ["app/a.yaml", "app/extra.yaml"]
+    again = GitOpsHook().commit({"app/a.yaml": "1"}, message="Deploy", key="later", folder="app")
+    assert again.changed == (), "files outside the folder do not matter"
+
+
 def test_both_ends_of_a_move_are_changed(gitops_origin):
     done = GitOpsHook().commit({"README.md": None, "moved.md": "hello\n"}, message="Move", key="k")
     assert done.changed == ("README.md", "moved.md")

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from flightline.exceptions import GitOpsInvalid
 from flightline.operators.gitops import GitOpsCommitOperator
@@ -33,14 +33,22 @@ class Run:
     def task(self, task_id):
         return self._run(self.dag.get_task(task_id))
 
+    def prepare(self):
+        files = {f"{SPEC.slug}/{stage.name}/README.md": "room" for stage in SPEC.promotion.stages}
+        return self._run(GitOpsCommitOperator(task_id="prepare", files=files, message="Make room"))
+
     def deploy(self, version):
         commit = GitOpsCommitOperator(task_id="commit", files={DEPLOYMENT: version}, message=f"Deploy {version}")
-        return self._run(commit, "production.commit")
+        return self._run(commit, "rollout.production.commit")
+
+    def pull(self, task_ids, **_):
+        """What XCom has, as XComArgs and templates ask for it."""
+        return self.results.get(task_ids)
 
     def _run(self, operator, task_id=None):
         task_id = task_id or operator.task_id
         ti = SimpleNamespace(
-            dag_id=self.dag.dag_id, run_id=self.run_id, task_id=task_id, map_index=-1, xcom_pull=self.results.get
+            dag_id=self.dag.dag_id, run_id=self.run_id, task_id=task_id, map_index=-1, xcom_pull=self.pull
         )
         operator = operator.prepare_for_execution()
         operator.render_template_fields({"ti": ti, "run_id": self.run_id})
@@ -52,10 +60,10 @@ class Run:
 def cleared(dag, gitops_origin):
     """A run that failed and was reverted, before another one promoted version 2."""
     older, newer = Run(dag, "older"), Run(dag, "newer")
-    older.task("prepare")
+    older.prepare()
     older.deploy("1")
     older.task("revert.restore")
-    newer.task("prepare")
+    newer.prepare()
     newer.deploy("2")
     return older
 
@@ -66,7 +74,7 @@ def deployed(origin):
 
 
 def test_run_that_is_cleared_goes_back_to_what_was_there(cleared, gitops_origin):
-    cleared.task("prepare")
+    cleared.prepare()
     cleared.deploy("1")
     assert deployed(gitops_origin) == "1"
     cleared.task("revert.restore")
@@ -74,7 +82,9 @@ def test_run_that_is_cleared_goes_back_to_what_was_there(cleared, gitops_origin)
 
 
 def test_run_whose_failed_tasks_are_cleared_does_not_take_back_a_newer_run(cleared, gitops_origin):
-    with pytest.raises(GitOpsInvalid, match=r"of flight_delays\.promote/newer/production\.commit/-1: revert by hand"):
+    with pytest.raises(
+        GitOpsInvalid, match=r"of flight_delays\.promote/newer/rollout\.production\.commit/-1: revert by hand"
+    ):
         cleared.task("revert.restore")
     assert deployed(gitops_origin) == "2"
 
@@ -86,8 +96,8 @@ def test_no_credentials_get_into_the_application(monkeypatch, extra):
     monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps({"conn_type": "kubernetes"}))
     chosen = {"version": "1", "uri": "s3://models/x", "digest": "ab" * 32, "manifest": "cd" * 32}
     chosen |= {"image": "flightline/serving:1", "feature_code": "ef" * 32, "run_id": "r1"}
-    approval = {"approved_by": "ada", "approved_at": "now"}
-    rendered = promote.render.function(SPEC.name, "staging", chosen, approval)
+    answer = {"by": "ada", "at": "now"}
+    rendered = promote.render.function(SPEC.name, "staging", chosen, answer)
     assert rendered["application"]["spec"]["source"]["repoURL"] == "https://git.example/x.git"
     assert "s3cr3t" not in json.dumps(rendered)
 
@@ -109,27 +119,36 @@ class Ti:
         return left[key]
 
 
-def test_commit_that_failed_is_taken_back_too():
-    """Its push may have arrived. Only a stage whose sync began is synced again: others may have no Application."""
-    first = Ti(staging__commit="failed", staging__sync="upstream_failed", production__commit="upstream_failed")
-    assert promote.undo.function("flight_delays", ti=first) == []
-    done = {"staging__commit": "success", "staging__sync": "success"}
-    second = Ti(**done, production__commit="failed", production__sync="upstream_failed")
-    assert promote.undo.function("flight_delays", ti=second) == ["flight-delays-staging"]
-    third = Ti(**done, production__commit="success", production__sync="failed")
-    assert promote.undo.function("flight_delays", ti=third) == ["flight-delays-production", "flight-delays-staging"]
+MOVES = [
+    {"application": f"flight-delays-{stage}", "commit": f"rollout.{stage}.commit", "sync": f"rollout.{stage}.sync"}
+    for stage in ("staging", "production")
+]
 
 
-@pytest.mark.parametrize("state", ["upstream_failed", "skipped", None])
-def test_stage_that_was_not_reached_is_not_taken_back(state):
+def test_what_was_synced_is_taken_back_the_latest_first():
+    states = {"rollout__staging__commit": "success", "rollout__staging__sync": "success"}
+    ti = Ti(**states, rollout__production__commit="success", rollout__production__sync="failed")
+    assert promote.undo.function(MOVES, ti=ti) == ["flight-delays-production", "flight-delays-staging"]
     with pytest.raises(AirflowSkipException, match="nothing was committed"):
-        promote.undo.function("flight_delays", ti=Ti(staging__commit=state, production__commit=state))
+        promote.undo.function(MOVES, ti=Ti(rollout__staging__commit="upstream_failed"))
+
+
+def report(**states):
+    ids = ["revert.undo", "revert.restore", "revert.resync"]
+    promote.report_failure.function("flight_delays", "choose", "revert.restore", ids, ti=Ti(**states))
 
 
 def test_report_tells_of_this_life_of_the_run():
     with pytest.raises(
-        AirflowFailException, match=r"not promoted, and nothing had been committed; .* prepare: it rained"
+        AirflowFailException,
+        match=r"version 2 was not promoted, and nothing had .*; the champion is still 1\. prepare: it rained",
     ):
-        promote.report_failure.function("flight_delays", ti=Ti(prepare="failed", revert__restore="skipped"))
+        report(choose="success", prepare="failed", revert__restore="skipped")
     with pytest.raises(AirflowFailException, match="not promoted, and its commits are reverted by 0ld0ld0ld0ld; "):
-        promote.report_failure.function("flight_delays", ti=Ti(production__smoke="failed", revert__restore="success"))
+        report(choose="success", rollout__production__smoke="failed", revert__restore="success")
+    with pytest.raises(AirflowFailException, match=r"no version of flight_delays was promoted.* choose: it rained"):
+        report(choose="failed", revert__restore="skipped")
+    with pytest.raises(AirflowException, match=r"NOT TAKEN BACK, act by hand\. .*revert\.restore: it rained"):
+        report(choose="success", rollout__production__smoke="failed", revert__restore="failed")
+    with pytest.raises(AirflowSkipException, match="nothing failed"):
+        report(choose="success")

@@ -86,7 +86,7 @@ def test_the_sound_spec_is_read_back_as_it_is():
         ({"serving": {"cpu": "half"}}, "serving.cpu"),
         ({"serving": {"cpu": "0.0"}}, "serving.cpu"),
         ({"promotion": {"stages": [{"name": "live"}] * 2}}, "stages: live twice"),
-        ({"promotion": {"stages": [{"name": "revert"}]}}, "none named .*revert"),
+        ({"promotion": {"stages": [{"name": "live", "cluster": "the cluster"}]}}, "promotion.stages.0.cluster"),
         ({"promotion": {"stages": [{"name": 53 * "a"}]}}, "at most 52 characters"),
         ({"promotion": {"stages": []}}, "stages: at least one"),
         ({"promotion": {"approval_hours": 10**13}}, "promotion.approval_hours"),

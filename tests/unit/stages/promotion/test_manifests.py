@@ -23,7 +23,21 @@ VERSION = {
 
 def _rendered(stage: Stage = PRODUCTION, **changes: str) -> dict[str, dict]:
     files = manifests.render(FLIGHTS, stage, **VERSION | changes)
-    return {path.rpartition("/")[2].removesuffix(".yaml"): yaml.safe_load(text) for path, text in files.items()}
+    return {
+        path.rpartition("/")[2].removesuffix(".yaml"): yaml.safe_load(text)
+        for path, text in files.items()
+        if path.endswith(".yaml")
+    }
+
+
+def test_a_deployment_names_the_cluster_it_goes_to() -> None:
+    stage = Stage(name="edge", cluster="cluster_west")
+    assert _rendered(stage)["deployment"]["metadata"]["annotations"]["flightline/cluster"] == "cluster_west"
+    application = manifests.application(FLIGHTS, stage, "x", server="https://west.example:6443")
+    assert application["spec"]["destination"] == {
+        "server": "https://west.example:6443",
+        "namespace": "flightline-edge",
+    }
 
 
 def test_files_of_a_stage_lie_where_its_application_looks() -> None:
@@ -31,7 +45,9 @@ def test_files_of_a_stage_lie_where_its_application_looks() -> None:
     assert set(manifests.render(FLIGHTS, STAGING, **VERSION)) == {
         "flight-delays/staging/deployment.yaml",
         "flight-delays/staging/service.yaml",
+        "flight-delays/staging/README.md",
     }
+    assert manifests.paths(FLIGHTS, STAGING) == set(manifests.render(FLIGHTS, STAGING, **VERSION))
     assert application["metadata"]["name"] == "flight-delays-staging"
     assert application["spec"] == {
         "project": "default",
