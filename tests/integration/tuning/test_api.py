@@ -9,6 +9,7 @@ import sigopt
 
 pytestmark = pytest.mark.integration
 BOX = [{"name": name, "type": "double", "bounds": {"min": -5, "max": 10}} for name in ("x", "y")]
+TERMS = [{"name": name, "weight": 1} for name in ("x", "y")]
 
 
 def test_experiment_lives(tuning, client):
@@ -122,10 +123,14 @@ def test_answer_can_be_skipped(http):
         ({"metrics": [{"name": "a", "strategy": "constraint"}], "observation_budget": 9}, "threshold"),
         ({"parameters": [*BOX, BOX[0]]}, "duplicate parameters"),
         ({"parameters": [{**BOX[0], "bounds": {"min": 1, "max": 1}}]}, "min must be less than max"),
-        ({"parameters": [{**BOX[0], "transformation": "log"}]}, "bounds must be positive"),
+        ({"parameters": [{**BOX[0], "transformation": "log"}]}, "parameters: x: Invalid bounds"),
         ({"parameters": [{**BOX[0], "conditions": {"k": ["a"]}}, BOX[1]]}, "condition"),
         ({"tasks": [{"name": "a", "cost": 0.1}, {"name": "b", "cost": 1}]}, "observation_budget is required"),
         ({"tasks": [{"name": "a", "cost": 0.1}, {"name": "b", "cost": 0.2}], "observation_budget": 9}, "cost == 1"),
+        (
+            {"linear_constraints": [{"type": "greater_than", "threshold": 99, "terms": TERMS}]},
+            "linear_constraints: no values of x, y within their bounds",
+        ),
         ({"parameters": None}, "'parameters' is a required property"),
     ],
 )

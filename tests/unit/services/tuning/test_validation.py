@@ -55,6 +55,7 @@ def test_experiment_is_completed():
         ({"parameters": []}, "parameters: "),
         ({"parameters": [{**X, "type": "float"}]}, r"parameters\[0\].type: 'float' is not one of"),
         ({"parameters": [{**X, "bounds": {"min": "0", "max": 1}}]}, r"parameters\[0\].bounds.min: '0' is not of type"),
+        ({"parameters": [{**X, "bounds": {"min": 2, "max": 2}}]}, "parameters: x has bounds from 2 to 2"),
         ({"parameters": [{"name": "x", "type": "double"}]}, "parameters: x is of type double and needs"),
         ({"parameters": [{**X, "grid": [1, 2]}]}, "parameters: x is of type double and needs either"),
         ({"parameters": [{**X, "type": "int", "bounds": {"min": 0, "max": 1.5}}]}, "parameters: x is of type int, 1.5"),
