@@ -139,4 +139,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system setup setup-dev lock demo play up down status logs airgap images test test-all lint type format bench clean
+.PHONY: help arguments days system setup setup-dev lock demo play up down status logs airgap images test test-all check lint type format bench clean

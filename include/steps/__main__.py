@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from include.foundation import jobs
@@ -37,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
         "--serving-image", default="none", help="image that will serve the version, for the manifest (default: none)"
     )
     prepare.add_argument("--clears", type=int, default=0, help="raise it to start afresh on the same data")
+
+    check = steps.add_parser("check", help="check a use case, its modules and a few landed files; needs no service")
+    check.add_argument("use_case", help="name of the use case, a folder of include/use_cases")
+    check.add_argument("--landed", type=Path, help="a folder with <source>/<day>.csv, named as they land")
 
     def of_a_run(name: str, text: str) -> argparse.ArgumentParser:
         step = steps.add_parser(name, help=text)
@@ -90,6 +95,12 @@ def run(options: argparse.Namespace) -> Any:
         )
     if options.command == "sample":
         return sample(Lake.from_env(), options.use_case, uri=options.uri, digest=options.digest)
+    if options.command == "check":
+        from include.steps.check import check  # needs pandera, which a trainer's image lacks
+
+        for line in check(options.use_case, options.landed):
+            log.info("%s", line)
+        return f"{options.use_case} is sound"
     training = Training.from_env(options.run_id)
     answer = _step(options, training)
     if uri := os.environ.get(jobs.RESULT):

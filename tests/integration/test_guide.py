@@ -27,8 +27,9 @@ def rain(tmp_path, monkeypatch):
     folder = tmp_path / "rain"
     folder.mkdir()
     guide = (REPO / "docs/add-a-use-case.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(?:yaml|python)\n(.*?)```", guide, re.DOTALL)
-    for name, text in zip(("use_case.yaml", "contract.py", "features.py", "model.py"), blocks, strict=True):
+    files = dict(re.findall(r"```\w+ (\S+)\n(.*?)```", guide, re.DOTALL))
+    assert [*files] == ["use_case.yaml", "contract.py", "features.py", "model.py"]
+    for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "__init__.py").write_text('"""Rain."""\n', encoding="utf-8")
     monkeypatch.setattr(include.use_cases, "__path__", [*include.use_cases.__path__, str(tmp_path)])

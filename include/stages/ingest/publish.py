@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from include.foundation.echo import listing
+from include.foundation.echo import cause, listing
 from include.foundation.errors import InvalidInput, PermanentError
 from include.foundation.evidence.code import digest
 from include.foundation.lake import tables
@@ -115,7 +115,7 @@ def check(lake: Lake, spec: UseCase, plan: Plan) -> list[Tally]:
     """Parse and judge everything, and publish nothing. Raises as `publish` does."""
 
     def judged(source: Source) -> Tally:
-        contract = _contract(spec, source.contract)
+        contract = contract_of(spec, source.contract)
         read = partial(rows.landed, lake, source, plan.files[source.name], contract.landed)
         tally = Tally(source.name)
         judge_all(contract, source, read, begin=tally.clear, take=lambda _, verdict: tally.add(verdict))
@@ -135,7 +135,7 @@ class Stage:
         self._source = spec.source(source)
         self._plan = plan
         self._files = plan.files[source]
-        self._contract = _contract(spec, self._source.contract)
+        self._contract = contract_of(spec, self._source.contract)
         self._key = plan.key(self._source, run_id=run_id, code=_code(spec.name))
         self._started = time.monotonic()
         self._tally = Tally(source)
@@ -285,12 +285,21 @@ def _days(lake: Lake, spec: UseCase, plan: Plan, source: str) -> set[date]:
     return days
 
 
-def _contract(spec: UseCase, name: str) -> Contract:
+def contract_of(spec: UseCase, name: str) -> Contract:
+    """A contract of the use case. Raises InvalidInput if there is none of that name, or it is not one."""
     written = module(spec.name, "contract")
     if not hasattr(written, name):
         there = [key for key, value in vars(written).items() if getattr(value, "__module__", "") == written.__name__]
         raise InvalidInput(f"{spec.name}: contract.py has no {name!r}, which use_case.yaml names; it has {there}")
-    return Contract.of(getattr(written, name))
+    model = getattr(written, name)
+    if not hasattr(model, "to_schema"):
+        raise InvalidInput(f"{spec.name}/contract.py: {name} must be a class of pandera's, `pa.DataFrameModel`")
+    try:
+        return Contract.of(model)
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput(f"{spec.name}/contract.py: {name}: {type(error).__name__}: {cause(error)}") from error
 
 
 def _code(use_case: str) -> str:

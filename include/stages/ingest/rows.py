@@ -117,7 +117,11 @@ def merged(
 
 
 def _frames(lake: Lake, source: Source, file: File, columns: Columns) -> Iterator[pl.DataFrame]:
-    chunks = lake.objects().stream(file.uri, etag=file.etag)
+    return parsed(lake.objects().stream(file.uri, etag=file.etag), source, file, columns)
+
+
+def parsed(chunks: Iterator[bytes], source: Source, file: File, columns: Columns) -> Iterator[pl.DataFrame]:
+    """The rows of one file's bytes. Raises InvalidInput if it is malformed."""
     order = schema(columns.names).names()
     with opened(chunks, source=source, name=file.uri) as stream:
         for frame in FORMATS[source.format.type].read(stream, source=source, columns=columns, name=file.uri):

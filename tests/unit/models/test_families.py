@@ -44,9 +44,7 @@ def family(request):
 
 
 def scorer(model, fitted):
-    metadata = Metadata(
-        use_case="t", features=fitted.features, categories=fitted.categories, run_id="r", created_from={}
-    )
+    metadata = Metadata(use_case="t", features=fitted.features, categories=fitted.categories, created_from={})
     return open_model(seal(model.export(fitted), metadata))
 
 

@@ -55,6 +55,17 @@ class Unreadable(pa.DataFrameModel):
     event_date: date
 
 
+class OneText(pa.DataFrameModel):
+    a: str = pa.Field(isin=("dc",))
+    event_date: date
+
+
+class DerivedByName(pa.DataFrameModel):
+    a: int
+    b: int = pa.Field(metadata={"derived": "a"})
+    event_date: date
+
+
 ZONED, FINE = Annotated[pl.Datetime, "us", "America/New_York"], Annotated[pl.Datetime, "ns", None]
 
 
@@ -121,6 +132,8 @@ def test_derived_columns_and_the_day_do_not_land() -> None:
         (UniqueColumn, "unique"),
         (Default, "default"),
         (Unreadable, "no reading"),
+        (OneText, "column 'a': isin of one text is read as its letters: give a list"),
+        (DerivedByName, "column 'b': `derived` must be a function"),
     ],
 )
 def test_what_ingest_does_not_do_is_refused(model: type[pa.DataFrameModel], told: str) -> None:
