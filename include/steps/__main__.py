@@ -13,6 +13,7 @@ from typing import Any
 from include.foundation import jobs
 from include.foundation.errors import FlightlineError, PermanentError
 from include.foundation.lake import Lake
+from include.foundation.spec import blame
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings, services
 from include.steps import training as commands
@@ -102,7 +103,8 @@ def run(options: argparse.Namespace) -> Any:
             log.info("%s", line)
         return f"{options.use_case} is sound"
     training = Training.from_env(options.run_id)
-    answer = _step(options, training)
+    with blame(training.part):
+        answer = _step(options, training)
     if uri := os.environ.get(jobs.RESULT):
         jobs.write(training.lake.objects(), uri, answer)
     return answer

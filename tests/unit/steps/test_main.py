@@ -1,4 +1,6 @@
 import argparse
+import importlib.util
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,3 +48,16 @@ def test_a_wrong_date_is_told_at_once(capsys):
     with pytest.raises(SystemExit):
         main(["prepare", "flight_delays", "--start", "2013-13-01"])
     assert "--start" in capsys.readouterr().err
+
+
+def test_an_exception_of_the_use_case_s_model_is_final_and_named(monkeypatch, capsys, tmp_path):
+    code = tmp_path / "rain" / "model.py"
+    code.parent.mkdir()
+    code.write_text("def fit():\n    return 1 / 0\n")
+    spec = importlib.util.spec_from_file_location("model", code)
+    model = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(model)
+    monkeypatch.setattr("include.steps.__main__.Training.from_env", lambda _: SimpleNamespace(part=model))
+    monkeypatch.setattr("include.steps.__main__.commands.fit", lambda training: training.part.fit())
+    assert main(["fit", "--run-id", "r"]) == PERMANENT
+    assert "rain/model.py, line 2, in fit(): ZeroDivisionError" in capsys.readouterr().err
