@@ -52,6 +52,25 @@ class Promote(BaseModel):
     until: str = Field(title="Until", description="The last stage to go to.")
 
 
+class Maintain(BaseModel):
+    """How much `platform.maintain` keeps."""
+
+    keep_days: int = Field(
+        7,
+        ge=1,
+        title="Keep states, days",
+        description="So long every state of a table stays readable; tagged ones ever.",
+    )
+    orphan_days: int = Field(
+        3,
+        ge=2,
+        title="Age of orphans, days",
+        description="Files that no snapshot needs are deleted when they are older.",
+    )
+    min_files: int = Field(4, ge=2, title="Files to merge", description="So many small files of a day become one.")
+    dry_run: bool = Field(False, title="Dry run", description="Change nothing, and say in the log what would be done.")
+
+
 def of(section: BaseModel, *names: str, **more: Mapping[str, Any]) -> dict[str, Param]:
     """Airflow's params for fields of a section, with the section's values as defaults.
 

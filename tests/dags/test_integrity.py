@@ -24,6 +24,7 @@ STAGES = {
         *(f"revert.{step}" for step in ("undo", "restore", "resync", "report_failure")),
     },
 }
+PLATFORM = {"maintain": {"tables", "maintain"}}  # not of one use case
 STEPS = ("wanted", "render", "commit", "sync", "smoke")  # of each stage of `promote`
 HEAVY = (
     "kubernetes",
@@ -52,7 +53,8 @@ def test_no_file_fails_to_import(bag):
 
 
 def test_exactly_the_listed_dags_exist(bag):
-    assert set(bag.dags) == {f"{use_case}.{stage}" for use_case in names() for stage in STAGES}
+    ours = {f"{use_case}.{stage}" for use_case in names() for stage in STAGES}
+    assert set(bag.dags) == ours | {f"platform.{name}" for name in PLATFORM}
 
 
 def test_a_use_case_that_cannot_be_loaded_is_an_import_error_and_leaves_the_others_alone(bag, monkeypatch):
@@ -60,7 +62,8 @@ def test_a_use_case_that_cannot_be_loaded_is_an_import_error_and_leaves_the_othe
 
     monkeypatch.setattr(loading, "names", lambda root: ["flight_delays", "rain"])
     spoilt = DagBag(ROOT / "dags")
-    assert {name for name in bag.dags if name.startswith("flight_delays.")} == set(spoilt.dags)
+    sound = {name for name in bag.dags if name.startswith(("flight_delays.", "platform."))}
+    assert sound == set(spoilt.dags)
     ((path, error),) = spoilt.import_errors.items()
     assert path.endswith("specs.py")
     assert "no use case 'rain'" in error
@@ -84,7 +87,7 @@ def test_airflow_takes_the_widest_spec(monkeypatch):
     monkeypatch.setattr("include.foundation.spec.load_all", lambda: [widest])
     bag = DagBag(ROOT / "dags")
     assert bag.import_errors == {}
-    assert set(bag.dags) == {f"{name}.{stage}" for stage in STAGES}
+    assert set(bag.dags) == {f"{name}.{stage}" for stage in STAGES} | {f"platform.{name}" for name in PLATFORM}
     for dag in bag.dags.values():
         stored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
         assert stored.task_ids == dag.task_ids
@@ -112,9 +115,21 @@ def test_a_dag_has_its_tasks_and_says_what_it_is(bag, use_case, stage):
     assert {task.owner for task in dag.tasks} == {spec.owner}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_field_of_a_form_has_a_type_and_help(bag, stage):
-    params = bag.dags[f"flight_delays.{stage}"].params
+@pytest.mark.parametrize("name", PLATFORM)
+def test_a_dag_of_the_platform_has_its_tasks_and_says_what_it_is(bag, name):
+    dag = bag.dags[f"platform.{name}"]
+    assert set(dag.task_ids) == PLATFORM[name]
+    assert dag.doc_md.startswith(f"### {name.capitalize()}")
+    for part in ("**Why**", "**Starts**", "**Inputs**", "**Outputs**", "**When it fails**", "**Form**"):
+        assert part in dag.doc_md
+    assert dag.description
+    assert "platform" in dag.tags
+    assert not dag.catchup
+
+
+@pytest.mark.parametrize("dag_id", [*(f"flight_delays.{stage}" for stage in STAGES), "platform.maintain"])
+def test_every_field_of_a_form_has_a_type_and_help(bag, dag_id):
+    params = bag.dags[dag_id].params
     for name in params:
         field = params.get_param(name)
         assert field.schema.get("type") or field.schema.get("enum"), name

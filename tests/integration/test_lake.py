@@ -17,7 +17,12 @@ import pytest
 
 from include.foundation.errors import InvalidInput, MissingInput, ServiceUnavailable
 from include.foundation.lake import S3, Lake, Objects, catalog, tables
-from include.foundation.lake.commit import replace_days
+from include.foundation.lake.change import Append
+from include.foundation.lake.commit import TableWriter, replace_days
+from include.foundation.lake.commit_log import positions
+from include.foundation.lake.tags import ensure_tag
+from include.stages.maintenance import orphans
+from include.stages.maintenance.maintain import maintain
 
 pytestmark = pytest.mark.integration
 
@@ -165,3 +170,51 @@ def test_a_service_that_does_not_answer_is_another_error() -> None:
     nobody = Objects(S3(endpoint="http://127.0.0.1:9", region="us-east-1", access_key="k", secret_key="s"))
     with pytest.raises(ServiceUnavailable, match="s3://landing/a"):
         nobody.get("s3://landing/a")
+
+
+def test_maintenance_beside_running_writers_loses_nothing(fresh: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Appenders and replacers commit all the time while the table is compacted, expired and cleaned, several times."""
+    monkeypatch.setattr(orphans, "IN_FLIGHT", timedelta(0))
+    table, stop, appended = "silver.busy", threading.Event(), [0, 0]
+
+    def one(day: date, value: int) -> pl.DataFrame:
+        return pl.DataFrame({"event_date": [day], "v": [value]})
+
+    def append(stream: int) -> None:
+        own = dataclasses.replace(fresh)
+        while not stop.is_set():
+            upto = appended[stream]
+            change = Append({f"t/{stream}": upto}, {f"t/{stream}": upto - 1} if upto else {})
+            writer = TableWriter(own, table, schema=one(FIRST, 0).schema, change=change)
+            writer.write(one(FIRST, stream * 10_000 + upto))
+            writer.commit({})
+            appended[stream] += 1
+        own.catalog().close()
+
+    def replace() -> None:
+        own, number = dataclasses.replace(fresh), 0
+        while not stop.is_set():
+            replace_days(own, table, one(FIRST + timedelta(days=1), number), [FIRST + timedelta(days=1)], {})
+            number += 1
+        own.catalog().close()
+
+    frozen = replace_days(fresh, table, one(FIRST + timedelta(days=2), 7), [FIRST + timedelta(days=2)], {})
+    ensure_tag(fresh, table, "train-x", frozen)
+    with ThreadPoolExecutor(3) as pool:
+        work = [pool.submit(append, 0), pool.submit(append, 1), pool.submit(replace)]
+        try:
+            for _ in range(3):
+                # Young files may be in flight: only what is older than any write here takes is an orphan.
+                maintain(fresh, table, keep=timedelta(seconds=1), orphan_age=timedelta(seconds=20), min_files=3)
+        finally:
+            stop.set()
+        for each in work:
+            each.result()
+    maintain(fresh, table, keep=timedelta(minutes=-1), orphan_age=timedelta(seconds=20), min_files=2)
+    rows = tables.read(fresh, table)
+    assert sorted(rows.filter(event_date=FIRST)["v"]) == [n * 10_000 + m for n in (0, 1) for m in range(appended[n])]
+    assert rows.height == sum(appended) + 2
+    assert tables.read(fresh, table, snapshot_id=frozen)["v"].to_list() == [7]
+    assert positions(tables.load(fresh, table)) == {f"t/{n}": appended[n] - 1 for n in (0, 1)}
+    assert len(tables.load(fresh, table).snapshots()) == 2
+    fresh.catalog().close()

@@ -2,7 +2,7 @@
 
 Polars reads plain Parquet several times faster than pyiceberg's scan, and says the same: this project's columns are
 found by name, never change name or type, and rows leave only with their file. Tables in which another program did
-otherwise (row deletes, changed columns, partitions without a day, other formats) are read by pyiceberg.
+otherwise (row deletes, changed columns, partitions without a day) are read by pyiceberg.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from include.foundation.errors import InvalidInput
 from include.foundation.lake import manifests
 from include.foundation.lake.layout import DAY, day_positions
 from include.foundation.lake.objects import S3
@@ -38,21 +39,54 @@ def scan(
         end: last day, inclusive; None reads to the end.
 
     Raises:
-        InvalidInput: another program took `event_date` away.
+        InvalidInput: another program took `event_date` away, or wrote files that are not Parquet.
     """
     from pyiceberg.io.pyarrow import schema_to_pyarrow
 
     schema = pl.DataFrame(schema_to_pyarrow(columns, include_field_ids=False).empty_table()).schema
     if (snapshot := frozen or table.current_snapshot()) is None:
         return pl.DataFrame(schema=schema)
-    files = manifests.files(table, snapshot, start=start, end=end) if _states_days(table, snapshot) else None
-    if files is None or not _is_plain(table, files):
+    if not is_plain(table, snapshot):
         bounds = ((">=", start), ("<=", end))
         days = " and ".join(f"{DAY} {sign} '{bound}'" for sign, bound in bounds if bound is not None) or "True"
         found = table.scan(
             days, selected_fields=tuple({*schema, DAY}), snapshot_id=frozen.snapshot_id if frozen else None
         )
         return pl.DataFrame(found.to_arrow()).sort(DAY, maintain_order=True).select(schema.names()).cast(schema)
+    return _read(table, manifests.files(table, snapshot, start=start, end=end), schema)
+
+
+def read_files(table: Table, files: Sequence[DataFile]) -> pl.DataFrame:
+    """All columns and rows of these files of a plain table, in their order."""
+    from pyiceberg.io.pyarrow import schema_to_pyarrow
+
+    schema = pl.DataFrame(schema_to_pyarrow(table.schema(), include_field_ids=False).empty_table()).schema
+    return _read(table, files, schema)
+
+
+def is_plain(table: Table, snapshot: Snapshot | None) -> bool:
+    """Whether the table is as this project writes it.
+
+    The days of all files are known, all their rows are there, and a column's name finds it in each of them, with the
+    type that it has now.
+    """
+    data, deletes = manifests.alive(table, snapshot)
+    positions = day_positions(table)
+    fields = [field for schema in table.schemas().values() for field in schema.fields]
+    columns = {(field.field_id, field.name, str(field.field_type)) for field in fields}
+    return (
+        not deletes
+        and all(each.partition_spec_id in positions for each in data)
+        and len(columns) == len({field.field_id for field in fields}) == len({field.name for field in fields})
+        and not any(field.initial_default is not None for field in fields)
+    )
+
+
+def _read(table: Table, files: Sequence[DataFile], schema: pl.Schema) -> pl.DataFrame:
+    from pyiceberg.manifest import FileFormat
+
+    if strange := [file.file_path for file in files if file.file_format != FileFormat.PARQUET]:
+        raise InvalidInput(f"{'.'.join(table.name())}: {strange[0]} is not Parquet: another program wrote it")
     if not files:
         return pl.DataFrame(schema=schema)
     frame = pl.scan_parquet(
@@ -64,24 +98,6 @@ def scan(
         **_access(S3.from_iceberg(table.io.properties)),
     )
     return frame.collect()
-
-
-def _states_days(table: Table, snapshot: Snapshot) -> bool:
-    """Whether the days of all files are known, and all their rows are there."""
-    data, deletes = manifests.alive(table, snapshot)
-    positions = day_positions(table)
-    return not deletes and all(each.partition_spec_id in positions for each in data)
-
-
-def _is_plain(table: Table, files: Sequence[DataFile]) -> bool:
-    """Whether all files are Parquet, and a column's name finds it in each of them, with the type that it has now."""
-    from pyiceberg.manifest import FileFormat
-
-    fields = [field for schema in table.schemas().values() for field in schema.fields]
-    columns = {(field.field_id, field.name, str(field.field_type)) for field in fields}
-    kept = len(columns) == len({field.field_id for field in fields}) == len({field.name for field in fields})
-    defaults = any(field.initial_default is not None for field in fields)
-    return kept and not defaults and all(file.file_format == FileFormat.PARQUET for file in files)
 
 
 def _access(s3: S3) -> dict[str, Any]:

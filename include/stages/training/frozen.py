@@ -49,6 +49,11 @@ class Frozen(Part):
         """Content key: names the tuning experiment and the MLflow run, so that a retry rejoins them."""
         return content_key(**self.model_dump(mode="json", exclude={"image", "serving_image"}))
 
+    @property
+    def tag(self) -> str:
+        """Name of the Iceberg tag that keeps the gold table's snapshot from expiring: who drops it, frees the rows."""
+        return f"train-{self.key}"
+
 
 def split_days(start: date, end: date, training: Training) -> Window:
     """Cut the days [start, end] into training, validation and holdout, as the spec says.
@@ -93,7 +98,9 @@ def freeze(
     seed: int | None = None,
     clears: int = 0,
 ) -> Frozen:
-    """Pin the gold table's current snapshot and the days to work on.
+    """Pin the gold table's current snapshot, by a tag named after the content key, and the days to work on.
+
+    The same input again finds the tag that is there.
 
     Args:
         lake: the lake.
@@ -111,6 +118,7 @@ def freeze(
         InvalidInput: the window is too short.
     """
     from include.foundation.lake import tables
+    from include.foundation.lake.tags import ensure_tag
 
     snapshot_id = tables.current_snapshot_id(lake, spec.gold)
     days = tables.days(lake, spec.gold, snapshot_id=snapshot_id)
@@ -123,7 +131,7 @@ def freeze(
     rows = tables.read(lake, spec.gold, start=start, end=end, snapshot_id=snapshot_id, columns=["event_date"]).height
     if not rows:
         raise MissingInput(f"{spec.gold} has no rows from {start} to {end}; it has {days[0]} to {days[-1]}")
-    return Frozen(
+    frozen = Frozen(
         use_case=spec.name,
         spec_digest=spec_read(spec),
         code_digest=fitting_code(spec.name),
@@ -138,3 +146,5 @@ def freeze(
         serving_image=serving_image,
         clears=clears,
     )
+    ensure_tag(lake, spec.gold, frozen.tag, snapshot_id)
+    return frozen

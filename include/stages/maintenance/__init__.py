@@ -1,0 +1,1 @@
+"""Upkeep of the lake's tables beside running writers: merge small files, expire old snapshots, delete orphans."""
