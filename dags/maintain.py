@@ -28,7 +28,7 @@ each day with those before, except of days that writers changed.
 retired training run, drop its tag (`train-<key>` of the gold table); the next run does the rest.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
@@ -40,7 +40,6 @@ with DAG(
     description="Compact, expire and tidy the lake's tables",
     doc_md=__doc__,
     schedule=CronTriggerTimetable("17 3 * * *", timezone="UTC"),
-    start_date=datetime(2013, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     tags=["platform", "maintain"],
