@@ -24,7 +24,7 @@ from include.stages.features.gold import join_history, to_gold
 from include.stages.ingest import publish, rows
 from include.stages.ingest.formats import Columns
 from include.stages.ingest.judging import judge_all
-from include.stages.ingest.plan import File
+from include.stages.ingest.kinds import File
 from include.stages.ingest.tally import Tally
 from include.stages.quality import Contract
 from include.stages.training.fitting import TOLERANCE, ExportDiffersError

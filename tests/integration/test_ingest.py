@@ -349,6 +349,20 @@ def test_a_run_on_an_hour_replaces_exactly_that_hour(new_lake: Callable[[], Lake
     assert tables.counts(lake, silver) == {D[0]: 3}
 
 
+def test_an_hour_is_not_lost_to_a_run_on_another_one(new_lake: Callable[[], Lake]) -> None:
+    lake = new_lake()
+    plans = [Plan.of(lake, HOURLY, [], hours=[land_hour(lake, hour, wind=hour)]) for hour in (5, 6)]
+    publish(lake, HOURLY, plans[0], run_id="first")
+    slow = Stage(lake, HOURLY, plans[0], source="weather", days={D[0]}, run_id="slow", upto="silver")
+    slow.fill()
+    publish(lake, HOURLY, plans[1], run_id="fast")
+    with pytest.raises(RetryableError, match="another run changed 2013-02-11"), slow:
+        slow.commit()
+    publish(lake, HOURLY, plans[0], run_id="slow")
+    reconcile(lake, HOURLY, plans[0], run_id="slow")
+    assert tables.read(lake, HOURLY.table("silver", "weather"))["wind_speed"].to_list() == [5, 6]
+
+
 def test_an_hour_that_has_not_landed_is_named(new_lake: Callable[[], Lake]) -> None:
     lake = new_lake()
     at = land_hour(lake, 5)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Self
 
@@ -14,18 +14,7 @@ from include.foundation.lake import Lake
 from include.foundation.spec import UseCase
 from include.foundation.spec.sources import Source
 from include.stages.ingest import landing
-
-
-class File(BaseModel):
-    """A landed file as it was when the run was planned."""
-
-    model_config = ConfigDict(frozen=True)
-
-    day: date
-    uri: str
-    size: int
-    etag: str
-    landed_at: datetime
+from include.stages.ingest.kinds import KINDS, File
 
 
 class Plan(BaseModel):
@@ -68,7 +57,10 @@ class Plan(BaseModel):
         if not every:
             raise InvalidInput(f"{spec.name}: a run needs at least one day")
         plan = cls(use_case=spec.name, days=every, hours=some, ended=() if some is None else tuple(whole), files={})
-        found = {source.name: [*_find(lake, spec.name, source, plan.intervals(source))] for source in spec.sources}
+        found = {
+            source.name: [*KINDS[source.kind].find(lake, spec.name, source, plan.intervals(source))]
+            for source in spec.sources
+        }
         missing = [
             (source, interval)
             for source in spec.sources
@@ -96,12 +88,10 @@ class Plan(BaseModel):
 
         It is another, or none any more, or there was none.
         """
+        there = KINDS[source.kind].find(lake, self.use_case, source, self.intervals(source))
         planned, now = (
             {(file.day, file.uri, file.etag) for file in files}
-            for files in (
-                self.files[source.name],
-                [file for _, file in _find(lake, self.use_case, source, self.intervals(source))],
-            )
+            for files in (self.files[source.name], [file for _, file in there])
         )
         return {day: uri for day, uri, _ in sorted(planned ^ now)}
 
@@ -124,21 +114,3 @@ def _not_landed(lake: Lake, use_case: str, missing: Sequence[tuple[Source, datet
         {uri for each in missing[:3] for uri in landing.near_misses(lake.objects(), lake.landing, use_case, *each)}
     )
     return f"{told}; there is {listing(near, 3)}" if near else told
-
-
-def _find(lake: Lake, use_case: str, source: Source, intervals: Sequence[datetime]) -> Iterator[tuple[datetime, File]]:
-    if not intervals:
-        return
-    wanted = set(intervals)
-    start, end = min(wanted).date(), max(wanted).date()
-    for at, found in landing.landed(lake.objects(), lake.landing, use_case, source, start=start, end=end):
-        if at in wanted:
-            file = File(
-                day=at.date(),
-                uri=found.uri,
-                size=found.size,
-                etag=found.etag,
-                # S3 tells whole seconds for one object and finer ones in a listing.
-                landed_at=found.modified.astimezone(UTC).replace(microsecond=0),
-            )
-            yield at, file

@@ -27,7 +27,9 @@ from include.foundation.lake.commit_log import RUN_KEY, find_commit
 from include.foundation.spec import module
 from include.stages.ingest import history, landing, rows
 from include.stages.ingest.faults import raise_together
+from include.stages.ingest.hourly import ReplaceHeld
 from include.stages.ingest.judging import judge_all
+from include.stages.ingest.kinds import KINDS
 from include.stages.ingest.tally import Tally
 from include.stages.quality import Contract
 from include.stages.quality.contract import DAY
@@ -116,7 +118,7 @@ def check(lake: Lake, spec: UseCase, plan: Plan) -> list[Tally]:
 
     def judged(source: Source) -> Tally:
         contract = contract_of(spec, source.contract)
-        read = partial(rows.landed, lake, source, plan.files[source.name], contract.landed)
+        read = partial(KINDS[source.kind].read, lake, source, plan.files[source.name], contract.landed)
         tally = Tally(source.name)
         judge_all(contract, source, read, begin=tally.clear, take=lambda _, verdict: tally.add(verdict))
         tally.enforce(spec.quality.quarantine_budget)
@@ -141,6 +143,8 @@ class Stage:
         self._tally = Tally(source)
         self._counts = Days(DAY)
         self._findings: list[Finding] = []
+        hourly = self._source.every == "hour" and plan.hours is not None
+        self._hourly = ReplaceHeld.of(lake, spec.table("bronze", source), days) if hourly else None
         self._snapshots: dict[Layer, int] = {}
         self._writers: dict[Layer, TableWriter] = {}
         gone = days - {file.day for file in self._files}
@@ -220,14 +224,15 @@ class Stage:
     def _rows(self) -> Iterator[pl.DataFrame]:
         bronze = self._spec.table("bronze", self._source.name)
         if "bronze" in self._writers:
-            landed = rows.landed(self._lake, self._source, self._files, self._contract.landed)
-            if self._source.every == "hour" and self._plan.hours is not None:
-                uris = [
-                    landing.expected(self._lake.landing, self._spec.name, self._source, hour)
-                    for hour in self._plan.hours
-                ]
-                return rows.merged(self._lake, bronze, landed, days=sorted(self._days), replaced=uris)
-            return landed
+            landed = KINDS[self._source.kind].read(self._lake, self._source, self._files, self._contract.landed)
+            if not self._hourly:
+                return landed
+            uris = [
+                landing.expected(self._lake.landing, self._spec.name, self._source, hour)
+                for hour in self._plan.intervals(self._source)
+            ]
+            days, snapshot_id = sorted(self._days), self._hourly.snapshot_id
+            return rows.merged(self._lake, bronze, landed, days=days, replaced=uris, snapshot_id=snapshot_id)
         return rows.committed(self._lake, bronze, self._files, snapshot_id=self._snapshots["bronze"])
 
     def _open(self, layer: Layer) -> TableWriter:
@@ -238,7 +243,8 @@ class Stage:
             "silver": self._contract.silver(),
         }[layer]
         identifier = self._spec.table(layer, self._source.name)
-        return TableWriter(self._lake, identifier, schema=schema, change=Replace(frozenset(self._days)))
+        change: Replace = self._hourly if layer == "bronze" and self._hourly else Replace(frozenset(self._days))
+        return TableWriter(self._lake, identifier, schema=schema, change=change)
 
     def _summary(self) -> dict[str, str]:
         """What a commit says about itself: whose it is, what it was made from, what was found."""
@@ -304,4 +310,4 @@ def contract_of(spec: UseCase, name: str) -> Contract:
 
 def _code(use_case: str) -> str:
     """SHA-256 of what turns files into rows: with other code, a run's earlier commits do not count as done."""
-    return digest("include.stages.ingest.rows", "include.stages.quality", f"include.use_cases.{use_case}.contract")
+    return digest("include.stages.ingest.judging", "include.stages.quality", f"include.use_cases.{use_case}.contract")

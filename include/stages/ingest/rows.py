@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from include.foundation.lake import Lake
     from include.foundation.spec.sources import Source
-    from include.stages.ingest.plan import File
+    from include.stages.ingest.kinds import File
 
 # Landed bytes whose rows are in memory at once, as text and typed: some ten times as much in all.
 CHUNK_BYTES = 16 << 20
@@ -83,14 +83,24 @@ def landed(lake: Lake, source: Source, files: Sequence[File], names: Sequence[st
 
 def committed(lake: Lake, bronze: str, files: Sequence[File], *, snapshot_id: int) -> Iterator[pl.DataFrame]:
     """The same rows, read back from a snapshot of bronze; a day at least is in memory."""
+    left = {file.day for file in files}
     for chunk in _chunks(None, files):
-        days = [file.day for file in chunk]
-        rows = tables.read(lake, bronze, start=min(days), end=max(days), snapshot_id=snapshot_id)
-        yield rows.filter(pl.col("event_date").is_in(days))
+        # A day's files may be in several chunks, and bronze is read by whole days.
+        days = sorted(left & {file.day for file in chunk})
+        left -= {*days}
+        if days:
+            rows = tables.read(lake, bronze, start=days[0], end=days[-1], snapshot_id=snapshot_id)
+            yield rows.filter(pl.col("event_date").is_in(days))
 
 
 def merged(
-    lake: Lake, bronze: str, new: Iterable[pl.DataFrame], *, days: Sequence[date], replaced: Sequence[str]
+    lake: Lake,
+    bronze: str,
+    new: Iterable[pl.DataFrame],
+    *,
+    days: Sequence[date],
+    replaced: Sequence[str],
+    snapshot_id: int | None,
 ) -> Iterator[pl.DataFrame]:
     """The rows of days of which some hours are new, day by day: the new ones, and from bronze those of other hours.
 
@@ -102,18 +112,19 @@ def merged(
         new: rows that landed.
         days: the days.
         replaced: URIs of the files, or of their folders (with a slash at the end), whose rows are to be replaced.
+        snapshot_id: the state of bronze; None if it has none yet.
     """
     landed = pl.concat(new)
     for day in days:
         rows = [landed.filter(pl.col("event_date") == day)]
-        if tables.counts(lake, bronze, start=day, end=day):
-            held = tables.read(lake, bronze, start=day, end=day, columns=landed.columns)
+        if snapshot_id is not None:
+            held = tables.read(lake, bronze, start=day, end=day, snapshot_id=snapshot_id)
             gone = pl.any_horizontal(
                 pl.col("source_uri").str.starts_with(uri) if uri.endswith("/") else pl.col("source_uri") == uri
                 for uri in replaced
             )
             rows.append(held.filter(~gone))
-        yield pl.concat(rows).sort("source_uri", POSITION)
+        yield pl.concat(rows, how="diagonal").select(landed.columns).sort("source_uri", POSITION)
 
 
 def _frames(lake: Lake, source: Source, file: File, columns: Columns) -> Iterator[pl.DataFrame]:

@@ -70,12 +70,12 @@ class _Reader:
             raise InvalidInput(f"{self._name}: line 1: the file has a header and no rows")
 
     def _find(self, header: list[str]) -> list[int]:
-        if len(header) == 1:
-            for mark in DELIMITERS.replace(self._delimiter, ""):
-                if {*self._columns.names} <= {self._columns.landed.get(one, one) for one in header[0].split(mark)}:
-                    raise InvalidInput(
-                        f"{self._name}: line 1: fields are parted by {mark!r} instead of {self._delimiter!r}"
-                    )
+        for mark in DELIMITERS.replace(self._delimiter, "") if len(header) == 1 else "":
+            parts = header[0].split(mark)
+            if len(parts) > 1 and {*self._columns.names} <= {self._columns.landed.get(part, part) for part in parts}:
+                raise InvalidInput(
+                    f"{self._name}: line 1: fields are parted by {mark!r} instead of {self._delimiter!r}"
+                )
         return self._columns.find(header, name=f"{self._name}: line 1")
 
     def _is_plain(self, block: bytes) -> bool:

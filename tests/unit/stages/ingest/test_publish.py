@@ -20,7 +20,7 @@ def test_a_contract_that_is_not_there_is_told_from_those_that_are():
 
 def test_a_module_that_the_contract_imports_makes_other_code(monkeypatch, tmp_path):
     found = set()
-    for file in ("stages/ingest/rows.py", "stages/quality/__init__.py", "use_cases/rain/contract.py"):
+    for file in ("stages/ingest/judging.py", "stages/quality/__init__.py", "use_cases/rain/contract.py"):
         path = tmp_path / "include" / file
         path.parent.mkdir(parents=True)
         path.write_text("from include.use_cases.rain.limits import MOST\n")

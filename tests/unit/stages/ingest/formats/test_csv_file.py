@@ -89,6 +89,10 @@ def test_a_malformed_file_is_refused_naming_file_line_and_cause(data: bytes, lin
     assert cause in str(error.value)
 
 
+def test_a_file_of_one_column_is_read() -> None:
+    assert parse(b"a\nx\n", ("a",)).rows() == [("x", 2)]
+
+
 def test_dialect_and_names_are_as_the_spec_says() -> None:
     changed = {
         "format": Csv(delimiter="|", quote="'"),
