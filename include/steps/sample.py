@@ -11,7 +11,7 @@ from include.stages.promotion.sample import answers
 
 
 def sample(lake: Lake, use_case: str, *, uri: str, digest: str) -> dict[str, list[Any]]:
-    """Requests of gold's newest day and the probabilities of their features, made of silver by the code of here.
+    """Requests of gold's newest day and the answers for their features, made of silver by the code of here.
 
     Gold itself is of one code, today's; a version from before needs its own.
 
@@ -22,7 +22,7 @@ def sample(lake: Lake, use_case: str, *, uri: str, digest: str) -> dict[str, lis
         digest: its SHA-256.
 
     Returns:
-        `records` as callers send them, and as many `expected` probabilities.
+        `records` as callers send them, and the numbers of as many answers as `expected`.
 
     Raises:
         MissingInput: gold or silver is empty.

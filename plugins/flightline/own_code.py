@@ -29,7 +29,7 @@ def require(use_case: str, chosen: Mapping[str, Any]) -> None:
         )
 
 
-def sample(use_case: str, chosen: Mapping[str, Any]) -> tuple[list[Any], list[float]]:
+def sample(use_case: str, chosen: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
     """Requests of gold's newest day, and what the version's code answers: gold is made by today's.
 
     Raises:

@@ -187,7 +187,13 @@ def test_it_answers_what_batch_scoring_says(
     expected = _offline(models[0], requests, histories)
     assert len(set(expected)) > 10
     records = [request.model_dump(mode="json") for request in requests]
-    report = smoke(served, FLIGHTS, digest=models[0].digest, records=records, expected=expected)
+    report = smoke(
+        served,
+        FLIGHTS,
+        digest=models[0].digest,
+        records=records,
+        expected=[{"probability": value} for value in expected],
+    )
     assert report.records == len(records)
 
     answered = httpx.post(f"{served}{PREDICT}", json={"records": records}).json()

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees for two classes: the functions that a use case's `model` must have."""
+"""Gradient-boosted trees for every problem kind: the functions that a use case's `model` must have."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +9,18 @@ import polars as pl
 from numpy.typing import NDArray
 from polars._typing import PolarsDataType
 
+from include.foundation.problem import kind, problem
 from include.models import encoding
-from include.models.baseline import rates
 from include.models.boosting import limits
 from include.models.boosting.export import export
+from include.models.boosting.objectives import goal
 from include.models.encoding import Categories
 
 if TYPE_CHECKING:
     import lightgbm
     import onnx
 
-PATIENCE = 25  # rounds without a better validation AUC before boosting stops
+PATIENCE = 25  # rounds without a better validation metric before boosting stops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +53,15 @@ class BoostedTrees:
 
     Attributes:
         features: the model's columns in their order, and their types; strings are categories.
-        baseline_by: features whose rates are the simple answer against which the gates hold the model.
+        baseline_by: features by which mean labels are the simple answer against which the gates hold the model.
+        problem: the use case's problem kind, as its spec names it.
+        objective: what is minimised, one of `OBJECTIVES`; None is the kind's first.
     """
 
     features: Mapping[str, PolarsDataType]
     baseline_by: tuple[str, ...]
+    problem: str = "binary"
+    objective: str | None = None
 
     def encode(self, frame: pl.DataFrame, categories: Categories) -> NDArray[np.float32]:
         """The frame's features as float32 [n, k] (see `encoding.encode`)."""
@@ -65,7 +70,7 @@ class BoostedTrees:
     def fit(
         self, train: pl.DataFrame, params: Mapping[str, Any], seed: int, valid: pl.DataFrame | None = None
     ) -> Model:
-        """Fit on rows with all features and `label` (0/1). The same rows, parameters and seed give the same trees.
+        """Fit on rows with all features and `label` (see `Problem`). Same rows, parameters and seed: same trees.
 
         Args:
             train: the rows.
@@ -75,7 +80,8 @@ class BoostedTrees:
             valid: rows that decide when to stop adding trees; None adds `n_estimators`.
 
         Raises:
-            InvalidInput: LightGBM has no such parameter, or ONNX cannot say what it does.
+            InvalidInput: LightGBM has no such parameter, ONNX cannot say what it does, or the objective is not
+                one of the problem kind.
         """
         import lightgbm
 
@@ -85,8 +91,7 @@ class BoostedTrees:
         # LightGBM takes no name with a character of JSON's, and needs none.
         columns = [f"f{place}" for place in range(len(features))]
         settings = {
-            "objective": "binary",
-            "metric": "auc",
+            **goal(self.problem, self.objective, classes=train["label"].n_unique()),
             "verbosity": -1,
             "seed": seed,
             "deterministic": True,
@@ -127,15 +132,15 @@ class BoostedTrees:
         )
 
     def predict(self, model: Model, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """Probability of the label, float64 [n]."""
+        """Answers, float64 [n] or [n, classes] (see `Problem`)."""
         matrix = self.encode(frame, model.categories)
         trees = model.params["n_estimators"]
         return cast("NDArray[np.float64]", model.booster.predict(matrix, num_iteration=trees, num_threads=1))
 
     def export(self, model: Model) -> "onnx.ModelProto":
-        """The model as ONNX: input `features` float32 [n, k], output `probability` float32 [n]."""
-        return export(model.booster, model.params["n_estimators"])
+        """The model as ONNX: input `features` float32 [n, k], output as the problem kind names it."""
+        return export(model.booster, model.params["n_estimators"], kind(self.problem).output)
 
     def baseline(self, train: pl.DataFrame, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """The rate of the label by the columns of `baseline_by`, float64 [n] (see `baseline.rates`)."""
-        return rates(train, frame, self.baseline_by)
+        """What a table would say: the mean label by the columns of `baseline_by`, as answers (see `Problem`)."""
+        return problem(self.problem).baseline(train, frame, self.baseline_by)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from polars._typing import PolarsDataType
 
 from include.foundation.errors import InvalidInput
+from include.foundation.problem import problem
 from include.models import encoding
-from include.models.baseline import rates
 from include.models.encoding import Categories
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ class LogisticRegression:
         return cast("onnx.ModelProto", converted)
 
     def baseline(self, train: pl.DataFrame, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """The rate of the label by the columns of `baseline_by`, float64 [n] (see `baseline.rates`)."""
-        return rates(train, frame, self.baseline_by)
+        """The rate of the label by the columns of `baseline_by`, float64 [n] (see `Problem.baseline`)."""
+        return problem("binary").baseline(train, frame, self.baseline_by)
 
     def _pipeline(self, settings: Mapping[str, Any], seed: int) -> "Pipeline":
         from sklearn.compose import ColumnTransformer

@@ -15,6 +15,7 @@ from include.foundation.http.guard import Guard, Limits
 from include.foundation.http.host import Hosts
 from include.foundation.http.json_log import AccessLog
 from include.foundation.lake import S3, Objects
+from include.foundation.problem import problem
 from include.services.serving.asgi import application
 from include.services.serving.batcher import Batcher
 from include.services.serving.description import Description
@@ -50,7 +51,7 @@ def assemble(settings: Settings) -> tuple[Guard, Readiness]:
     log.info("opened model %s of run %s", scorer.digest, settings.model_run)
 
     features = spec.module(use_case.name, "features")
-    metrics = Metrics()
+    metrics = Metrics(problem(scorer.metadata.problem))
     metrics.model.labels(use_case.name, settings.model_version, scorer.digest, settings.model_run).set(1)
     reader = Reader(settings.online_dsn, use_case.name, features.VIEWS)
     predictor = Predictor(

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from include.foundation.artifact import Metadata
 from include.foundation.http.refusal import Fault
+from include.foundation.problem import kind, problem
 from include.services.serving import tensors
 
 _TEXT = {"type": "string"}
@@ -35,6 +36,7 @@ class Description:
         self.name, self.version, self.digest = metadata.use_case, version, digest
         record = type(example).model_json_schema(ref_template="#/components/schemas/{model}")
         body = example.model_dump_json()
+        shape = [-1, len(metadata.classes)] if metadata.output.per_class else [-1]
         self.server = orjson.dumps({"name": "flightline", "version": version, "extensions": []})
         self.model = orjson.dumps(
             {
@@ -42,16 +44,18 @@ class Description:
                 "versions": [version],
                 "platform": "onnx_onnxv1",
                 "inputs": [{"name": tensors.INPUT, "datatype": "FP32", "shape": [-1, len(metadata.features)]}],
-                "outputs": [{"name": tensors.OUTPUT, "datatype": "FP32", "shape": [-1]}],
+                "outputs": [{"name": metadata.output.name, "datatype": "FP32", "shape": shape}],
                 "parameters": {
                     "digest": digest,
                     "run_id": run,
                     "features": metadata.features,
                     "categories": dict(metadata.categories),
+                    "problem": metadata.problem,
+                    **({"classes": metadata.classes} if metadata.classes else {}),
                 },
             }
         )
-        self.openapi = orjson.dumps(_openapi(self.name, title, version, record, json.loads(body)))
+        self.openapi = orjson.dumps(_openapi(metadata, title, version, record, json.loads(body)))
         values = {
             "title": title,
             "text": text,
@@ -59,6 +63,8 @@ class Description:
             "version": version,
             "digest": digest,
             "run_id": run,
+            "answer": f"{metadata.problem} ({kind(metadata.problem).asks})",
+            "classes": f": {', '.join(metadata.classes)}" if metadata.classes else "",
             "features": ", ".join(metadata.features),
             # What a shell's single quotes cannot hold is not worth an example of its own.
             "record": body.replace("'", "\\u0027"),
@@ -67,7 +73,9 @@ class Description:
         self.page = page.substitute({key: html.escape(value) for key, value in values.items()}).encode()
 
 
-def _openapi(name: str, title: str, version: str, record: dict[str, Any], example: Any) -> dict[str, Any]:
+def _openapi(metadata: Metadata, title: str, version: str, record: dict[str, Any], example: Any) -> dict[str, Any]:
+    name, plural = metadata.use_case, metadata.output.plural
+    answer = problem(metadata.problem).schema(metadata.classes)
     schemas = record.pop("$defs", {})
     any_record = {"$ref": "#/components/schemas/Record"}
     faults = Fault.__dataclass_fields__
@@ -76,7 +84,7 @@ def _openapi(name: str, title: str, version: str, record: dict[str, Any], exampl
         "Prediction": {
             "type": "object",
             "properties": {
-                "probability": {"type": "number", "minimum": 0, "maximum": 1},
+                **answer,
                 "model": {"type": "object", "properties": {"name": _TEXT, "version": _TEXT, "digest": _TEXT}},
                 "event_time": {"type": "string", "format": "date-time"},
                 "known_at": {"type": ["string", "null"], "format": "date-time"},
@@ -125,7 +133,7 @@ def _openapi(name: str, title: str, version: str, record: dict[str, Any], exampl
         "paths": {
             f"/v1/models/{name}/predict": {
                 "post": operation(
-                    "Probabilities of records",
+                    f"{plural} of records",
                     {"anyOf": [{"type": "array", "items": prediction}, prediction]},
                     requestBody={
                         "required": True,
@@ -135,7 +143,7 @@ def _openapi(name: str, title: str, version: str, record: dict[str, Any], exampl
             },
             f"/v2/models/{name}/infer": {
                 "post": operation(
-                    "Probabilities of encoded features (Open Inference Protocol v2)",
+                    f"{plural} of encoded features (Open Inference Protocol v2)",
                     {"type": "object"},
                     requestBody={"required": True, **body({"type": "object", "required": ["inputs"]})},
                 )

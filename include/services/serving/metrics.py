@@ -3,12 +3,13 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 from include.foundation.http.metrics import SECONDS, RequestMetrics
+from include.foundation.problem.protocol import Problem
 
 
 class Metrics(RequestMetrics):
-    """The metrics of one serving process."""
+    """The metrics of one serving process, which answers problems of a kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Problem) -> None:
         super().__init__()
         registry = self.registry
         self.rows = Counter("flightline_rows", "Rows scored.", ["endpoint"], registry=registry)
@@ -24,8 +25,8 @@ class Metrics(RequestMetrics):
         )
         self.scores = Histogram(
             "flightline_score",
-            "Predicted probabilities.",
-            buckets=tuple(step / 20 for step in range(1, 21)),
+            f"Predicted {kind.kind.output.plural.lower()}.",
+            buckets=kind.buckets,
             registry=registry,
         )
         self.missing = Counter(

@@ -1,4 +1,4 @@
-"""From records to probabilities, by the use case's own code and the pinned model."""
+"""From records to answers, by the use case's own code and the pinned model."""
 
 import logging
 import traceback
@@ -16,6 +16,7 @@ from include.foundation.artifact import Scorer
 from include.foundation.errors import InvalidInput
 from include.foundation.history.join import columns
 from include.foundation.http.refusal import Refusal
+from include.foundation.problem import problem
 from include.foundation.spec import FeaturesModule
 from include.services.serving.expression import InexactError
 from include.services.serving.few import FEW, Matrix, compile_features
@@ -41,13 +42,13 @@ class Prediction:
     """The answer for one record.
 
     Attributes:
-        probability: of the positive class.
+        fields: the answer as its problem kind gives it, JSON-able with NumPy's numbers.
         event_time: the moment the record asks about, UTC.
         known_at: of the newest history that was used, UTC; None if there is none.
         ages: view -> seconds from when its history was known to the moment that is asked about; None if it is missing.
     """
 
-    probability: np.float32
+    fields: Mapping[str, Any]
     event_time: datetime
     known_at: datetime | None
     ages: Mapping[str, float | None]
@@ -80,7 +81,7 @@ class Predictor:
         metrics: Metrics,
         look_up: LookUp | None = None,
     ) -> None:
-        self.metadata = scorer.metadata
+        self.metadata, self.kind = scorer.metadata, problem(scorer.metadata.problem)
         computed = tuple(features.FEATURES)
         if self.metadata.features != computed:
             raise InvalidInput(f"the model is of the features {self.metadata.features}, the code computes {computed}")
@@ -115,9 +116,10 @@ class Predictor:
             where = traceback.format_tb(error.__traceback__)
             log.warning("features cannot be computed: %s", type(error).__name__, extra={"fields": {"traceback": where}})
             raise Refusal(422, f"features cannot be computed of this record ({type(error).__name__})") from error
+        answers = self.kind.fields(self.score(matrix), self.metadata.classes)
         return [
             Prediction(
-                probability=probability,
+                fields=fields,
                 event_time=event_time,
                 known_at=max((at for at in known if at), default=None),
                 ages={
@@ -125,7 +127,7 @@ class Predictor:
                     for view, at in zip(self._views, known, strict=True)
                 },
             )
-            for probability, event_time, known in zip(self.score(matrix), event_times, known_at, strict=True)
+            for fields, event_time, known in zip(answers, event_times, known_at, strict=True)
         ]
 
     def _matrix(
@@ -165,17 +167,17 @@ class Predictor:
                 raise Refusal.at(422, name, "must have an offset from UTC, such as Z or +01:00")
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities, float32 [n], of encoded rows, float32 [n, features]."""
-        probability = self._scorer.score(matrix)
+        """Answers, float32 [n] or [n, classes], of encoded rows, float32 [n, features]."""
+        answers = self._scorer.score(matrix)
         for name, missing in zip(self.metadata.features, np.isnan(matrix).sum(axis=0).tolist(), strict=True):
             if missing:
                 self._metrics.missing.labels(name).inc(missing)
-        for value in probability.tolist():
+        for value in self.kind.observed(answers):
             self._metrics.scores.observe(value)
-        return probability
+        return answers
 
     def score_columns(self, columns: Mapping[str, Sequence[str | None] | NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Probabilities, float32 [n], of features that are not encoded yet: feature -> n values."""
+        """Answers, float32 [n] or [n, classes], of features that are not encoded yet: feature -> n values."""
         frame = pl.DataFrame(
             {name: columns[name] for name in self.metadata.features},
             schema_overrides=dict.fromkeys(self.metadata.categories, pl.String),

@@ -123,7 +123,7 @@ class Service:
         model = {"name": self.description.name, "version": self.description.version, "digest": self.description.digest}
         answers = [
             {
-                "probability": p.probability,
+                **p.fields,
                 "model": model,
                 "event_time": p.event_time,
                 "known_at": p.known_at,
@@ -134,15 +134,21 @@ class Service:
         return self._answered("predict", answers[0] if asked.single else answers, rows=len(answers))
 
     async def _infer(self, body: bytes) -> Answer:
-        request, probability = self._score(body) if len(body) <= INLINE else await asyncio.to_thread(self._score, body)
+        request, answers = self._score(body) if len(body) <= INLINE else await asyncio.to_thread(self._score, body)
         response = tensors.response(
-            model=self.description.name, version=self.description.version, request=request, probability=probability
+            model=self.description.name,
+            version=self.description.version,
+            request=request,
+            output=self._predictor.metadata.output.name,
+            answers=answers,
         )
-        return self._answered("infer", response, rows=len(probability))
+        return self._answered("infer", response, rows=len(answers))
 
     def _score(self, body: bytes) -> tuple[tensors.InferRequest, NDArray[np.float32]]:
         meta = self._predictor.metadata
-        request = tensors.read(tensors.parse(body), features=meta.features, categories=meta.categories)
+        request = tensors.read(
+            tensors.parse(body), features=meta.features, categories=meta.categories, output=meta.output.name
+        )
         if request.matrix is not None:
             return request, self._predictor.score(request.matrix)
         return request, self._predictor.score_columns(request.columns or {})

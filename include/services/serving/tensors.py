@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from include.foundation.http import body as json_body
 from include.foundation.http.refusal import Refusal
 
-INPUT, OUTPUT = "features", "probability"
+INPUT = "features"
 NUMBERS = ("FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 CONTENT_TYPES = ("np", "pd", "str")  # MLServer's names of plain values; under any other, data are not what they look
 Columns = Mapping[str, list[str | None] | NDArray[np.float32]]
@@ -51,7 +51,9 @@ def parse(body: bytes) -> Any:
         raise
 
 
-def read(payload: Any, *, features: Sequence[str], categories: Mapping[str, Sequence[str]]) -> InferRequest:
+def read(
+    payload: Any, *, features: Sequence[str], categories: Mapping[str, Sequence[str]], output: str
+) -> InferRequest:
     """Check a parsed request body against the model's inputs.
 
     Either one input `features`, numbers of shape [n, len(features)], encoded by the caller; or one input for each
@@ -69,7 +71,7 @@ def read(payload: Any, *, features: Sequence[str], categories: Mapping[str, Sequ
     if not isinstance(parameters, dict):
         raise Refusal.at(400, "parameters", "must be an object")
     _check_content_type(payload, "")
-    _check_outputs(payload.get("outputs") or [])
+    _check_outputs(payload.get("outputs") or [], output)
     inputs = payload.get("inputs")
     if not isinstance(inputs, list) or not inputs or not all(isinstance(item, dict) for item in inputs):
         raise Refusal.at(400, "inputs", "must be a list of at least one tensor object")
@@ -80,23 +82,26 @@ def read(payload: Any, *, features: Sequence[str], categories: Mapping[str, Sequ
     return InferRequest(columns=columns, id=name, parameters=parameters)
 
 
-def response(*, model: str, version: str, request: InferRequest, probability: NDArray[np.float32]) -> dict[str, Any]:
-    """The response body for `probability`, float32 [n]."""
+def response(
+    *, model: str, version: str, request: InferRequest, output: str, answers: NDArray[np.float32]
+) -> dict[str, Any]:
+    """The response body for `answers`, float32 [n] or [n, classes], as the tensor `output`: row after row."""
     body: dict[str, Any] = {"model_name": model, "model_version": version}
     if request.id is not None:
         body["id"] = request.id
     if request.parameters:
         body["parameters"] = request.parameters
-    tensor = {"name": OUTPUT, "datatype": "FP32", "shape": [len(probability)], "data": probability}
+    data = answers if answers.ndim == 1 else answers.ravel()
+    tensor = {"name": output, "datatype": "FP32", "shape": list(answers.shape), "data": data}
     return {**body, "outputs": [tensor]}
 
 
-def _check_outputs(outputs: Any) -> None:
+def _check_outputs(outputs: Any, name: str) -> None:
     if not isinstance(outputs, list):
         raise Refusal.at(400, "outputs", "must be a list")
     for index, output in enumerate(outputs):
-        if not isinstance(output, dict) or output.get("name") != OUTPUT:
-            raise Refusal.at(400, f"outputs[{index}].name", f"the model's only output is {OUTPUT!r}")
+        if not isinstance(output, dict) or output.get("name") != name:
+            raise Refusal.at(400, f"outputs[{index}].name", f"the model's only output is {name!r}")
 
 
 def _check_content_type(part: Mapping[str, Any], path: str) -> None:

@@ -13,6 +13,7 @@ from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.change import Replace
 from include.foundation.lake.commit import TableWriter
+from include.foundation.problem import problem
 from include.foundation.spec import UseCase, blame, module
 from include.stages.features import leak
 from include.stages.features.gold import join_history, to_gold
@@ -66,7 +67,8 @@ def build(lake: Lake, spec: UseCase, start: date, end: date) -> Report:
 
     Raises:
         MissingInput: silver has no rows in the range, nor had gold.
-        InvalidInput: the use case's code breaks its agreements (see docs/ARCHITECTURE.md).
+        InvalidInput: the use case's code breaks its agreements (see docs/ARCHITECTURE.md), or labels are not those of
+            its problem kind.
         LeakFound: a feature uses what was not known. Nothing was published.
         ServiceUnavailable: other writers were faster for five minutes. Nothing was published.
     """
@@ -134,5 +136,6 @@ def compute(silver: Silver, first: date, last: date) -> pl.DataFrame:
     with blame(features):
         joined = join_history(features, frames, first, last)
         gold = to_gold(features, frames, joined)
+        problem(silver.spec.problem).check_labels(gold["label"], gold["id"])
         leak.check(features, silver.spec, silver=frames, joined=joined, gold=gold)
     return gold

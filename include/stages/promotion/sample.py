@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from include.foundation.artifact import store
@@ -9,12 +10,15 @@ from include.foundation.artifact.model_file import open_model
 from include.foundation.artifact.scoring import score
 from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
+from include.foundation.problem import problem
 from include.foundation.spec import UseCase, module
 
 COUNT = 20
 
 
-def sample(lake: Lake, spec: UseCase, *, uri: str, digest: str, count: int = COUNT) -> tuple[list[Any], list[float]]:
+def sample(
+    lake: Lake, spec: UseCase, *, uri: str, digest: str, count: int = COUNT
+) -> tuple[list[Any], list[dict[str, float]]]:
     """Requests of gold's newest day, and what `answers` says of them.
 
     Raises:
@@ -29,10 +33,10 @@ def sample(lake: Lake, spec: UseCase, *, uri: str, digest: str, count: int = COU
 
 def answers(
     lake: Lake, spec: UseCase, gold: pl.DataFrame, *, uri: str, digest: str, count: int = COUNT
-) -> tuple[list[Any], list[float]]:
-    """Requests evenly spread over gold's rows, and the probabilities of their batch features.
+) -> tuple[list[Any], list[dict[str, float]]]:
+    """Requests evenly spread over gold's rows, and the answers for their batch features.
 
-    An endpoint that gives other probabilities computes other features than training did, or serves another model.
+    An endpoint that gives other answers computes other features than training did, or serves another model.
 
     Args:
         lake: where the model file is.
@@ -43,11 +47,12 @@ def answers(
         count: how many at most.
 
     Returns:
-        JSON-able records as callers send them, and as many probabilities.
+        JSON-able records as callers send them, and the numbers of as many answers (see `Problem.numbers`).
     """
     features, model = module(spec.name, "features"), module(spec.name, "model")
     rows = gold.sort("event_time", "id").gather_every(max(1, gold.height // count)).head(count)
-    probabilities = score(model, open_model(store.fetch(lake.objects(), uri, digest), digest), rows)
+    scorer = open_model(store.fetch(lake.objects(), uri, digest), digest)
+    kind, found = problem(scorer.metadata.problem), score(model, scorer, rows).astype(np.float64)
     requests = rows.select(list(features.Request.model_fields)).to_dicts()
     records = [features.Request.model_validate(request).model_dump(mode="json") for request in requests]
-    return records, probabilities.tolist()
+    return records, [kind.numbers(fields) for fields in kind.fields(found, scorer.metadata.classes)]

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import requests
 
-from include.foundation.errors import DigestMismatch, GateFailed, ServiceUnavailable
+from include.foundation.errors import DigestMismatch, GateFailed, InvalidInput, ServiceUnavailable
+from include.foundation.problem import problem
+from include.foundation.problem.protocol import Problem
 from include.foundation.spec import UseCase
 
-TOLERANCE = 1e-6  # of a probability, absolute: float32 and another batch size
+TOLERANCE = 1e-6  # of the answers' scale: float32 and another batch size
 RETRY_SECONDS = 1.0
+Expected = Mapping[str, float] | float  # a number alone is told by code from before there were kinds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +29,8 @@ class Report:
         digest: of the model file it says it serves.
         records: how many were answered.
         compared: whether the answers were compared to expected ones.
-        least: smallest probability.
-        greatest: greatest probability.
+        least: smallest number answered.
+        greatest: greatest number answered.
         median_ms: of one record's request, milliseconds.
         slowest_ms: the same, the slowest.
     """
@@ -79,7 +83,7 @@ def smoke(
     *,
     digest: str,
     records: Sequence[Mapping[str, Any]],
-    expected: Sequence[float] | None = None,
+    expected: Sequence[Expected] | None = None,
     token: str | None = None,
     verify: bool | str = True,
     timeout: float = 10,
@@ -93,7 +97,7 @@ def smoke(
         spec: the use case that it serves.
         digest: SHA-256 of the model file that it must serve.
         records: at least one, as callers send them.
-        expected: their probabilities, if known.
+        expected: the numbers of their answers (see `Problem.numbers`), if known.
         token: bearer token, for the Kubernetes API.
         verify: whether to check the TLS certificate, or the file of the CA to check it with.
         timeout: seconds of one request.
@@ -112,7 +116,7 @@ def smoke(
         deadline = time.monotonic() + settling
         while True:
             try:
-                return _check(endpoint, spec.name, digest=digest, records=records, expected=expected)
+                return _check(endpoint, spec, digest=digest, records=records, expected=expected)
             except (DigestMismatch, GateFailed, ServiceUnavailable) as error:
                 if time.monotonic() + RETRY_SECONDS > deadline:
                     raise type(error)(f"{error} (so it stayed for {settling:.0f} s)") from error
@@ -121,18 +125,18 @@ def smoke(
 
 def _check(
     endpoint: _Endpoint,
-    name: str,
+    spec: UseCase,
     *,
     digest: str,
     records: Sequence[Mapping[str, Any]],
-    expected: Sequence[float] | None,
+    expected: Sequence[Expected] | None,
 ) -> Report:
     """All checks once."""
-    predict = f"/v1/models/{name}/predict"
-    version = _check_model(endpoint, name, digest)
+    predict, kind = f"/v1/models/{spec.name}/predict", problem(spec.problem)
+    version = _check_model(endpoint, spec.name, digest)
     answered = endpoint.ask(predict, {"records": list(records)})
-    probabilities = _check_answers(*answered, count=len(records), digest=digest)
-    if differ := _first_difference(probabilities, expected):
+    found = _check_answers(*answered, kind=kind, count=len(records), digest=digest)
+    if differ := _first_difference(kind, found, expected):
         raise GateFailed(differ)
     status, _ = endpoint.ask(predict, {"records": ["not a record"]})
     if status != 422:
@@ -141,7 +145,7 @@ def _check(
     milliseconds = []
     for record in records:
         start = time.monotonic()
-        _check_answers(*endpoint.ask(predict, {"records": [record]}), count=1, digest=digest)
+        _check_answers(*endpoint.ask(predict, {"records": [record]}), kind=kind, count=1, digest=digest)
         milliseconds.append((time.monotonic() - start) * 1000)
     milliseconds.sort()
     return Report(
@@ -150,8 +154,8 @@ def _check(
         digest=digest,
         records=len(records),
         compared=expected is not None,
-        least=min(probabilities),
-        greatest=max(probabilities),
+        least=min(min(numbers.values()) for numbers in found),
+        greatest=max(max(numbers.values()) for numbers in found),
         median_ms=milliseconds[len(milliseconds) // 2],
         slowest_ms=milliseconds[-1],
     )
@@ -172,11 +176,20 @@ def _wait_until_ready(endpoint: _Endpoint, patience: float) -> None:
         time.sleep(RETRY_SECONDS)
 
 
-def _first_difference(probabilities: Sequence[float], expected: Sequence[float] | None) -> str | None:
-    """The first record whose probability is not the expected one, in words; None if there is none."""
-    for index, (got, want) in enumerate(zip(probabilities, expected or (), strict=bool(expected))):
-        if not math.isclose(got, want, abs_tol=TOLERANCE, rel_tol=0):
-            return f"record {index} gets probability {got}, expected is {want}"
+def _first_difference(
+    kind: Problem, found: Sequence[Mapping[str, float]], expected: Sequence[Expected] | None
+) -> str | None:
+    """The first record whose answer is not the expected one, in words; None if there is none."""
+    if expected is None:
+        return None
+    wanted = [want if isinstance(want, Mapping) else {kind.kind.output.name: want} for want in expected]
+    scale = kind.scale(np.array([max(map(abs, numbers.values())) for numbers in wanted]))
+    for index, (got, want) in enumerate(zip(found, wanted, strict=True)):
+        if got.keys() != want.keys():
+            return f"record {index} gets {', '.join(got)}, expected is {', '.join(want)}"
+        for name, value in want.items():
+            if not math.isclose(got[name], value, abs_tol=TOLERANCE * scale, rel_tol=0):
+                return f"record {index} gets {name} {got[name]}, expected is {value}"
     return None
 
 
@@ -192,21 +205,21 @@ def _check_model(endpoint: _Endpoint, name: str, digest: str) -> str:
     return str(version)
 
 
-def _check_answers(status: int, answers: Any, *, count: int, digest: str) -> list[float]:
-    """The probabilities of `count` answers."""
+def _check_answers(status: int, answers: Any, *, kind: Problem, count: int, digest: str) -> list[dict[str, float]]:
+    """The numbers of `count` answers."""
     if status == 503:
         raise ServiceUnavailable(f"the endpoint cannot answer records: {answers}")
     if status != 200 or not isinstance(answers, list) or len(answers) != count:
         raise GateFailed(f"{count} records get status {status} and no list of as many answers: {answers}")
-    probabilities = []
+    found = []
     for index, answer in enumerate(answers):
         try:
-            probability, served = answer["probability"], answer["model"]["digest"]
+            served, numbers = answer["model"]["digest"], kind.numbers(answer)
         except (TypeError, KeyError):
-            raise GateFailed(f"record {index} gets no probability with its model: {answer}") from None
+            raise GateFailed(f"record {index} gets no {kind.kind.output.name} with its model: {answer}") from None
+        except InvalidInput as error:
+            raise GateFailed(f"record {index} gets {error}: {answer}") from None
         if served != digest:
             raise DigestMismatch(f"record {index} is answered by model {served}, expected is {digest}")
-        if not isinstance(probability, int | float) or not 0 <= probability <= 1:
-            raise GateFailed(f"record {index} gets probability {probability}")
-        probabilities.append(probability)
-    return probabilities
+        found.append(numbers)
+    return found

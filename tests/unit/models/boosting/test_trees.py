@@ -4,8 +4,11 @@ import pytest
 
 from include.foundation.artifact import Metadata, digest, open_model
 from include.foundation.artifact.writer import seal
+from include.foundation.errors import InvalidInput
+from include.foundation.problem import problem as kind_of
 from include.foundation.problem.ranking import auc
 from include.models.boosting import BoostedTrees
+from include.models.boosting.objectives import OBJECTIVES
 from include.models.encoding import FEW
 
 FEATURES = {
@@ -151,3 +154,65 @@ def test_a_device_that_is_not_there_fails_the_fit():
     lightgbm = pytest.importorskip("lightgbm")
     with pytest.raises(lightgbm.basic.LightGBMError, match="CUDA"):
         model.fit(flights(100), {**PARAMS, "device": "cuda"}, 1)
+
+
+def of_kind(problem, rows=1500, objective=None):
+    """Rows whose label is a class of three, or a quantity above 0 of thousands, and the model of them."""
+    frame = flights(rows)
+    rng = np.random.default_rng(5)
+    truth = frame["hour"].fill_null(12).to_numpy() / 12 + frame["carrier"].is_in(["A", "B"]).fill_null(False).to_numpy()
+    if problem == "multiclass":
+        label = pl.Series(np.digitize(truth + 0.1 * rng.normal(size=rows), [0.7, 1.5])).cast(pl.Int32)
+    else:
+        label = pl.Series(1000 * truth + 1 + 300 * rng.random(rows))
+    trees = BoostedTrees(features=FEATURES, baseline_by=BASELINE, problem=problem, objective=objective)
+    return trees, frame.with_columns(label=label)
+
+
+@pytest.mark.parametrize(
+    ("problem", "objective"),
+    [("multiclass", None), *(("regression", name) for name in OBJECTIVES["regression"])],
+)
+def test_export_of_every_kind_and_objective_equals_the_model(problem, objective):
+    trees, frame = of_kind(problem, objective=objective)
+    fitted = trees.fit(frame, PARAMS, 1)
+    classes = ("low", "mid", "top") if problem == "multiclass" else ()
+    metadata = Metadata(
+        use_case="t",
+        features=fitted.features,
+        categories=fitted.categories,
+        created_from={},
+        problem=problem,
+        classes=classes,
+    )
+    scorer = open_model(seal(trees.export(fitted), metadata))
+    asked = flights(2000, seed=3, carriers="ABXYZ")
+    answers, reference = scorer.score(trees.encode(asked, fitted.categories)), trees.predict(fitted, asked)
+    kind_of(problem).check_answers(answers, rows=2000, classes=classes)
+    deviation = np.abs(answers - reference).max() / kind_of(problem).scale(reference)
+    assert deviation < 1e-5
+    assert scorer.score(np.empty((0, len(FEATURES)), np.float32)).shape == (0, *reference.shape[1:])
+
+
+@pytest.mark.parametrize("problem", ["multiclass", "regression"])
+def test_other_kinds_learn_more_than_the_baseline_knows_and_stop_early(problem):
+    trees, frame = of_kind(problem)
+    kind = kind_of(problem)
+    fitted = trees.fit(frame, {**PARAMS, "n_estimators": 300, "learning_rate": 0.3}, 1, of_kind(problem, 800)[1])
+    assert 0 < fitted.params["n_estimators"] < 300
+    metric, labels = kind.kind.metric(), frame["label"].to_numpy()
+    ours, theirs = (
+        kind.measure(metric.name, labels, answers)(None)
+        for answers in (trees.predict(fitted, frame), trees.baseline(frame, frame))
+    )
+    assert metric.gain(ours, theirs) > 0
+
+
+@pytest.mark.parametrize(
+    ("problem", "objective"), [("binary", "regression"), ("regression", "mape"), ("ranking", None)]
+)
+def test_an_objective_of_another_kind_or_beyond_onnx_is_refused(problem, objective):
+    with pytest.raises(InvalidInput, match=f"no objective {objective!r} for a {problem} problem"):
+        BoostedTrees(features=FEATURES, baseline_by=BASELINE, problem=problem, objective=objective).fit(
+            flights(50), PARAMS, 1
+        )

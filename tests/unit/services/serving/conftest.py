@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from include.foundation.artifact import Metadata, Scorer, digest, open_model
 from include.foundation.artifact.writer import seal
+from include.foundation.problem import problem
 from include.foundation.spec import View
 from include.services.serving.metrics import Metrics
 from include.services.serving.predictor import Predictor
@@ -114,7 +115,7 @@ def make_predictor(features: ModuleType, scorer: Scorer) -> Callable[..., Predic
             "encode": lambda frame: encode(frame, scorer.metadata.categories),
             "scorer": scorer,
             "read": read,
-            "metrics": Metrics(),
+            "metrics": Metrics(problem("binary")),
         }
         return Predictor(**parts | changes)
 

@@ -21,6 +21,7 @@ from include.foundation.artifact import Scorer
 from include.foundation.errors import ServiceUnavailable
 from include.foundation.http.guard import Limits
 from include.foundation.http.json_log import AccessLog
+from include.foundation.problem import problem
 from include.services.serving.asgi import application
 from include.services.serving.batcher import Batcher
 from include.services.serving.description import Description
@@ -45,7 +46,7 @@ class Server:
     def __init__(
         self, make_predictor: Callable[..., Predictor], scorer: Scorer, max_body: int = 4096, **changes: Any
     ) -> None:
-        self.metrics = Metrics()
+        self.metrics = Metrics(problem("binary"))
         predictor = make_predictor(metrics=self.metrics, **changes)
         self.batcher = Batcher(predictor.predict, size=64)
         sample = example(predictor.request_type)

@@ -23,7 +23,7 @@ def _columns(**changes: Any) -> dict[str, Any]:
 
 
 def _read(payload: Any) -> tensors.InferRequest:
-    return tensors.read(payload, features=FEATURES, categories=CATEGORIES)
+    return tensors.read(payload, features=FEATURES, categories=CATEGORIES, output="probability")
 
 
 @pytest.mark.parametrize("data", [[1, 2.5, None, -4], [[1, 2.5], [None, -4]]])
@@ -52,7 +52,7 @@ def test_columns() -> None:
 def test_the_answer_repeats_id_and_parameters() -> None:
     request = _read(_matrix() | {"parameters": {"a": 1}, "outputs": [{"name": "probability"}]})
     probability = np.array([0.5, 0.25], np.float32)
-    answer = tensors.response(model="m", version="3", request=request, probability=probability)
+    answer = tensors.response(model="m", version="3", request=request, output="probability", answers=probability)
     assert (answer["model_name"], answer["model_version"]) == ("m", "3")
     assert (answer["id"], answer["parameters"]) == ("7", {"a": 1})
     output = answer["outputs"][0]
@@ -143,3 +143,11 @@ def test_binary_tensors_are_named() -> None:
     with pytest.raises(Refusal, match="binary tensors are not spoken") as caught:
         tensors.parse(body)
     assert caught.value.status == 400
+
+
+def test_answers_with_a_column_for_each_class_are_flat() -> None:
+    answers = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]], np.float32)
+    body = tensors.response(model="m", version="3", request=_read(_matrix()), output="probabilities", answers=answers)
+    (output,) = body["outputs"]
+    assert (output["name"], output["shape"]) == ("probabilities", [2, 3])
+    assert output["data"].tolist() == [0.5, 0.25, 0.25, 0.0, 1.0, 0.0]

@@ -14,6 +14,12 @@ from include.stages.promotion.smoke import smoke
 
 FLIGHTS = spec.load("flight_delays")
 DIGEST, OTHER = "a" * 64, "b" * 64
+
+
+def _numbers(*values: float) -> list[dict[str, float]]:
+    return [{"probability": value} for value in values]
+
+
 RECORDS = [{"n": 0.25}, {"n": 0.75}]
 
 
@@ -76,7 +82,7 @@ def _smoke(url: str, **changes: Any) -> Any:
 
 def test_a_good_endpoint_passes(endpoint: tuple[Endpoint, str]) -> None:
     behaviour, url = endpoint
-    report = _smoke(url, expected=[0.25, 0.7500005], token="secret")
+    report = _smoke(url, expected=_numbers(0.25, 0.7500005), token="secret")
     assert (report.records, report.compared, report.least, report.greatest) == (2, True, 0.25, 0.75)
     assert (report.version, report.digest, report.url) == ("3", DIGEST, url.rstrip("/"))
     assert 0 < report.median_ms <= report.slowest_ms
@@ -144,7 +150,7 @@ def test_it_waits_until_the_online_table_has_what_gold_has(endpoint: tuple[Endpo
 
 def test_another_probability_than_expected(endpoint: tuple[Endpoint, str]) -> None:
     with pytest.raises(GateFailed, match=r"record 1 gets probability 0\.75, expected is 0\.7501"):
-        _smoke(endpoint[1], expected=[0.25, 0.7501])
+        _smoke(endpoint[1], expected=_numbers(0.25, 0.7501))
 
 
 @pytest.mark.parametrize("status", [200, 500])
