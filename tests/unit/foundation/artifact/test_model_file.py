@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -78,3 +80,38 @@ def test_missing_metadata_are_refused():
 def test_other_matrices_are_refused(matrix):
     with pytest.raises(InvalidInput, match=r"float32 \[n, 2\]"):
         open_model(seal(graph(), METADATA)).score(matrix)
+
+
+def of_classes(*, width, output="probabilities"):
+    """softmax(features)"""
+    return helper.make_model(
+        helper.make_graph(
+            [helper.make_node("Softmax", ["features"], [output], axis=1)],
+            "any",
+            [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, 2])],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [None, width])],
+        ),
+        opset_imports=[helper.make_opsetid("", 15)],
+        ir_version=8,
+    )
+
+
+def test_a_file_of_classes_names_its_columns():
+    metadata = replace(METADATA, problem="multiclass", classes=("x", "ü"))
+    scorer = open_model(seal(of_classes(width=2), metadata))
+    assert scorer.metadata == metadata
+    assert scorer.score(np.zeros((3, 2), np.float32)).shape == (3, 2)
+    for problem, classes in (("multiclass", ("x", "ü", "z")), ("binary", ()), ("regression", ())):
+        with pytest.raises(InvalidInput, match="want one input"):
+            open_model(seal(of_classes(width=2), replace(METADATA, problem=problem, classes=classes)))
+    with pytest.raises(InvalidInput, match="no problem kind 'ranking'"):
+        open_model(seal(of_classes(width=2), replace(METADATA, problem="ranking")))
+
+
+def test_a_file_from_before_there_were_kinds_is_binary():
+    old = graph()
+    props = {key: value for key, value in METADATA.props().items() if key not in ("problem", "classes")}
+    helper.set_model_props(old, props)
+    scorer = open_model(old.SerializeToString())
+    assert (scorer.metadata.problem, scorer.metadata.classes) == ("binary", ())
+    assert scorer.score(np.zeros((1, 2), np.float32)).tolist() == [0.5]
