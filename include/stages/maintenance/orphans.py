@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,7 +91,8 @@ def _refuse_shared_folder(lake: Lake, table: Table, strange: Iterable[str]) -> N
     uuids = set()
     for path in strange:
         if path.endswith(".metadata.json"):
-            with table.io.new_input(path).open() as file:
+            # A catalog deletes old metadata itself when others commit: one that has gone says nothing.
+            with suppress(FileNotFoundError), table.io.new_input(path).open() as file:
                 uuids.add(json.loads(file.read())["table-uuid"])
     if not uuids - {str(table.metadata.table_uuid)}:
         return
