@@ -23,7 +23,7 @@ from include.stages.features.stale import made_by, made_by_other_code
 from include.stages.gates import Report, judge
 from include.stages.gates.judge import Holdout
 from include.stages.gates.latency import time_answers
-from include.stages.registry import ModelVersion, champion, get, register, tag
+from include.stages.registry import ModelVersion, champion, description, get, mlmodel, register, tag
 from include.stages.registry.versions import DIGEST, GATE, JUDGED_AGAINST, URI
 from include.stages.training import runs
 from include.stages.training.curves import page
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ANSWERS = 500
+EXAMPLES = 3  # rows that MLflow shows as the model's input
 
 
 def prepare(
@@ -211,20 +212,22 @@ def fit(training: Training) -> Fitted:
     data = training.data
     plots = training.problem.plots(data.holdout["label"].to_numpy(), fitted.answers, data.classes)
     title = f"{training.spec.title}: holdout {frozen.window.holdout_start} to {frozen.window.end}"
+    example = training.part.encode(data.holdout.head(EXAMPLES), fitted.metadata.categories)
     files = {
         "model.onnx": fitted.data,
         "manifest.json": manifest.json_text().encode(),
-        "features.json": _json(fitted.features),
+        "features.json": _json(fitted.metadata.features),
         "importance.json": _json(fitted.importance),
         "curves.json": _json([asdict(plot) for plot in plots]),
         "curves.html": page(title, plots, fitted.importance).encode(),
+        **mlmodel.files(fitted.metadata, run_id=run_id, example=example.tolist()),
     }
     measured = {f"holdout_{name}": value for name, value in fitted.metrics.items()}
     # Parameters first, for MLflow refuses to change them; the digest last, for it says that all is there.
     runs.log(client, run_id, params=fitted.params, metrics={**measured, "onnx_deviation": fitted.deviation})
     runs.log_files(client, run_id, "model", files)
-    tags = {DIGEST: fitted.digest, URI: uri, "mlflow.source.git.commit": state.commit, **manifest.tags()}
-    runs.log(client, run_id, tags=tags)
+    tags = {DIGEST: fitted.digest, URI: uri, "mlflow.source.git.commit": state.commit}
+    runs.log(client, run_id, tags={**tags, **description.tags(manifest), **manifest.tags()})
     client.set_terminated(run_id)
     return fitted
 
@@ -294,6 +297,8 @@ def gate(training: Training, version: str | None) -> Report:
             model=model,
             reports={path: text_digest(text) for path, text in texts.items()},
         )
+        text = description.describe(found.manifest(), gates=[asdict(each) for each in report.gates])
+        client.update_model_version(spec.name, version, text)
         # The word comes last: it is believed only beside its verdict.
         tag(client, spec.name, version, {**verdict.tags(), JUDGED_AGAINST: verdict.champion, GATE: word})
     return report

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import mlflow.pyfunc
 import numpy as np
 import polars as pl
 import pytest
@@ -153,7 +154,7 @@ def prepared(training, **choices):
     return commands.prepare(USE_CASE, image=training.settings.image, **services, **choices)
 
 
-def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
+def test_from_frozen_rows_to_a_judged_version(start, found, client, lake, mlflow_url, monkeypatch):
     opened = json.loads(
         last_line(start("prepare", USE_CASE, "--trials", str(TRIALS), "--serving-image", "flightline/serving:1"))
     )
@@ -207,6 +208,17 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake):
         assert {"features.json", "importance.json", "curves.json", "curves.html"} <= {
             file.name for file in (path / "model").iterdir()
         }
+
+    # What people see and stock clients load, by the registry's own address.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
+    registered = client.get_model_version(USE_CASE, "1")
+    assert f"Trained on {manifest.window.start} to {manifest.window.end}" in registered.description
+    assert "**Gates: passed**" in registered.description
+    assert version.tags["window"] == f"{manifest.window.start} to {manifest.window.end}"
+    loaded = mlflow.pyfunc.load_model(f"models:/{USE_CASE}/1")
+    matrix = np.full((1, len(loaded.metadata.metadata["features"])), np.nan, np.float32)
+    scorer = open_model(store.fetch(lake.objects(), version.uri, version.digest))
+    assert loaded.predict({"features": matrix})["probability"].tolist() == scorer.score(matrix).tolist()
 
 
 def test_a_window_of_two_codes_is_refused_by_name(new_lake, lake, found):

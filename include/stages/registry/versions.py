@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from include.foundation.artifact.store import address
 from include.foundation.errors import DigestMismatch, InvalidInput
-from include.foundation.evidence.manifest import RunManifest
+from include.foundation.evidence.manifest import DIGEST_TAG, RunManifest
 from include.foundation.evidence.verdict import Verdict
+from include.stages.registry.description import describe
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -124,7 +125,8 @@ def register(
     """
     from mlflow.exceptions import MlflowException
 
-    kept = client.get_run(run_id).data.tags.items()
+    run = client.get_run(run_id)
+    kept = run.data.tags.items()
     tags = {**{key: value for key, value in kept if not key.startswith(("mlflow.", "flightline."))}, **(tags or {})}
     if not tags.get(DIGEST) or not tags.get(URI):
         raise InvalidInput(f"run {run_id} has no {DIGEST} and {URI}: the fit did not finish")
@@ -136,7 +138,15 @@ def register(
     for found in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
         if found.tags.get(DIGEST) == tags[DIGEST]:
             return _version(found)
-    return _version(client.create_model_version(name, tags[URI], run_id, tags=tags, await_creation_for=0))
+    made = client.create_model_version(
+        name,
+        f"{run.info.artifact_uri}/model",  # what MLflow's own clients load; the platform reads `model_uri`
+        run_id,
+        tags=tags,
+        description=describe(RunManifest.from_tags(tags)) if DIGEST_TAG in tags else None,
+        await_creation_for=0,
+    )
+    return _version(made)
 
 
 def get(client: "MlflowClient", name: str, version: str) -> ModelVersion:

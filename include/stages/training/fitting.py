@@ -32,7 +32,7 @@ class Fitted:
     Attributes:
         data: the model file.
         digest: its SHA-256.
-        features: names in order.
+        metadata: what it says about itself.
         params: parameters as fitted, without the machine's.
         importance: feature -> share.
         answers: of the holdout's rows, by the model file, [n] or [n, classes].
@@ -42,7 +42,7 @@ class Fitted:
 
     data: bytes
     digest: str
-    features: tuple[str, ...]
+    metadata: Metadata
     params: dict[str, Any]
     importance: dict[str, float]
     answers: Answers
@@ -120,7 +120,7 @@ def fit_final(
     return Fitted(
         data=data,
         digest=scorer.digest,
-        features=metadata.features,
+        metadata=metadata,
         params={key: value for key, value in model.params.items() if key not in machine},
         importance=dict(model.importance),
         answers=answers,
