@@ -10,7 +10,7 @@ import pytest
 from include.foundation.spec import load
 from include.stages.features.online import publish_online
 from include.stages.ingest.run import run as ingest
-from sandbox.demo import next_day
+from sandbox.demo.__main__ import next_day
 from sandbox.demo.following_day import ask
 from sandbox.supervisor.service import REPO, SandboxError, python
 
