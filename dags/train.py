@@ -26,7 +26,7 @@ budget is spent. `fit` refits the best parameters, exports to ONNX and checks th
 - *`verdict`*: a gate failed; the table in its log and in MLflow says which. The champion keeps serving. Failing closed
   is the point: a missing number fails too.
 
-**Form** — trials, parallelism, window, last day, seed; `repeat` trains again on input that was already trained.
+**Form** — trials, parallelism, window, last day, seed; `rerun` trains again on input that was already trained.
 """
 
 from datetime import timedelta

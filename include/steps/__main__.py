@@ -16,8 +16,12 @@ from include.foundation.lake import Lake
 from include.foundation.spec import blame
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings, services
-from include.steps import training as commands
+from include.steps.fit import fit
+from include.steps.gate import gate
+from include.steps.prepare import prepare
+from include.steps.register import register_version
 from include.steps.sample import sample
+from include.steps.trial import trial
 
 log = logging.getLogger("include.steps")
 PERMANENT = 65  # EX_DATAERR of sysexits.h: the operator does not start such a pod again
@@ -38,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     prepare.add_argument(
         "--serving-image", default="none", help="image that will serve the version, for the manifest (default: none)"
     )
-    prepare.add_argument("--clears", type=int, default=0, help="raise it to start afresh on the same data")
+    prepare.add_argument("--rerun", type=int, default=0, help="raise it to train once more on the same data")
 
     check = steps.add_parser("check", help="check a use case, its modules and a few landed files; needs no service")
     check.add_argument("use_case", help="name of the use case, a folder of include/use_cases")
@@ -82,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> Any:
     """Run the parsed command. Its answer, a JSON value, is printed, and recorded where a job is asked to."""
     if options.command == "prepare":
-        return commands.prepare(
+        return prepare(
             options.use_case,
             **services(),
             image=Settings.from_env().image,
@@ -92,7 +96,7 @@ def run(options: argparse.Namespace) -> Any:
             trials=options.trials,
             parallelism=options.parallelism,
             seed=options.seed,
-            clears=options.clears,
+            rerun=options.rerun,
         )
     if options.command == "sample":
         return sample(Lake.from_env(), options.use_case, uri=options.uri, digest=options.digest)
@@ -113,14 +117,14 @@ def run(options: argparse.Namespace) -> Any:
 def _step(options: argparse.Namespace, training: Training) -> Any:
     match options.command:
         case "trial":
-            return {"trials": commands.trial(training, options.worker)}
+            return {"trials": trial(training, options.worker)}
         case "fit":
-            fitted = commands.fit(training)
+            fitted = fit(training)
             return {"digest": fitted.digest, "deviation": fitted.deviation, **fitted.metrics}
         case "register":
-            return {"version": commands.registered(training).version}
+            return {"version": register_version(training).version}
         case _:
-            report = commands.gate(training, options.version)
+            report = gate(training, options.version)
             log.info("%s", report.markdown())
             return {"passed": report.passed, "failed": [gate.name for gate in report.gates if not gate.passed]}
 

@@ -35,10 +35,10 @@ class Train(BaseModel):
     end_date: date | None = Field(
         None, title="Last day", description="Of the window. Empty: the newest day that gold has."
     )
-    repeat: int = Field(
+    rerun: int = Field(
         0,
         ge=0,
-        title="Repeat",
+        title="Rerun",
         description="The same form on the same input rejoins its run: raise this to train once more.",
     )
 

@@ -17,6 +17,7 @@ import pytest
 import sigopt
 from mlflow import MlflowClient
 
+from include.foundation import artifact
 from include.foundation.artifact import store
 from include.foundation.artifact.model_file import digest, open_model
 from include.foundation.errors import DigestMismatch, InvalidInput
@@ -29,8 +30,12 @@ from include.stages.features.stale import MADE_BY, made_by
 from include.stages.registry import champion, get, set_champion, tag
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings
-from include.steps import training as commands
 from include.steps.__main__ import PERMANENT
+from include.steps.fit import fit
+from include.steps.gate import gate
+from include.steps.prepare import prepare
+from include.steps.register import register_version
+from include.steps.trial import trial
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
 pytestmark = pytest.mark.integration
@@ -151,7 +156,7 @@ def found(client, lake, env):
 
 def prepared(training, **choices):
     services = {name: getattr(training, name) for name in ("client", "connection", "lake")}
-    return commands.prepare(USE_CASE, image=training.settings.image, **services, **choices)
+    return prepare(USE_CASE, image=training.settings.image, **services, **choices)
 
 
 def test_from_frozen_rows_to_a_judged_version(start, found, client, lake, mlflow_url, monkeypatch):
@@ -181,9 +186,9 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake, mlflow
     fitted = json.loads(last_line(start("fit", "--run-id", run_id)))
     assert json.loads(last_line(start("fit", "--run-id", run_id))) == fitted, "the same file, bit for bit"
     assert fitted["deviation"] < 1e-5
-    assert commands.registered(training) == commands.registered(training)
+    assert register_version(training) == register_version(training)
     kept = training.tag("manifest_digest", "")
-    commands.fit(training)
+    fit(training)
     assert training.tag("manifest_digest", "") == kept, "a fit that is done again leaves the evidence alone"
     report = finish(start("gate", "--run-id", run_id, "--version", "1"))
     assert "gates passed" in report
@@ -237,17 +242,17 @@ def test_a_window_of_two_codes_is_refused_by_name(new_lake, lake, found):
 def test_no_better_than_the_champion_is_a_verdict_and_no_error(found, client):
     opened = prepared(found(""), trials=1)
     training = found(opened["run_id"])
-    assert commands.trial(training, "0") == 1
-    commands.fit(training)
-    version = commands.registered(training).version
+    assert trial(training, "0") == 1
+    fit(training)
+    version = register_version(training).version
     set_champion(client, USE_CASE, version)
 
-    again = found(prepared(training, trials=1, clears=1)["run_id"])
+    again = found(prepared(training, trials=1, rerun=1)["run_id"])
     assert again.run_id != training.run_id
-    assert commands.trial(again, "0") == 1
-    commands.fit(again)
-    second = commands.registered(again).version
-    report = commands.gate(again, second)
+    assert trial(again, "0") == 1
+    fit(again)
+    second = register_version(again).version
+    report = gate(again, second)
     assert not report.passed
     assert f"champion version {version}" in report.reference
     assert [gate.name for gate in report.gates if not gate.passed] == ["champion"]
@@ -255,12 +260,12 @@ def test_no_better_than_the_champion_is_a_verdict_and_no_error(found, client):
     assert get(client, USE_CASE, second).manifest().parent_version == version
     assert champion(client, USE_CASE).version == version
     # Judged again, the champion has no rival: it must not fail for being no better than itself.
-    assert commands.gate(training, version).reference.startswith("no champion to beat")
+    assert gate(training, version).reference.startswith("no champion to beat")
 
 
 def test_workers_that_come_late_find_nothing_to_do(found):
     opened = prepared(found(""), trials=1, seed=5)
-    assert [commands.trial(found(opened["run_id"]), name) for name in ("0", "1")] == [1, 0]
+    assert [trial(found(opened["run_id"]), name) for name in ("0", "1")] == [1, 0]
 
 
 def test_named_errors_are_one_line(start):
@@ -272,52 +277,52 @@ def test_named_errors_are_one_line(start):
 
 
 def test_a_gate_judges_the_versions_own_run_and_no_verdict_outlives_a_broken_judgement(found, client, lake):
-    opened = prepared(found(""), trials=1, clears=2)
+    opened = prepared(found(""), trials=1, rerun=2)
     training = found(opened["run_id"])
-    assert commands.trial(training, "0") == 1
-    commands.fit(training)
-    version = commands.registered(training).version
+    assert trial(training, "0") == 1
+    fit(training)
+    version = register_version(training).version
     with pytest.raises(InvalidInput, match=r"version 1 is model .* judge it by its own run"):
-        commands.gate(training, "1")
+        gate(training, "1")
     assert get(client, USE_CASE, "1").gate == "passed"
 
-    commands.gate(training, version)
+    gate(training, version)
     judged = get(client, USE_CASE, version)
     assert (judged.gate, judged.tags["gate_champion"]) == ("failed", champion(client, USE_CASE).version)
     tag(client, USE_CASE, version, {"gate": "passed"})
     lake.objects().put(judged.uri, b"other bytes")
     with pytest.raises(DigestMismatch):
-        commands.gate(found(opened["run_id"]), version)
+        gate(found(opened["run_id"]), version)
     assert get(client, USE_CASE, version).gate == "judging"
 
 
 def test_another_fit_of_the_same_run_is_refused(found, monkeypatch):
-    opened = prepared(found(""), trials=1, clears=3)
+    opened = prepared(found(""), trials=1, rerun=3)
     training = found(opened["run_id"])
-    assert commands.trial(training, "0") == 1
-    fitted = commands.fit(training)
-    monkeypatch.setattr(commands, "fit_final", lambda *_, **__: replace(fitted, digest="0" * 64))
-    with pytest.raises(InvalidInput, match="Raise `repeat`"):
-        commands.fit(training)
+    assert trial(training, "0") == 1
+    fitted = fit(training)
+    monkeypatch.setattr("include.steps.fit.fit_final", lambda *_, **__: replace(fitted, digest="0" * 64))
+    with pytest.raises(InvalidInput, match="Raise `rerun`"):
+        fit(training)
     assert training.tag("model_digest", "") == fitted.digest
 
 
 def test_a_champion_that_cannot_answer_is_named_with_the_reason(found, monkeypatch):
-    opened = prepared(found(""), trials=1, clears=4)
+    opened = prepared(found(""), trials=1, rerun=4)
     training = found(opened["run_id"])
-    assert commands.trial(training, "0") == 1
-    commands.fit(training)
+    assert trial(training, "0") == 1
+    fit(training)
 
-    asked, answer = [], commands.score
+    asked = []
 
     def score(*given):
         asked.append(given)
         if len(asked) == 1:
             raise InvalidInput("no feature 'tide'")
-        return answer(*given)
+        return artifact.score(*given)
 
-    monkeypatch.setattr(commands, "score", score)
-    report = commands.gate(training, None)
+    monkeypatch.setattr("include.steps.gate.score", score)
+    report = gate(training, None)
     assert "cannot answer on these rows: no feature 'tide'" in report.reference
     assert "take its alias `champion` away" in report.reference
     assert "champion" in [gate.name for gate in report.gates if not gate.passed]

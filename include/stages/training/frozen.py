@@ -27,7 +27,7 @@ class Frozen(Part):
         fixed: parameters that are not tuned.
         image: what trains; not in the key, for the same code and libraries are in every image with these digests.
         serving_image: what will serve the version; not in the key either.
-        clears: how often the run was cleared to start afresh.
+        rerun: raised by who trains the same input once more.
     """
 
     use_case: str
@@ -42,7 +42,7 @@ class Frozen(Part):
     fixed: dict[str, Any]
     image: str
     serving_image: str = "none"
-    clears: int = 0
+    rerun: int = 0
 
     @property
     def key(self) -> str:
@@ -96,7 +96,7 @@ def freeze(
     end: date | None = None,
     trials: int | None = None,
     seed: int | None = None,
-    clears: int = 0,
+    rerun: int = 0,
 ) -> Frozen:
     """Pin the gold table's current snapshot, by a tag named after the content key, and the days to work on.
 
@@ -111,7 +111,7 @@ def freeze(
         end: last day, inclusive; None is gold's newest day.
         trials: tuning budget; None is the spec's.
         seed: None is the spec's.
-        clears: how often the run was cleared to start afresh.
+        rerun: raised by who trains the same input once more.
 
     Raises:
         MissingInput: gold has no rows in the window, or none up to its end (yet).
@@ -144,7 +144,7 @@ def freeze(
         fixed=dict(spec.training.fixed),
         image=image,
         serving_image=serving_image,
-        clears=clears,
+        rerun=rerun,
     )
     ensure_tag(lake, spec.gold, frozen.tag, snapshot_id)
     return frozen

@@ -50,13 +50,13 @@ def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str
     from flightline.hooks.mlflow import MlflowHook
     from flightline.hooks.sigopt import SigOptHook
     from include.foundation.lake import tables
-    from include.steps import training as commands
+    from include.steps.prepare import prepare
 
     spec, lake, mlflow = load(use_case), LakeHook().lake, MlflowHook()
     days = tables.days(lake, spec.gold)
     end = date.fromisoformat(params["end_date"]) if params["end_date"] else days[-1] if days else None
     start = end - timedelta(days=params["window_days"] - 1) if end and params["window_days"] else None
-    prepared = commands.prepare(
+    prepared = prepare(
         use_case,
         client=mlflow.get_conn(),
         connection=SigOptHook().get_conn(),
@@ -68,7 +68,7 @@ def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str
         trials=params["trials"],
         parallelism=params["parallelism"],
         seed=params["seed"],
-        clears=params["repeat"],
+        rerun=params["rerun"],
     )
     ti.xcom_push("mlflow_run", mlflow.run_url(prepared["run_id"]))
     return prepared

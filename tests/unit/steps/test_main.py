@@ -58,6 +58,6 @@ def test_an_exception_of_the_use_case_s_model_is_final_and_named(monkeypatch, ca
     model = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(model)
     monkeypatch.setattr("include.steps.__main__.Training.from_env", lambda _: SimpleNamespace(part=model))
-    monkeypatch.setattr("include.steps.__main__.commands.fit", lambda training: training.part.fit())
+    monkeypatch.setattr("include.steps.__main__.fit", lambda training: training.part.fit())
     assert main(["fit", "--run-id", "r"]) == PERMANENT
     assert "rain/model.py, line 2, in fit(): ZeroDivisionError" in capsys.readouterr().err

@@ -73,7 +73,7 @@ def test_the_file_answers_and_tells_its_origin(toy, gold, window, frozen):
 
 
 def test_same_data_and_seed_give_the_same_digest_in_another_lake_image_or_run_too(toy, gold, window, frozen):
-    elsewhere = {"snapshot_id": 8, "image": "other", "serving_image": "other", "spec_digest": "ba", "clears": 1}
+    elsewhere = {"snapshot_id": 8, "image": "other", "serving_image": "other", "spec_digest": "ba", "rerun": 1}
     data = split(gold, window, BINARY)
     one, two, other = (
         fit_final(toy, data, frozen.model_copy(update=seed), BINARY, params={"rate": 1.0}, machine={})

@@ -74,7 +74,7 @@ def test_freeze_pins_the_snapshot(lake, monkeypatch):
         freeze(
             lake, spec.model_copy(update={"training": spec.training.model_copy(update={"parameters": ()})}), image="i"
         ),
-        freeze(lake, spec, image="i", clears=1),
+        freeze(lake, spec, image="i", rerun=1),
     ]
     with monkeypatch.context() as changed:
         changed.setattr("include.stages.training.frozen.digest", lambda *parts: f"other {parts}")

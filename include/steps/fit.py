@@ -1,0 +1,94 @@
+"""Refit the best parameters, store the model file and write its evidence to the MLflow run."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from include.foundation.artifact import store
+from include.foundation.errors import InvalidInput
+from include.foundation.evidence import code
+from include.foundation.evidence.manifest import RunManifest
+from include.stages.registry import champion, description, mlmodel
+from include.stages.registry.versions import DIGEST, URI
+from include.stages.training import runs
+from include.stages.training.curves import page
+from include.stages.training.fitting import Fitted, fit_final
+from include.stages.training.runs import Training
+from include.stages.tuning.experiment import best
+
+EXAMPLES = 3  # rows that MLflow shows as the model's input
+
+
+def fit(training: Training) -> Fitted:
+    """Refit the best parameters, store the model file and write all evidence to the MLflow run.
+
+    A run that was fitted keeps its evidence, for a version may stand on it: fitting it again only shows that the same
+    file results.
+
+    Raises:
+        MissingInput: no trial has succeeded.
+        ExportDiffersError: the model file answers differently from the model.
+        InvalidInput: the checkout is dirty and may not be, or the run was fitted to another file before.
+    """
+    frozen, client, run_id = training.frozen, training.client, training.run_id
+    assignments, _ = best(training.connection, training.tag(runs.TUNING, "prepare the run first"))
+    state = code.running(allow_dirty=training.settings.allow_dirty)
+    parent = champion(client, frozen.use_case)
+    fitted = fit_final(
+        training.part,
+        training.data,
+        frozen,
+        training.problem,
+        params={**frozen.fixed, **assignments},
+        machine=training.settings.machine,
+    )
+    if before := client.get_run(run_id).data.tags.get(DIGEST):
+        if before != fitted.digest:
+            raise InvalidInput(
+                f"MLflow run {run_id} has model {before}, the fit now gives {fitted.digest}: what its version was made "
+                "from stays. Raise `rerun` in the form to train once more"
+            )
+        return fitted
+    uri = store.put(training.lake.objects(), training.lake.models, frozen.use_case, fitted.data)
+    manifest = RunManifest(
+        use_case=frozen.use_case,
+        spec_digest=frozen.spec_digest,
+        snapshots={training.spec.gold: str(frozen.snapshot_id)},
+        window=frozen.window,
+        commit=state.commit,
+        dirty=state.dirty,
+        image=training.settings.image,
+        serving_image=frozen.serving_image,
+        feature_code=code.feature_code(frozen.use_case),
+        run_id=run_id,
+        seed=frozen.seed,
+        parameters=fitted.params,
+        parent_version=parent.version if parent else None,
+        metrics=fitted.metrics,
+        artifacts={"model.onnx": fitted.digest},
+    )
+    data = training.data
+    plots = training.problem.plots(data.holdout["label"].to_numpy(), fitted.answers, data.classes)
+    title = f"{training.spec.title}: holdout {frozen.window.holdout_start} to {frozen.window.end}"
+    example = training.part.encode(data.holdout.head(EXAMPLES), fitted.metadata.categories)
+    files = {
+        "model.onnx": fitted.data,
+        "manifest.json": manifest.json_text().encode(),
+        "features.json": _json(fitted.metadata.features),
+        "importance.json": _json(fitted.importance),
+        "curves.json": _json([asdict(plot) for plot in plots]),
+        "curves.html": page(title, plots, fitted.importance).encode(),
+        **mlmodel.files(fitted.metadata, run_id=run_id, example=example.tolist()),
+    }
+    measured = {f"holdout_{name}": value for name, value in fitted.metrics.items()}
+    # Parameters first, for MLflow refuses to change them; the digest last, for it says that all is there.
+    runs.log(client, run_id, params=fitted.params, metrics={**measured, "onnx_deviation": fitted.deviation})
+    runs.log_files(client, run_id, "model", files)
+    tags = {DIGEST: fitted.digest, URI: uri, "mlflow.source.git.commit": state.commit}
+    runs.log(client, run_id, tags={**tags, **description.tags(manifest), **manifest.tags()})
+    client.set_terminated(run_id)
+    return fitted
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
