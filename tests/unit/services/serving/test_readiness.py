@@ -1,6 +1,7 @@
 import asyncio
 
 from include.foundation.errors import ServiceUnavailable
+from include.foundation.problem import problem
 from include.services.serving.metrics import Metrics
 from include.services.serving.readiness import Readiness
 
@@ -16,7 +17,7 @@ def test_ready_is_who_has_just_answered_and_is_not_leaving() -> None:
             raise outcome
 
     async def main() -> list[str | None]:
-        readiness = Readiness(check, metrics=Metrics(), every=0.05, patience=0.05)
+        readiness = Readiness(check, metrics=Metrics(problem("binary")), every=0.05, patience=0.05)
         seen = [readiness.fault]
         watch = asyncio.create_task(readiness.watch())
         for _ in range(200):
