@@ -1,6 +1,6 @@
 """### Train: from frozen gold to a registered version that passed its gates, or not
 
-**Why** — a version is only worth promoting when its data, search, fit and verdict can be told and repeated.
+**Why** — a version is only worth promoting when its data, search, fit and verdict can be explained and repeated.
 
 **Starts** — on news in gold, if the spec's policy (`training.policy`) finds enough new days, else it skips the rest; on
 the asset `retrain.…`; by hand with a form.

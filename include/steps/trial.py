@@ -36,7 +36,7 @@ def trial(training: Training, worker: str | None = None) -> int:
         measured.update(evaluate(part, data, training.problem, params=params, machine=machine, seed=frozen.seed))
         return measured[metric]
 
-    def told(trial: Trial) -> None:
+    def log_result(trial: Trial) -> None:
         name = f"{trial.progress.trial}/{trial.progress.budget}"
         runs.log_trial(
             training.client,
@@ -55,4 +55,4 @@ def trial(training: Training, worker: str | None = None) -> int:
         training.client.log_metric(training.run_id, f"trial_{metric}", value, step=trial.progress.trial)
         log.info("trial %s %s %.4f best %.4f %.1f s", name, metric, value, ahead, trial.seconds)
 
-    return run_worker(training.connection, experiment_id, worker=worker, evaluate=evaluated, on_trial=told)
+    return run_worker(training.connection, experiment_id, worker=worker, evaluate=evaluated, on_trial=log_result)

@@ -45,5 +45,5 @@ def sample(use_case: str, chosen: Mapping[str, Any]) -> tuple[list[Any], list[An
         return of_gold(LakeHook().lake, load(use_case), uri=chosen["uri"], digest=chosen["digest"])
     asked = ["-m", "include.steps", "sample", use_case, "--uri", chosen["uri"], "--digest", chosen["digest"]]
     said = ClusterHook().run_pod(chosen["trainer_image"], asked)
-    told = json.loads(said.strip().rpartition("\n")[2])
-    return told["records"], told["expected"]
+    answer = json.loads(said.strip().rpartition("\n")[2])
+    return answer["records"], answer["expected"]

@@ -22,8 +22,8 @@ def range_params(spec: UseCase, *, otherwise: str) -> dict[str, Param]:
         spec: the use case, whose schedule bounds the dates.
         otherwise: what happens when both are left empty, for the help text.
     """
-    told = {"description": f"{spec.schedule.start} to {spec.schedule.end or 'today'}. Both empty: {otherwise}."}
-    return forms.of(forms.Days(), start_date=told, end_date=told)
+    text = {"description": f"{spec.schedule.start} to {spec.schedule.end or 'today'}. Both empty: {otherwise}."}
+    return forms.of(forms.Days(), start_date=text, end_date=text)
 
 
 def requested(

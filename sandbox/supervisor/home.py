@@ -126,7 +126,7 @@ class Home:
         if not text.strip().isdecimal() or not 0 < int(text) <= _HIGHEST_PORT:
             remedy = "set another" if asked else "remove the file, or set FLIGHTLINE_PORT"
             where = "FLIGHTLINE_PORT" if asked else file
-            raise SandboxError(f"{where} is {text!r}, which is no port from 1 to {_HIGHEST_PORT}; {remedy}")
+            raise SandboxError(f"{where} is {text!r}, which is not a port from 1 to {_HIGHEST_PORT}; {remedy}")
         return int(text)
 
 

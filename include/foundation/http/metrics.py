@@ -1,4 +1,4 @@
-"""What Prometheus is told of requests."""
+"""Metrics of requests, for Prometheus."""
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,

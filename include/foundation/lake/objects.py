@@ -173,7 +173,7 @@ def _split(uri: str) -> tuple[str, str]:
     scheme, _, path = uri.partition("://")
     bucket, _, key = path.partition("/")
     if scheme != "s3" or not bucket:
-        raise InvalidInput(f"{uri!r} is no s3://bucket/key")
+        raise InvalidInput(f"{uri!r} is not an s3://bucket/key address")
     return bucket, key
 
 

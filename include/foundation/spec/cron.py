@@ -1,7 +1,7 @@
 """When a schedule runs: five fields as crontab(5) has them, or a word such as `@daily`.
 
 Airflow's parser takes more (`L`, `#`, seconds, ranges that end before they begin), is not in the image that serves, and
-fails where nobody is told of which spec; so what a spec may say is checked here.
+fails without naming the spec; so what a spec may say is checked here.
 """
 
 import re

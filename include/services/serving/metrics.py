@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""What Prometheus scrapes."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

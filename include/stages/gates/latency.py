@@ -1,4 +1,4 @@
-"""How long one answer takes, told so that other work on the machine does not decide."""
+"""How long one answer takes, measured so that other work on the machine does not decide."""
 
 import time
 from collections.abc import Callable

@@ -109,8 +109,8 @@ def hours_of(day: date) -> list[datetime]:
 
 def _not_landed(lake: Lake, use_case: str, missing: Sequence[tuple[Source, datetime]]) -> str:
     """What is missing, and what is there under nearly the same name."""
-    told = f"not landed (yet): {listing([landing.expected(lake.landing, use_case, *each) for each in missing], 3)}"
+    message = f"not landed (yet): {listing([landing.expected(lake.landing, use_case, *each) for each in missing], 3)}"
     near = sorted(
         {uri for each in missing[:3] for uri in landing.near_misses(lake.objects(), lake.landing, use_case, *each)}
     )
-    return f"{told}; there is {listing(near, 3)}" if near else told
+    return f"{message}; there is {listing(near, 3)}" if near else message

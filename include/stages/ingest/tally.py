@@ -40,9 +40,9 @@ class Tally:
         self.reasons.update(verdict.counts)
         for reason, index in verdict.examples.items():
             row = verdict.failed.row(index, named=True)
-            told = next(text for text in row["reasons"] if f"{text}: ".startswith(f"{reason}: "))
+            reason_of_row = next(text for text in row["reasons"] if f"{text}: ".startswith(f"{reason}: "))
             self._examples.setdefault(
-                reason, f"{row['source_uri']}:{row['source_position']}{told.removeprefix(reason)}"
+                reason, f"{row['source_uri']}:{row['source_position']}{reason_of_row.removeprefix(reason)}"
             )
 
     def enforce(self, budget: float) -> None:

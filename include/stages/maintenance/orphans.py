@@ -103,7 +103,7 @@ def _refuse_shared_folder(lake: Lake, table: Table, strange: Iterable[str]) -> N
             if other.metadata.table_uuid != table.metadata.table_uuid and str(other.metadata.table_uuid) in uuids:
                 raise InvalidInput(
                     f"{'.'.join(table.name())} and {'.'.join(other.name())} have their files in one folder,"
-                    f" {table.location()}: which are orphans cannot be told. Copy one of them to a place of its own"
+                    f" {table.location()}: which are orphans cannot be known. Copy one of them to a place of its own"
                 )
 
 

@@ -152,16 +152,20 @@ def _moments(contract: str, name: str, kind: pl.Datetime, metadata: Mapping[str,
     zone = metadata.get("time_zone")
     default = LOCAL if kind.time_zone is None or zone else MOMENT
     pattern = metadata.get("format") or default
-    told = re.search(r"%[:#]*z|%\+", pattern) is not None
+    has_offset = re.search(r"%[:#]*z|%\+", pattern) is not None
     if kind.time_zone is None and zone:
         raise InvalidInput(
             f"contract {contract}: column {name!r} has a `time_zone`, and its type has none: make it"
             " Datetime(time_unit='us', time_zone='UTC')"
         )
-    if kind.time_zone is not None and told == (zone is not None):
+    if kind.time_zone is not None and has_offset == (zone is not None):
         raise InvalidInput(
             f"contract {contract}: column {name!r}: its format {pattern!r}"
-            + (" has an offset: leave `time_zone` away" if told else " has no offset: say its `time_zone` in metadata")
+            + (
+                " has an offset: leave `time_zone` away"
+                if has_offset
+                else " has no offset: say its `time_zone` in metadata"
+            )
         )
     sixty = _second_sixty(pattern)
 

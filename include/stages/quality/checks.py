@@ -53,7 +53,7 @@ class Rule:
 def failures(rules: Sequence[Rule], frame: pl.DataFrame) -> list[tuple[Rule, pl.Series]]:
     """Judge a typed frame that has exactly the schema's columns.
 
-    Rows that fail nothing, nearly all, are told by one fused pass; only the others are looked at rule by rule.
+    Rows that fail nothing, nearly all, are found by one fused pass; only the others are looked at rule by rule.
 
     Returns:
         Per rule that some row fails, the indices of these rows, ascending.

@@ -23,14 +23,14 @@ def describe(manifest: RunManifest, *, gates: Sequence[Mapping[str, object]] | N
         gates: of its report (`name`, `passed`, `detail`), once it was judged.
     """
     metrics = ", ".join(f"{name} **{value:.4f}**" for name, value in sorted(manifest.metrics.items()))
-    told = tags(manifest)
+    made_from = tags(manifest)
     lines = [
-        f"Trained on {told['window']}; on the holdout from {manifest.window.holdout_start} it shows {metrics}.",
+        f"Trained on {made_from['window']}; on the holdout from {manifest.window.holdout_start} it shows {metrics}.",
         "",
         "| made from | |",
         "|---|---|",
-        f"| data | {told['snapshot']} |",
-        f"| code | {told['commit']} |",
+        f"| data | {made_from['snapshot']} |",
+        f"| code | {made_from['commit']} |",
         f"| trained by | {manifest.image} |",
         f"| served by | {manifest.serving_image or 'the image of that time'} |",
         f"| took over from | {'version ' + manifest.parent_version if manifest.parent_version else 'nothing'} |",

@@ -60,11 +60,11 @@ class ModelVersion:
             manifest = RunManifest.from_tags(self.tags)
         except InvalidInput as error:
             raise InvalidInput(f"{name} was not registered by its train Dag: {error}") from error
-        told = (manifest.use_case, manifest.run_id, manifest.artifacts.get("model.onnx"))
-        if told != (self.name, self.run_id, self.digest):
+        stated = (manifest.use_case, manifest.run_id, manifest.artifacts.get("model.onnx"))
+        if stated != (self.name, self.run_id, self.digest):
             raise DigestMismatch(
-                f"{name} is of run {self.run_id} and model {self.digest}, its manifest of {', '.join(map(str, told))}: "
-                "its tags were changed. Register the run again"
+                f"{name} is of run {self.run_id} and model {self.digest}, its manifest of "
+                f"{', '.join(map(str, stated))}: its tags were changed. Register the run again"
             )
         return manifest
 

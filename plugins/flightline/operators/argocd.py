@@ -100,7 +100,7 @@ class ArgoCDSyncOperator(BaseOperator):
     def execute(self, context: "Context") -> dict[str, Any]:
         """Ensure the application, take the turn, sync, wait."""
         if not _COMMIT.fullmatch(self.revision):
-            raise ArgoCDRefused(f"{self.application}: revision {self.revision!r} is no full commit SHA")
+            raise ArgoCDRefused(f"{self.application}: revision {self.revision!r} is not a full commit SHA")
         context["ti"].xcom_push(key=ArgoCDLink().xcom_key, value=self.hook.page(self.application))
         if self.application_spec:
             self.hook.ensure(self._manifest(self.application_spec))

@@ -53,7 +53,7 @@ def bare(make, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("up", "FLIGHTLINE_PORT=abc"), "FLIGHTLINE_PORT is 'abc', which is no port from 1 to"),
+        (("up", "FLIGHTLINE_PORT=abc"), "FLIGHTLINE_PORT is 'abc', which is not a port from 1 to"),
         (("demo", "FLIGHTLINE_PORT=99999"), "FLIGHTLINE_PORT is '99999'"),
         (("up", "FLIGHTLINE_HOME=/dev/null/x"), "/dev/null is not a directory to write to; set FLIGHTLINE_HOME"),
         (("play", "DAYS=x"), "DAYS=x is not a number of days from 1 to 999; say: make play DAYS=7"),

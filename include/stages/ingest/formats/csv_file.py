@@ -154,8 +154,8 @@ class _Reader:
             except StopIteration:
                 return
             except csv.Error as error:
-                told = "a quote opens and does not close" if "unexpected end" in str(error) else str(error)
-                raise InvalidInput(f"{self._name}: line {self._begin}: {told}") from error
+                fault = "a quote opens and does not close" if "unexpected end" in str(error) else str(error)
+                raise InvalidInput(f"{self._name}: line {self._begin}: {fault}") from error
             yield row
 
     def _lines(self) -> Iterator[str]:

@@ -62,8 +62,8 @@ def _object(text: str, where: str) -> dict[str, object]:
     try:
         found = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_pairs)
     except (ValueError, RecursionError) as error:
-        told = "a blank line" if not text.strip() else f"not JSON: {cause(error)}"
-        raise InvalidInput(f"{where}: {told}") from error
+        fault = "a blank line" if not text.strip() else f"not JSON: {cause(error)}"
+        raise InvalidInput(f"{where}: {fault}") from error
     if not isinstance(found, dict):
         raise InvalidInput(f"{where}: {quoted(text.strip())} is not an object")
     return found

@@ -221,6 +221,6 @@ def test_templates():
 
 @pytest.mark.parametrize("revision", ["None", "", "main", "c0ffee"])
 def test_only_a_full_commit_is_deployed(argo, revision):
-    with pytest.raises(ArgoCDRefused, match="is no full commit SHA"):
+    with pytest.raises(ArgoCDRefused, match="is not a full commit SHA"):
         operator(revision=revision).execute(context())
     assert argo.requests == []
