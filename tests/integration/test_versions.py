@@ -144,7 +144,7 @@ kind = problem(spec.problem)
 data = dataset.load(lake, spec, pinned)
 made = fit_final(module("tides", "model"), data, pinned, kind, params={"n_estimators": 30}, machine={"num_threads": 1})
 uri = store.put(lake.objects(), lake.models, "tides", made.data)
-told = {"uri": uri, "digest": made.digest, "feature_code": code.feature_code("tides"), "features": made.features}
+told = {"uri": uri, "digest": made.digest, "feature_code": code.feature_code("tides"), "features": made.metadata.features}
 print(json.dumps(told | {"built": len(built.days), "commit": os.environ["FLIGHTLINE_COMMIT"]}))
 """
 
