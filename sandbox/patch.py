@@ -6,6 +6,7 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
+SHOWN_CHARACTERS = 500  # of what is refused
 # Lists that Kubernetes' strategic merge joins by a key (the first that the items have); every other list is replaced.
 # From the patchMergeKey tags of k8s.io/api.
 MERGED_LISTS: dict[str, tuple[str, ...]] = {
@@ -34,10 +35,20 @@ def json_patch(document: Any, operations: Any) -> Any:
     Raises:
         ValueError: an operation is none of the RFC's, its path does not exist or its test fails.
     """
+    shown = str(operations)[:SHOWN_CHARACTERS]
+    if not isinstance(operations, list) or not all(map(_is_operation, operations)):
+        raise ValueError(
+            f"the JSON patch {shown} does not apply: it is no list of objects with op, path and from as text"
+        )
     try:
         return jsonpatch.apply_patch(document, operations)
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-        raise ValueError(f"the JSON patch {operations} does not apply: {error}") from error
+    # TypeError: a path leads through what is neither object nor array.
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as error:
+        raise ValueError(f"the JSON patch {shown} does not apply: {str(error)[:SHOWN_CHARACTERS]}") from error
+
+
+def _is_operation(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name, ""), str) for name in ("op", "path", "from"))
 
 
 def merge(document: Any, patch: Any) -> Any:

@@ -1,6 +1,5 @@
 """The REST API as Argo CD v3.5's gateway serves it."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
@@ -24,6 +24,7 @@ from sandbox.argocd.accounts import ISSUER, Accounts
 from sandbox.argocd.applications import Applications
 from sandbox.argocd.controller import Controller
 from sandbox.argocd.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, ArgoError, SourceError
+from sandbox.argocd.host import OwnAddress
 from sandbox.argocd.source import Sources
 from sandbox.argocd.store import Store
 
@@ -66,8 +67,9 @@ class Api:
             Route("/applications", self._pages, methods=get),
             Route("/applications/{namespace}/{name}", self._page, methods=get),
         ]
+        middleware = [Middleware(OwnAddress)]
         handlers = {ArgoError: _argo_error, HTTPException: _http_error}
-        return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+        return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)  # type: ignore[arg-type]
 
     def _open(self, handle: Callable[["Call"], Any], of: type[BaseModel] = bodies.ANY) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
@@ -157,6 +159,8 @@ class Api:
     async def _stream(self, request: Request) -> Response:
         self._accounts.user(request.headers.get("authorization"))
         call = await Call.of(request)
+        if not (since := call.query.get("resourceVersion") or "0").isdecimal():
+            raise ArgoError(INVALID_ARGUMENT, f"resourceVersion {since[:100]!r} is no number")
         events = request.headers.get("accept") == "text/event-stream"
         kind = "text/event-stream" if events else "application/json"
         content = stream.body(self._store, call.query, events=events, paths=call.fields)
@@ -188,10 +192,10 @@ class Call:
 
     @classmethod
     async def of(cls, request: Request) -> "Call":
-        """Read the body. Raises ArgoError 400 if it is no JSON object."""
-        raw = await request.body()
+        """Read the body. Raises ArgoError 413 if it is too large, 400 if it is no JSON object."""
+        raw = await bodies.read(request)
         try:
-            body = json.loads(raw) if raw else {}
+            body = bodies.parse(raw) if raw else {}
         except ValueError as error:
             raise ArgoError(INVALID_ARGUMENT, str(error)) from error
         if not isinstance(body, dict):

@@ -1,6 +1,5 @@
 """What the API does to applications: check a request, change the store, leave the work to the controller."""
 
-import json
 import re
 import uuid
 from typing import Any
@@ -75,7 +74,7 @@ class Applications:
         if kind not in ("json", "merge"):
             raise ArgoError(INVALID_ARGUMENT, f"Patch type '{kind}' is not supported")
         try:
-            decoded = json.loads(text)
+            decoded = bodies.parse(text.encode())
             patched = patch.merge(app, decoded) if kind == "merge" else patch.json_patch(app, decoded)
         except ValueError as error:
             raise ArgoError(INVALID_ARGUMENT, f"error applying patch: {error}") from error

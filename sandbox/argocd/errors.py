@@ -22,16 +22,12 @@ _HTTP = {
 
 
 class ArgoError(Exception):
-    """An answer other than 200."""
+    """An answer other than 200. `http_status` is that of the code (grpc-gateway v1.16), unless another is given."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, *, http_status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
-
-    @property
-    def http_status(self) -> int:
-        """The HTTP status of the code (grpc-gateway v1.16)."""
-        return _HTTP[self.code]
+        self.http_status = http_status or _HTTP[code]
 
     @property
     def body(self) -> dict[str, Any]:

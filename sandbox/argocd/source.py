@@ -55,7 +55,9 @@ class Sources:
         self._rendered.clear()
 
     def metadata(self, url: str, commit: str) -> dict[str, Any]:
-        """Author, date, message and tags of a commit."""
+        """Author, date, message and tags of a commit, which is named by its full SHA."""
+        if not _SHA.fullmatch(commit):
+            raise SourceError(f"revision {commit[:100]!r} is no full commit SHA")
         if not self._has(url, commit):
             self._fetch(url)
         shown = self._git(
@@ -110,6 +112,8 @@ class Sources:
             )
         except subprocess.TimeoutExpired:
             raise SourceError(f"git did not answer in {GIT_SECONDS} s") from None
+        except ValueError as error:  # a NUL in a name
+            raise SourceError(f"git cannot be asked: {error}") from error
         if done.returncode:
             raise SourceError(done.stderr.decode(errors="replace").strip() or f"git failed with {done.returncode}")
         return done.stdout.decode(errors="replace")

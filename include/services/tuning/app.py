@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 
 from include.foundation.http import refusal as http
-from include.foundation.http.body import DEPTH, is_deep
+from include.foundation.http.depth import DEPTH, is_deep
 from include.foundation.http.guard import NOTES, Guard, Limits
 from include.foundation.http.json_log import AccessLog
 from include.foundation.http.metrics import RequestMetrics
