@@ -150,12 +150,16 @@ class Keeper(threading.Thread):
         while self._needs_are_ready():
             self._ready_since = None
             self._set(phase="starting", lives=self.state.lives + 1, message="")
+            silent = False
             try:
                 self._live()
+            except SilentError as error:
+                silent = True
+                self._set(message=str(error))
             except Exception as error:  # noqa: BLE001 (whatever a step raises, the service must be kept)
                 self._set(message=f"{str(error) or repr(error)}{self._disk()}")
             lasted = self._ready_since is not None and time.monotonic() - self._ready_since > _QUICK_SECONDS
-            deaths = 1 if lasted else deaths + 1
+            deaths = 1 if lasted or silent else deaths + 1  # one that was ready and hangs has not failed to start
             pause = None
             if self.state.phase != "done" and not self.interrupt.is_set():
                 if deaths <= len(_BACK_OFF_SECONDS):
@@ -222,6 +226,10 @@ class Keeper(threading.Thread):
         return f"; the disk of {self._home.path} is full ({free >> 20} MB free)" if free < LOW_DISK_BYTES else ""
 
 
+class SilentError(SandboxError):
+    """A service's process lives, but the service does not."""
+
+
 class Silence:
     """How long a service has shown no sign of life. A look that cannot tell ends it: the fault lies elsewhere."""
 
@@ -234,7 +242,7 @@ class Silence:
         """Look for a sign of life, every two seconds.
 
         Raises:
-            SandboxError: there was none for the service's `silent_seconds`.
+            SilentError: there was none for the service's `silent_seconds`.
         """
         now = time.monotonic()
         if now < self._next:
@@ -245,7 +253,7 @@ class Silence:
         self._next = now + _LISTEN_SECONDS
         self._since = (self._since or now) if silent else None
         if self._since is not None and now - self._since >= self._service.silent_seconds:
-            raise SandboxError(f"its process lives, but showed no sign of life for {now - self._since:.0f} s")
+            raise SilentError(f"its process lives, but showed no sign of life for {now - self._since:.0f} s")
 
 
 def _cause(code: int) -> str:
