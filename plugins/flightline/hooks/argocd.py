@@ -29,6 +29,13 @@ TIMEOUT_SECONDS = 30.0
 _PASSING = (429, 500, 502, 503, 504)  # 501 will not pass
 # A part of Argo CD that does not answer another (the repository server restarts) is told inside of a 400.
 _PASSING_WORDS = re.compile(r"code = (Unavailable|DeadlineExceeded|ResourceExhausted|Aborted)\b")
+LOG_TIMEOUT_SECONDS = 5.0
+LOG_CHARACTERS = 300
+# Hides too much rather than too little: all from the word on, and who logs in to a URL.
+_SECRET = re.compile(
+    r"(?i)\w*(password|passwd|token|secret|credential|api.?key|access.?key|private.?key|authorization|bearer).*"
+    r"|(?<=://)[^/\s]+@"
+)
 REFRESH_TIMEOUT_SECONDS = 90.0  # a refresh blocks until the controller has compared
 
 
@@ -112,6 +119,26 @@ class ArgoCDHook(BaseHook):
     def resources(self, name: str) -> list[dict[str, Any]]:
         """The nodes of the resource tree: what was deployed and all that grew from it, with health and message."""
         return list(self._call("GET", f"/api/v1/applications/{name}/resource-tree", name).get("nodes") or [])
+
+    def last_log_line(self, name: str, pod: dict[str, Any]) -> str:
+        """The last line that a pod's container wrote; of a pod with several, the one that the cluster picks.
+
+        A line has at most `LOG_CHARACTERS`, and from a word such as "token" on it is hidden. Empty where there is none
+        or it cannot be read: logs explain a verdict, they are none, so this raises nothing.
+        """
+        path = f"/api/v1/applications/{name}/pods/{pod['name']}/logs"
+        query = {"project": self.project, "namespace": pod.get("namespace", ""), "tailLines": "1", "follow": "false"}
+        for previous in ("false", "true"):  # a container that was started again may not have written yet
+            try:
+                response = self._client.get(path, params={**query, "previous": previous}, timeout=LOG_TIMEOUT_SECONDS)
+                entries = [json.loads(line).get("result") or {} for line in response.text.splitlines() if line]
+                lines = [str(entry.get("content") or "").strip() for entry in entries]
+            except (httpx.TransportError, ValueError, AttributeError) as error:
+                self.log.debug("%s: no log of %s: %s", name, pod["name"], error)
+                return ""
+            if said := [line for line in lines if line]:
+                return _SECRET.sub("***", said[-1])[:LOG_CHARACTERS]
+        return ""
 
     def _call(
         self,

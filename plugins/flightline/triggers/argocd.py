@@ -12,6 +12,8 @@ from flightline.hooks.argocd import Application, ArgoCDHook
 
 KEY = "flightline"  # the infos entry that names the task an operation belongs to
 
+LOGGED_PODS = 3  # of a verdict
+
 Outcome = dict[str, Any]
 
 
@@ -86,7 +88,7 @@ class ArgoCDSyncTrigger(BaseTrigger):
     async def outcome(self) -> Outcome:
         """Look until there is an outcome or the time is over."""
         hook = await self._hook()
-        before = ""
+        before, said = "", ""
         while True:
             try:
                 outcome = await asyncio.to_thread(self._look, hook)
@@ -96,11 +98,15 @@ class ArgoCDSyncTrigger(BaseTrigger):
                 outcome = {"status": "error", "message": str(error)}
             # "unhealthy" may be left from the version before: it is a verdict only if the next look agrees.
             if outcome["status"] not in ("waiting", "unhealthy") or outcome["status"] == before == "unhealthy":
+                if outcome["status"] in ("failed", "unhealthy"):
+                    outcome["message"] = "; ".join([outcome["message"], *await asyncio.to_thread(self._logs, hook)])
                 return outcome
             if time.time() >= self.deadline:
                 return {"status": "timeout", "message": outcome["message"]}
             before = outcome["status"]
-            self.log.info("%s: %s", self.application, outcome["message"])
+            if outcome["message"] != said:  # one line a change, not one a look
+                said = outcome["message"]
+                self.log.info("%s: %s", self.application, said)
             await asyncio.sleep(min(self.poll_seconds, max(self.deadline - time.time(), 0)))
 
     async def on_kill(self) -> None:
@@ -123,6 +129,16 @@ class ArgoCDSyncTrigger(BaseTrigger):
         if outcome["status"] != "healthy":
             outcome["message"] = "; ".join([outcome["message"], *_unhealthy(hook.resources(self.application))])
         return outcome
+
+    def _logs(self, hook: ArgoCDHook) -> list[str]:
+        """What pods that are not healthy said last."""
+        try:
+            nodes = hook.resources(self.application)
+        except ArgoCDError:  # the verdict stands without
+            return []
+        pods = [node for node in nodes if node["kind"] == "Pod" and _is_unhealthy(node)][:LOGGED_PODS]
+        lines = [(_name(pod), hook.last_log_line(self.application, pod)) for pod in pods]
+        return [f"{name} said last: {line}" for name, line in lines if line]
 
     def _of_operation(self, app: Application) -> Outcome | None:
         """None once our operation has succeeded."""
@@ -203,9 +219,12 @@ def _failed(state: dict[str, Any]) -> list[str]:
 
 def _unhealthy(nodes: list[dict[str, Any]]) -> list[str]:
     """What is not healthy and why, node by node."""
-    healths = [(_name(node), node["health"]) for node in nodes if node.get("health")]
     return [
-        f"{name} is {health['status']}: {health.get('message', '')}".removesuffix(": ")
-        for name, health in healths
-        if health["status"] != "Healthy"
+        f"{_name(node)} is {node['health']['status']}: {node['health'].get('message', '')}".removesuffix(": ")
+        for node in nodes
+        if _is_unhealthy(node)
     ]
+
+
+def _is_unhealthy(node: dict[str, Any]) -> bool:
+    return bool(node.get("health")) and node["health"]["status"] != "Healthy"

@@ -57,6 +57,44 @@ def test_every_call_sends_project_token_and_the_exact_content_type(argo):
     }
 
 
+LOGS = "GET /api/v1/applications/web/pods/web-1/logs"
+POD = {"kind": "Pod", "namespace": "ns", "name": "web-1"}
+
+
+def entry(content):
+    return json.dumps({"result": {"content": content, "podName": "web-1"}}) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("KeyError: 'origin'", "KeyError: 'origin'"),
+        ("x" * 1000, "x" * 300),
+        ("cannot connect with DB_PASSWORD=hunter2 to db", "cannot connect with ***"),
+        ('{"api_key": "hunter2"}', '{"***'),
+        ("Authorization: Bearer hunter2", "***"),
+        ("postgresql://me:hunter2@db/x refused", "postgresql://***db/x refused"),
+    ],
+)
+def test_the_last_log_line_is_bounded_and_tells_no_secret(argo, said, shown):
+    argo.on(LOGS, entry(said) + entry(""))
+    assert ArgoCDHook().last_log_line("web", POD) == shown
+    ((query, _, _),) = argo.sent(LOGS)
+    assert "project=default&namespace=ns&tailLines=1" in query
+
+
+def test_the_container_before_is_asked_when_the_present_one_said_nothing(argo):
+    argo.on(LOGS, "", entry("out of memory"))
+    assert ArgoCDHook().last_log_line("web", POD) == "out of memory"
+    assert "previous=true" in argo.sent(LOGS)[1][0]
+
+
+@pytest.mark.parametrize("answer", [(404, {"message": "Not Found"}), (500, "<html>"), (None, ""), "[1]", "7"])
+def test_without_logs_there_is_no_line(argo, answer):
+    argo.on(LOGS, answer)
+    assert ArgoCDHook().last_log_line("web", POD) == ""
+
+
 def test_retries_until_it_answers(argo, capsys):
     argo.on(GET, (503, "starting"), (None, ""), (429, {"message": "slow down"}, {"Retry-After": "1"}), {"spec": {}})
     assert ArgoCDHook().application("web") == {"spec": {}}

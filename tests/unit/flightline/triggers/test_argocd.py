@@ -3,6 +3,7 @@ import copy
 import importlib
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -132,6 +133,34 @@ def test_unhealthy_names_what_is_wrong(argo):
         "status": "unhealthy",
         "message": "health is Degraded; Pod ns/web-1 is Degraded: no such image; Pod ns/web-2 is Progressing",
     }
+
+
+LOGS = "GET /api/v1/applications/web/pods/web-1/logs"
+CRASHED = {"kind": "Pod", "namespace": "ns", "name": "web-1", "health": {"status": "Degraded"}}
+
+
+@pytest.mark.parametrize("app", [done(health="Degraded"), done(phase="Failed", message="a wave is not healthy")])
+def test_a_verdict_carries_what_the_failing_pod_said_last(argo, app):
+    argo.on(GET, app)
+    argo.on(TREE, {"nodes": [CRASHED]})
+    argo.on(LOGS, '{"result": {"content": "no column origin"}}\n{"result": {"content": "", "last": true}}\n')
+    assert outcome()["message"].endswith("; Pod ns/web-1 said last: no column origin")
+    assert len(argo.sent(LOGS)) == 1
+
+
+def test_a_verdict_stands_without_logs(argo):
+    argo.on(GET, done(phase="Failed", message="no"))
+    argo.on(TREE, (403, {"message": "permission denied"}))
+    assert outcome() == {"status": "failed", "message": "the sync Failed: no"}
+
+
+def test_a_state_is_logged_once(argo, monkeypatch):
+    said = []
+    monkeypatch.setattr(ArgoCDSyncTrigger, "log", SimpleNamespace(info=lambda form, *rest: said.append(form % rest)))
+    argo.on(GET, *[running()] * 5, done())
+    argo.on(TREE, {"nodes": []})
+    assert outcome()["status"] == "healthy"
+    assert said == ["web: the sync runs: nothing to tell yet"]
 
 
 def test_timeout_says_what_was_seen_last(argo):
