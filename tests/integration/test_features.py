@@ -275,13 +275,14 @@ def test_only_days_that_are_not_up_to_date_are_built(empty, monkeypatch):
 def test_after_an_edit_the_first_run_makes_the_whole_training_window_again(empty, monkeypatch):
     ingest(empty, SPEC, DAYS[:8], run_id="eight")
     build(empty, SPEC, DAYS[0], DAYS[5])
+    assert tables.days(empty, SPEC.gold) == DAYS[:8], "with the days that look back into these"
     monkeypatch.setattr(stale, "digest", lambda *_: "edited features.py")
-    assert [*stale.made_by_other_code(empty, SPEC, DAYS[:6])] == DAYS[:6]
+    assert [*stale.made_by_other_code(empty, SPEC, DAYS[:8])] == DAYS[:8]
     short = SPEC.model_copy(update={"training": SPEC.training.model_copy(update={"window_days": 3})})
     report = build(empty, short, DAYS[7], DAYS[7])
-    assert (report.first, report.days) == (DAYS[3], tuple(DAYS[3:8])), "no more than training learns from"
+    assert (report.first, report.days) == (DAYS[5], tuple(DAYS[5:8])), "no more than training learns from"
     report = build(empty, SPEC, DAYS[7], DAYS[7])
-    assert (report.first, report.days) == (DAYS[0], tuple(DAYS[:3]))
+    assert (report.first, report.days) == (DAYS[0], tuple(DAYS[:5]))
     assert stale.made_by_other_code(empty, SPEC, DAYS[:8]) == {}
 
 
