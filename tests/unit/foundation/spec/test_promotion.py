@@ -1,0 +1,38 @@
+import pytest
+from pydantic import ValidationError
+
+from include.foundation.spec.promotion import Promotion, Stage
+
+
+def test_production_comes_last_unless_a_spec_says_otherwise():
+    assert [stage.name for stage in Promotion().stages] == ["staging", "production"]
+
+
+def test_a_namespace_is_a_dns_label():
+    longest = Stage(name="a_" * 25 + "ab")
+    assert Stage(name="pre_production").namespace == "flightline-pre-production"
+    assert len(longest.namespace) == 63
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ([], "stages: at least one"),
+        ([Stage(name="live"), Stage(name="live", replicas=2)], "stages: live twice"),
+    ],
+)
+def test_stages_that_show_no_way_to_production_are_refused(stages, message):
+    with pytest.raises(ValidationError, match=message):
+        Promotion(stages=stages)
+
+
+@pytest.mark.parametrize("change", [{"name": "a" * 53}, {"name": "Live"}, {"replicas": 0}, {"cluster": ""}])
+def test_a_stage_that_no_cluster_takes_is_refused(change):
+    with pytest.raises(ValidationError, match=next(iter(change))):
+        Stage(**{"name": "live", **change})
+
+
+@pytest.mark.parametrize("hours", [0, 366 * 24 + 1])
+def test_an_approval_is_waited_for_from_an_hour_to_a_year(hours):
+    with pytest.raises(ValidationError, match="approval_hours"):
+        Promotion(approval_hours=hours)
