@@ -60,6 +60,6 @@ def _text(values: pl.Series, name: str) -> pl.Series:
     if isinstance(kind, pl.Datetime):
         utc = values.dt.convert_time_zone("UTC") if kind.time_zone else values
         return utc.dt.strftime("%Y-%m-%dT%H:%M:%S%.f" + ("Z" if kind.time_zone else ""))
-    if kind.is_nested() or kind in {pl.Binary, pl.Object, pl.Duration, pl.Time}:
+    if kind.is_nested() or kind == pl.Duration or kind in {pl.Binary, pl.Object, pl.Time}:
         raise InvalidInput(f"{name}: column {values.name!r} is {kind}, which has no reading as text")
     return values.cast(pl.String)

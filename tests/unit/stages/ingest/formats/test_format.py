@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -99,45 +98,3 @@ def test_gzip_is_read_where_the_spec_says_so(member) -> None:
 def test_a_spec_that_maps_to_no_column_of_the_contract_is_refused() -> None:
     with pytest.raises(InvalidInput, match="source s: `columns` names z"):
         Columns.of(Source(name="s", contract="S", columns={"x": "z"}), ["a"])
-
-
-@pytest.mark.parametrize(
-    ("line", "cause"),
-    [
-        ("", "a blank line"),
-        ("[1]", "is not an object"),
-        ('{"a": 1, "a": 2}', "the key 'a' stands twice"),
-        ('{"a": {"x": 1}}', "a is an object or a list"),
-        ('{"a": 1', "not JSON"),
-        ("[" * 100_000, "not JSON"),
-        ('{"z": 1}', "unexpected z"),
-    ],
-)
-def test_a_line_that_is_no_flat_object_is_named(line: str, cause: str) -> None:
-    source = Source(name="s", contract="S", format=JsonLines(type="jsonl"))
-    with pytest.raises(InvalidInput, match=r"^f: line 2: ") as error:
-        read(source, f'{{"a": 1}}\n{line}\n'.encode(), "a")
-    assert cause in str(error.value)
-
-
-def test_json_values_are_the_text_that_stands_there() -> None:
-    source = Source(name="s", contract="S", format=JsonLines(type="jsonl"))
-    lines = [b'{"a": 1.10}', b'{"a": 12345678901234567890}', b'{"a": null}', b"{}", b'{"a": true}', b'{"a": " x"}']
-    found = read(source, b"\n".join([*lines, b""]), "a")["a"].to_list()
-    assert found == ["1.10", "12345678901234567890", None, None, "true", " x"]
-
-
-def test_parquet_values_are_text_that_reads_as_the_same_value() -> None:
-    values = {
-        "whole": [2**62, None],
-        "share": [0.1, -1e300],
-        "day": [date(2013, 1, 2), None],
-        "at": [datetime(2013, 1, 2, 3, 4, 5, 670_000, UTC), None],
-        "sure": [True, None],
-    }
-    sink = io.BytesIO()
-    pl.DataFrame(values).write_parquet(sink)
-    source = Source(name="s", contract="S", format=Parquet(type="parquet"))
-    first, second = read(source, sink.getvalue(), *values).drop(POSITION).rows()
-    assert first == ("4611686018427387904", "0.1", "2013-01-02", "2013-01-02T03:04:05.670Z", "true")
-    assert second == (None, "-1e+300", None, None, None)
