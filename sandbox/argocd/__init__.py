@@ -7,5 +7,5 @@ repository and applies, prunes and judges them on the cluster of a kubeconfig. D
 - `automated`, Helm, Kustomize, several sources and resource hooks are refused with 501, `retryStrategy` is ignored;
 - objects are applied by a three-way strategic merge patch (`merge.py`); custom resources by a merge patch;
 - live state is polled (0.5 s while something moves, else 5 s), so the stream may skip states between two polls;
-- the web page of an application is a plain read-only table without login: bind it to loopback only.
+- the web page of an application is a plain read-only table behind HTTP Basic (`admin`): bind it to loopback only.
 """

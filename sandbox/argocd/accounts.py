@@ -29,15 +29,30 @@ class Accounts:
         self._key = store.secret("jwt", secrets.token_bytes(32))
         self._failures: deque[float] = deque(maxlen=FAILURES)
 
-    def login(self, username: str, password: str) -> str:
-        """A session token. Raises ArgoError 401, also after 5 failures in 300 s."""
+    def check(self, username: str, password: str) -> None:
+        """Whether this is the login. Raises ArgoError 401, also after 5 failures in 300 s."""
         recent = [at for at in self._failures if time.monotonic() - at < FAILURE_WINDOW_SECONDS]
         right = self._password is not None and hmac.compare_digest(password.encode(), self._password.encode())
         if username != "admin" or not right or len(recent) >= FAILURES:
             self._failures.append(time.monotonic())
             raise ArgoError(UNAUTHENTICATED, "Invalid username or password")
         self._failures.clear()
+
+    def login(self, username: str, password: str) -> str:
+        """A session token. Raises ArgoError as `check` does."""
+        self.check(username, password)
         return self._sign(subject="admin:login", token_id=secrets.token_hex(8), seconds=SESSION_SECONDS)
+
+    def check_basic(self, authorization: str | None) -> None:
+        """`check` of an Authorization header of HTTP Basic. Raises ArgoError 401, also for a header that is none."""
+        scheme, _, encoded = (authorization or "").partition(" ")
+        try:
+            username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except ValueError:
+            scheme = ""
+        if scheme.lower() != "basic":
+            raise ArgoError(UNAUTHENTICATED, "log in as admin")
+        self.check(username, password)
 
     def issue(self, account: str, *, token_id: str, seconds: int) -> str:
         """An API token of an account; `seconds` 0 means that it does not expire."""

@@ -30,6 +30,7 @@ from sandbox.argocd.store import Store
 
 VERSION = "v3.5.1+standin"
 REFRESH_SECONDS = 60.0
+LOGGED_PODS = 5  # on a page
 
 Body = dict[str, Any]
 
@@ -64,8 +65,8 @@ class Api:
             Route(f"{one}/revisions/{{revision}}/metadata", self._closed(self._metadata), methods=get),
             Route("/api/v1/stream/applications", self._stream, methods=get),
             Route("/", lambda _: RedirectResponse("/applications"), methods=get),
-            Route("/applications", self._pages, methods=get),
-            Route("/applications/{namespace}/{name}", self._page, methods=get),
+            Route("/applications", self._shown(self._pages), methods=get),
+            Route("/applications/{namespace}/{name}", self._shown(self._page), methods=get),
         ]
         middleware = [Middleware(OwnAddress)]
         handlers = {ArgoError: _argo_error, HTTPException: _http_error}
@@ -166,6 +167,19 @@ class Api:
         content = stream.body(self._store, call.query, events=events, paths=call.fields)
         return StreamingResponse(content, media_type=kind)
 
+    def _shown(self, show: Callable[[Request], Response]) -> Callable[[Request], Response]:
+        """A page behind the login, which the browser asks for."""
+
+        def endpoint(request: Request) -> Response:
+            try:
+                self._accounts.check_basic(request.headers.get("authorization"))
+            except ArgoError as error:
+                headers = {"WWW-Authenticate": 'Basic realm="Argo CD stand-in", charset="UTF-8"'}
+                return PlainTextResponse(str(error), status_code=error.http_status, headers=headers)
+            return show(request)
+
+        return endpoint
+
     def _pages(self, request: Request) -> Response:  # noqa: ARG002 (Starlette passes it)
         return HTMLResponse(page.applications(self._store.all()))
 
@@ -173,7 +187,24 @@ class Api:
         app = self._store.get(request.path_params["name"])
         if app is None:
             return HTMLResponse("no such application", status_code=404)
-        return HTMLResponse(page.application(app, comparison.tree(app, self._controller.live)))
+        nodes = comparison.tree(app, self._controller.live)
+        pods = [node for node in nodes if node["kind"] == "Pod"][:LOGGED_PODS]
+        logs = {pod["name"]: self._controller.log(pod["namespace"], pod["name"]) for pod in pods}
+        commit, diff = self._synced(app)
+        return HTMLResponse(page.application(app, nodes, commit=commit, diff=diff, logs=logs))
+
+    def _synced(self, app: Body) -> tuple[Body, str]:
+        """The commit that was deployed last, and what it changed."""
+        history = app.get("status", {}).get("history") or []
+        if not history:
+            return {}, ""
+        source, commit = history[-1]["source"], history[-1]["revision"]
+        try:
+            return self._sources.metadata(source["repoURL"], commit), self._sources.diff(
+                source["repoURL"], commit, source["path"]
+            )
+        except SourceError as error:
+            return {"message": f"cannot be read: {error}"}, ""
 
 
 class Call:

@@ -46,6 +46,13 @@ class Controller:
         """There is something to do."""
         self._awake.set()
 
+    def log(self, namespace: str, pod: str) -> str:
+        """The last lines of a pod, or why there are none."""
+        try:
+            return self._cluster.log(namespace, pod)
+        except KubernetesError as error:
+            return f"cannot be read: {str(error)[:300]}"
+
     def refresh(self, name: str, *, hard: bool, seconds: float) -> App | None:
         """Compare the application with Git as it is now; returns it when that is done.
 

@@ -5,6 +5,7 @@ import ssl
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import httpx
 import yaml
@@ -15,6 +16,7 @@ Manifest = dict[str, Any]
 
 REQUEST_SECONDS = 15
 DISCOVERY_SECONDS = 60
+LOG_LINES, LOG_BYTES = 20, 8192  # of a pod
 # Made by controllers or of no interest: nobody deploys them from Git.
 _UNWATCHED = {"Event", "Endpoints", "EndpointSlice", "Lease", "Node", "ControllerRevision", "ComponentStatus"}
 
@@ -129,6 +131,11 @@ class Cluster:
             if error.status != 404:
                 raise
 
+    def log(self, namespace: str, pod: str) -> str:
+        """The last lines of a pod's container: `LOG_LINES` lines and `LOG_BYTES` at most."""
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log"
+        return self._answer("GET", f"{path}?tailLines={LOG_LINES}&limitBytes={LOG_BYTES}").text
+
     def namespaced(self, manifest: Manifest) -> bool:
         """Whether the manifest's kind lives in a namespace."""
         return self._kind(manifest).namespaced
@@ -147,6 +154,11 @@ class Cluster:
         return f"{_root(manifest['apiVersion'])}{namespace}/{kind.plural}/{metadata['name']}"
 
     def _request(self, method: str, path: str, *, body: Any = None, content_type: str = "application/json") -> Manifest:
+        return dict(_json(self._answer(method, path, body=body, content_type=content_type)))
+
+    def _answer(
+        self, method: str, path: str, *, body: Any = None, content_type: str = "application/json"
+    ) -> httpx.Response:
         try:
             if self._client is None:
                 self._client = _connect(self._kubeconfig)
@@ -155,12 +167,15 @@ class Cluster:
         except (OSError, httpx.TransportError, KeyError, StopIteration) as error:
             self._client = None  # the kubeconfig may have changed
             raise KubernetesError(None, f"cannot reach the cluster of {self._kubeconfig}: {error}") from error
-        answer = response.json() if response.headers.get("content-type", "").startswith("application/json") else {}
         if response.is_error:
             raise KubernetesError(
-                response.status_code, answer.get("message") or response.text or response.reason_phrase
+                response.status_code, _json(response).get("message") or response.text or response.reason_phrase
             )
-        return dict(answer)
+        return response
+
+
+def _json(response: httpx.Response) -> Manifest:
+    return response.json() if response.headers.get("content-type", "").startswith("application/json") else {}
 
 
 def _root(api_version: str) -> str:

@@ -7,9 +7,11 @@ _HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv
 <meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#223}}
 table{{border-collapse:collapse;width:100%;margin:1rem 0}}th,td{{text-align:left;padding:.35rem .6rem;
-border-bottom:1px solid #dde;vertical-align:top}}code{{font-size:13px}}.Healthy,.Synced,.Succeeded{{color:#0a7d43}}
+border-bottom:1px solid #dde;vertical-align:top}}code,pre{{font-size:13px;overflow:auto}}
+.Healthy,.Synced,.Succeeded{{color:#0a7d43}}
 .Degraded,.SyncFailed,.Failed,.Error{{color:#b3261e}}.Progressing,.OutOfSync,.Running{{color:#8a5a00}}</style>
-<h1>{title}</h1>"""
+<p><small>This is a stand-in for Argo CD, for trials on one machine. It leaves out the real user interface, roles,
+projects, auto-sync, hooks, Helm and Kustomize. Nothing can be changed on this page.</small></p><h1>{title}</h1>"""
 
 
 def applications(apps: list[dict[str, Any]]) -> str:
@@ -26,8 +28,16 @@ def applications(apps: list[dict[str, Any]]) -> str:
     return _HEAD.format(title="Applications") + _table(["application", "sync", "health", "revision"], rows)
 
 
-def application(app: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
-    """One application: source, sync, health, last operation, resources, history."""
+def application(
+    app: dict[str, Any],
+    nodes: list[dict[str, Any]],
+    *,
+    commit: dict[str, Any] | None = None,
+    diff: str = "",
+    logs: dict[str, str] | None = None,
+) -> str:
+    """One application: source, sync, health, last operation, resources, history; the synced commit and pods' logs."""
+    commit = commit or {}
     status, source = app.get("status", {}), app["spec"]["source"]
     state = status.get("operationState", {})
     facts = [
@@ -62,6 +72,11 @@ def application(app: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
         + _table([], facts)
         + _table(["kind", "resource", "health", "message"], resources)
         + _table(["deployment", "revision", "when", "by"], history)
+        + "<h2>Synced commit</h2>"
+        + _table([], [[name, escape(str(commit.get(name, "-")))] for name in ("message", "author", "date")])
+        + _text(diff)
+        + "<h2>Last log lines</h2>"
+        + "".join(f"<h3>{escape(pod)}</h3>{_text(lines)}" for pod, lines in (logs or {}).items())
     )
 
 
@@ -76,6 +91,10 @@ def _state(value: str | None) -> str:
 
 def _code(value: str | None) -> str:
     return f"<code>{escape(value)}</code>" if value else "-"
+
+
+def _text(value: str) -> str:
+    return f"<pre>{escape(value)}</pre>"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

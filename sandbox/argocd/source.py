@@ -16,6 +16,7 @@ Manifest = dict[str, Any]
 
 GIT_SECONDS = 60
 CACHED_RENDERINGS = 256
+DIFF_CHARACTERS = 20_000
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _TOOLS = {"kustomization.yaml": "Kustomize", "kustomization.yml": "Kustomize", "Chart.yaml": "Helm"}
 
@@ -66,6 +67,12 @@ class Sources:
         author, date, message = shown.split("\n", 2)
         tags = self._git(url, "tag", "--points-at", commit).split()
         return {"author": author, "date": date, "message": message.strip(), **({"tags": tags} if tags else {})}
+
+    def diff(self, url: str, commit: str, path: str) -> str:
+        """What a commit changed under a path, `DIFF_CHARACTERS` of it at most."""
+        self.metadata(url, commit)  # a full SHA, and here
+        shown = self._git(url, "show", "--format=", "--no-ext-diff", "--no-textconv", commit, "--", path)
+        return shown if len(shown) <= DIFF_CHARACTERS else f"{shown[:DIFF_CHARACTERS]}\n[the rest is left out]"
 
     def _render(self, url: str, commit: str, path: str, recurse: bool) -> list[Manifest]:
         folder = "" if path == "." else f"{PurePosixPath(path)}/"

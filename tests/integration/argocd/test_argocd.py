@@ -363,12 +363,14 @@ def test_stream_of_server_sent_events(argo, created, name):
 def test_pages_show_what_is_deployed(argo, repository, created, name):
     argo.call("POST", f"/applications/{name}/sync", json={})
     argo.finished(name)
-    listed = argo.client.get("/applications").text
+    assert argo.client.get("/applications").status_code == 401
+    login = ("admin", "open sesame")
+    listed = argo.client.get("/applications", auth=login).text
     assert f'href="/applications/argocd/{name}"' in listed
-    page = argo.client.get(f"/applications/argocd/{name}").text
+    page = argo.client.get(f"/applications/argocd/{name}", auth=login).text
     assert f"{name}/web" in page
     assert "Succeeded" in page
-    assert argo.client.get("/applications/argocd/none").status_code == 404
+    assert argo.client.get("/applications/argocd/none", auth=login).status_code == 404
 
 
 def test_kill_9_during_an_operation(argo, repository, created, name):

@@ -8,7 +8,7 @@ from sandbox.argocd import bodies
 from sandbox.argocd.accounts import Accounts
 from sandbox.argocd.api import Api
 from sandbox.argocd.controller import Controller
-from sandbox.argocd.live import Cluster
+from sandbox.argocd.live import Cluster, Key
 from sandbox.argocd.source import Sources
 from sandbox.argocd.store import Store
 
@@ -155,3 +155,32 @@ def test_a_resource_version_is_a_number(client):
 def test_another_host_is_refused_before_all_else(client):
     assert client.get("/api/version", headers={"Host": "evil.example:8085"}).status_code == 421
     assert client.get("/api/version").json() == {"Version": "v3.5.1+standin"}
+
+
+def test_pages_ask_for_the_login(client):
+    for path in ("/applications", "/applications/argocd/none"):
+        for auth in (None, ("admin", "wrong")):
+            client.headers.pop("Authorization", None)
+            answer = client.get(path, auth=auth)
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+    shown = client.get("/applications", auth=("admin", PASSWORD))
+    assert shown.status_code == 200
+    assert "stand-in for Argo CD" in shown.text
+
+
+def test_a_page_shows_the_synced_commit_and_the_last_log_lines(client, created, store, sources, controller, repository):
+    commit = sources.resolve(repository, "main")
+    app = store.get(created)
+    source = app["spec"]["source"]
+    entry = {"id": 0, "revision": commit, "source": source, "deployedAt": "now", "initiatedBy": {"username": "ci"}}
+    store.put({**app, "status": {"history": [entry]}})
+    tracking_id = {"argocd.argoproj.io/tracking-id": "web:/Pod:web/web-1"}
+    metadata = {"name": "web-1", "namespace": "web", "uid": "1", "annotations": tracking_id}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": []}}
+    controller.live = {Key.of(pod): pod}
+    shown = client.get("/applications/argocd/web", auth=("admin", PASSWORD)).text
+    assert "Deploy &lt;b&gt;version&lt;/b&gt; 3" in shown
+    assert "Ada &lt;ada@example.org&gt;" in shown
+    assert "+kind: ConfigMap" in shown
+    assert "<h3>web-1</h3><pre>cannot be read: cannot reach the cluster" in shown
