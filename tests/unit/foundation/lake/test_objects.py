@@ -60,9 +60,9 @@ def test_the_secret_is_not_shown() -> None:
 def test_what_is_no_uri_of_an_object_is_refused_before_anything_is_sent(uri: str, s3: tuple[Objects, Stubber]) -> None:
     objects, _ = s3
     for act in (objects.get, objects.stat, objects.exists, objects.delete, lambda uri: [*objects.list(uri)]):
-        with pytest.raises(InvalidInput, match="is no s3://bucket/key"):
+        with pytest.raises(InvalidInput, match="is not an s3://bucket/key address"):
             act(uri)
-    with pytest.raises(InvalidInput, match="is no s3://bucket/key"):
+    with pytest.raises(InvalidInput, match="is not an s3://bucket/key address"):
         objects.put(uri, b"")
 
 
