@@ -49,8 +49,6 @@ ELSEWHERE = {
     "plugins/flightline/assets.py": DAGS,
     "plugins/flightline/backends/keyed_pod.py": "tests/unit/flightline/backends/test_pods.py",
     "plugins/flightline/backends/protocol.py": "tests/unit/flightline/backends/test_backend.py",
-    "plugins/flightline/exceptions.py": "tests/unit/flightline/operators/test_argocd.py",
-    "plugins/flightline/failing.py": DAGS,
     "plugins/flightline/hooks/lake.py": DAGS,
     "plugins/flightline/hooks/mlflow.py": DAGS,
     "plugins/flightline/hooks/online.py": DAGS,
