@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ATTEMPTS = 5
 CREATION_SECONDS = 60.0  # far more than making a table takes: after it, its maker is taken for dead
+LONGEST_WAIT_SECONDS = 30.0  # with many writers: a commit takes a part of a second, and all of them must find room
 
 
 def open_catalog(name: str, properties: dict[str, str]) -> "Catalog":
@@ -162,7 +163,7 @@ def commit_lock(catalog: "Catalog", identifier: str, *, lost: int, deadline: flo
         raise late
     engine = getattr(catalog, "engine", None)
     if engine is None or engine.dialect.name != "postgresql":
-        time.sleep(random.uniform(0, min(left, 2.0, 0.05 * 2**lost)))  # noqa: S311 (no secret)
+        time.sleep(random.uniform(0, min(left, LONGEST_WAIT_SECONDS, 0.05 * 2**lost)))  # noqa: S311 (no secret)
         yield
         return
     with engine.begin() as connection:
