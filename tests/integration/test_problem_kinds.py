@@ -15,7 +15,7 @@ from include.stages.promotion.smoke import smoke
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 from tests.integration.tuning.conftest import Tuning
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(600)]
 DAYS = [date(2024, 3, 1) + timedelta(days=n) for n in range(9)]
 ROWS, TRIALS = 150, 2
 CLASSES = ["calm", "crowded", "packed"]

@@ -29,7 +29,7 @@ from include.stages.promotion import manifests
 from include.stages.promotion.smoke import smoke
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 
 DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(6)]
 FILES = {
