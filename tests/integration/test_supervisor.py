@@ -31,7 +31,7 @@ from sandbox.endpoints import OFFSETS, Endpoints
 from sandbox.lake import seaweedfs
 from sandbox.supervisor import processes
 from sandbox.supervisor.control import remains
-from sandbox.supervisor.service import running
+from sandbox.supervisor.service import REPO, running
 
 pytestmark = pytest.mark.integration
 
@@ -302,7 +302,9 @@ def run_stubborn_pod(sandbox) -> list[processes.Process]:
         headers={"Authorization": f"Bearer {at.secrets.cluster_token}"},
     ) as http:
         code = f"{STUBBORN}  # {sandbox.home}"
-        container = {"name": "base", "image": "flightline/serving:0", "command": ["python", "-c", code]}
+        commit = subprocess.run(("git", "rev-parse", "HEAD"), cwd=REPO, check=True, capture_output=True, text=True)
+        image = f"flightline/serving:{commit.stdout.strip()}"
+        container = {"name": "base", "image": image, "command": ["python", "-c", code]}
         spec = {"containers": [container], "terminationGracePeriodSeconds": 12}
         http.post("/pods", json={"metadata": {"name": "stays"}, "spec": spec}).raise_for_status()
         wait_for(lambda: "up" in http.get("/pods/stays/log").text)
