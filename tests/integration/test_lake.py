@@ -162,7 +162,7 @@ def test_what_is_missing_is_named(objects: Objects, folder: str) -> None:
             act(f"{folder}/nothing")
     with pytest.raises(MissingInput, match="s3://no-such-bucket"):
         list(objects.list("s3://no-such-bucket/"))
-    with pytest.raises(InvalidInput, match="no s3://bucket/key"):
+    with pytest.raises(InvalidInput, match="not an s3://bucket/key"):
         objects.get("/etc/passwd")
 
 

@@ -290,9 +290,11 @@ def test_a_gate_judges_the_versions_own_run_and_no_verdict_outlives_a_broken_jud
     judged = get(client, USE_CASE, version)
     assert (judged.gate, judged.tags["gate_champion"]) == ("failed", champion(client, USE_CASE).version)
     tag(client, USE_CASE, version, {"gate": "passed"})
+    stored = lake.objects().get(judged.uri)
     lake.objects().put(judged.uri, b"other bytes")
     with pytest.raises(DigestMismatch):
         gate(found(opened["run_id"]), version)
+    lake.objects().put(judged.uri, stored)  # equal models are one file, which other runs stand on too
     assert get(client, USE_CASE, version).gate == "judging"
 
 
