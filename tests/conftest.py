@@ -245,3 +245,18 @@ def _sandbox() -> Iterator[Sandbox]:
     finally:
         one.down()
         shutil.rmtree(home)
+
+
+@pytest.fixture
+def folder_lake(tmp_path: Path) -> Lake:
+    """A lake in a folder of the test's own, without any service."""
+    (tmp_path / "lake").mkdir()
+    return Lake(
+        catalog_properties={
+            "type": "sql",
+            "uri": f"sqlite:///{tmp_path}/catalog.db",
+            "warehouse": f"file://{tmp_path}/lake",
+        },
+        landing="s3://landing",
+        models="s3://models",
+    )

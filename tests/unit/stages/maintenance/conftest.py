@@ -6,22 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from include.foundation.lake import Lake
-
-
-@pytest.fixture
-def folder_lake(tmp_path: Path) -> Lake:
-    (tmp_path / "lake").mkdir()
-    return Lake(
-        catalog_properties={
-            "type": "sql",
-            "uri": f"sqlite:///{tmp_path}/catalog.db",
-            "warehouse": f"file://{tmp_path}/lake",
-        },
-        landing="s3://landing",
-        models="s3://models",
-    )
-
 
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[[], set[str]]:
