@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from include.foundation.errors import InvalidInput, MissingInput, ServiceUnavailable
-from include.foundation.lake import S3, Lake, Objects, catalog, tables
+from include.foundation.lake import S3, Lake, Objects, locks, tables
 from include.foundation.lake.change import Append
 from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.lake.commit_log import positions
@@ -80,9 +80,9 @@ def test_sixteen_writers_make_a_table_and_none_is_lost(fresh: Lake) -> None:
 
 
 def test_who_died_making_a_table_keeps_nobody_from_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock = f"{lake.models}/.creating/silver.died"
+    lock = f"{lake.models}/.locks/create/silver.died"
     lake.objects().put(lock, b"")
-    monkeypatch.setattr(catalog, "CREATION_SECONDS", 1.5)
+    monkeypatch.setattr(locks, "HOLD_SECONDS", 1.5)
     replace_days(lake, "silver.died", pl.DataFrame({"event_date": [FIRST]}), [FIRST], {})
     assert tables.days(lake, "silver.died") == [FIRST]
     assert not lake.objects().exists(lock)

@@ -1,15 +1,14 @@
-"""What many processes do with the Iceberg catalog at once: open it first, make namespaces, queue for a table."""
+"""What many processes do with the Iceberg catalog at once: open it first, make namespaces, race for a table."""
 
 import logging
-import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from include.foundation.errors import MissingInput, ServiceUnavailable
+from include.foundation.errors import ServiceUnavailable
+from include.foundation.lake.locks import commit_lock
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ATTEMPTS = 5
-CREATION_SECONDS = 60.0  # far more than making a table takes: after it, its maker is taken for dead
-LONGEST_WAIT_SECONDS = 30.0  # with many writers: a commit takes a part of a second, and all of them must find room
 
 
 def open_catalog(name: str, properties: dict[str, str]) -> "Catalog":
@@ -79,40 +76,15 @@ def ensure_namespace(catalog: "Catalog", namespace: str) -> None:
             return
 
 
-@contextmanager
-def creation_lock(lake: "Lake", identifier: str) -> Iterator[None]:
-    """Be the only one who makes this table, where the catalog may not see to that itself.
-
-    A REST catalog may let several creators of one table win, so that the last table hides the rows of the others
-    (SeaweedFS 4.48 does). There, the lock is an object beside the model files; who has died with it is waited for.
-
-    Raises:
-        ServiceUnavailable: another writer held the lock for all the time.
-    """
-    from pyiceberg.catalog.rest import RestCatalog
-
-    if not isinstance(lake.catalog(), RestCatalog):
-        yield
-        return
-    objects, lock = lake.objects(), f"{lake.models.rstrip('/')}/.creating/{identifier}"
-    deadline = time.monotonic() + 2 * CREATION_SECONDS
-    while not objects.put_if_absent(lock, b""):
-        if time.monotonic() > deadline:
-            raise ServiceUnavailable(f"{identifier}: others were making the table all the time; {lock} is their lock")
-        with suppress(MissingInput):  # it has just been given back
-            if (datetime.now(UTC) - objects.stat(lock).modified).total_seconds() > CREATION_SECONDS:
-                objects.delete(lock)
-        time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 (no secret)
-    try:
-        yield
-    finally:
-        objects.delete(lock)
-
-
-def retry_commit(table: "Table", attempt: Callable[[], T], *, timeout: timedelta = timedelta(minutes=5)) -> T:
+def retry_commit(
+    lake: "Lake", table: "Table", attempt: Callable[[], T], *, timeout: timedelta = timedelta(minutes=5)
+) -> T:
     """Make a commit, again on the table's new state each time that another writer was faster.
 
+    The first try just races, which costs nothing while there is one writer.
+
     Args:
+        lake: the table's lake.
         table: the table; it is refreshed before every try but the first.
         attempt: plans the commit on the table and makes it; raises CommitFailedException when it lost the race.
         timeout: how long to queue behind other writers.
@@ -122,55 +94,12 @@ def retry_commit(table: "Table", attempt: Callable[[], T], *, timeout: timedelta
     """
     from pyiceberg.exceptions import CommitFailedException
 
-    deadline = time.monotonic() + timeout.total_seconds()
-    for lost in count():
-        with commit_lock(table.catalog, ".".join(table.name()), lost=lost, deadline=deadline):
-            if lost:
-                table.refresh()
-            try:
+    deadline, identifier = time.monotonic() + timeout.total_seconds(), ".".join(table.name())
+    with suppress(CommitFailedException):
+        return attempt()
+    with commit_lock(lake, identifier, deadline=deadline):
+        while time.monotonic() < deadline:
+            table.refresh()
+            with suppress(CommitFailedException):  # lost to a first try
                 return attempt()
-            except CommitFailedException:
-                continue
-    raise AssertionError("unreachable")
-
-
-@contextmanager
-def commit_lock(catalog: "Catalog", identifier: str, *, lost: int, deadline: float) -> Iterator[None]:
-    """Hold the lock under which writers that lost a race commit to a table.
-
-    The first try just races, which costs nothing while there is one writer. Then writers stand in line, where the
-    catalog's database has a lock to offer (PostgreSQL's advisory locks, which end with their holder); elsewhere they
-    wait for a random time, twice as long each time. The catalog itself, not the lock, keeps commits from being lost.
-
-    Args:
-        catalog: the catalog.
-        identifier: `namespace.table`.
-        lost: how many races were lost.
-        deadline: when to give up, on the monotonic clock.
-
-    Raises:
-        ServiceUnavailable: the lock was not free in time.
-    """
-    from sqlalchemy import text
-    from sqlalchemy.exc import OperationalError
-
-    if not lost:
-        yield
-        return
-    left = deadline - time.monotonic()
-    late = ServiceUnavailable(f"{identifier}: {lost} races lost to other writers; gave up waiting")
-    if left <= 0:
-        raise late
-    engine = getattr(catalog, "engine", None)
-    if engine is None or engine.dialect.name != "postgresql":
-        time.sleep(random.uniform(0, min(left, LONGEST_WAIT_SECONDS, 0.05 * 2**lost)))  # noqa: S311 (no secret)
-        yield
-        return
-    with engine.begin() as connection:
-        connection.execute(text(f"SET LOCAL lock_timeout = {max(1, int(left * 1000))}"))
-        try:
-            name = {"name": f"flightline {catalog.name}.{identifier}"}
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), name)
-        except OperationalError as error:
-            raise late from error
-        yield
+    raise ServiceUnavailable(f"{identifier}: other writers were faster for {timeout}; run it again")

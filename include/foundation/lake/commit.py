@@ -49,6 +49,7 @@ class TableWriter:
     """
 
     def __init__(self, lake: Lake, identifier: str, *, schema: pa.Schema | pl.Schema, change: Change) -> None:
+        self._lake = lake
         self._table = tables.ensure_table(lake, identifier, schema)
         self._identifier = identifier
         self._change = change
@@ -92,7 +93,7 @@ class TableWriter:
             InvalidInput: the files were written more than `IN_FLIGHT` ago.
         """
         said = {**summary, COMMIT: self._commit}
-        snapshot_id = retry_commit(self._table, lambda: self._try(said), timeout=timeout)
+        snapshot_id = retry_commit(self._lake, self._table, lambda: self._try(said), timeout=timeout)
         self._files.clear()
         return snapshot_id
 

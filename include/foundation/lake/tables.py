@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.lake import manifests
-from include.foundation.lake.catalog import creation_lock, ensure_namespace
+from include.foundation.lake.catalog import ensure_namespace
 from include.foundation.lake.layout import DAY, check_layout, day_reader
+from include.foundation.lake.locks import creation_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

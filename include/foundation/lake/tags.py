@@ -44,4 +44,4 @@ def ensure_tag(lake: Lake, identifier: str, name: str, snapshot_id: int) -> None
             ),
         )
 
-    retry_commit(table, attempt)
+    retry_commit(lake, table, attempt)

@@ -57,7 +57,7 @@ def expire(lake: Lake, identifier: str, *, before: datetime, dry_run: bool) -> i
             )
         return len(expired)
 
-    return retry_commit(table, attempt)
+    return retry_commit(lake, table, attempt)
 
 
 def expirable(table: Table, before: datetime) -> set[int]:

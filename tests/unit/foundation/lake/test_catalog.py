@@ -1,13 +1,11 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from pyiceberg.exceptions import ServerError
 
-from include.foundation.lake import Lake
-from include.foundation.lake.catalog import creation_lock, ensure_namespace, open_catalog
+from include.foundation.lake.catalog import ensure_namespace, open_catalog
 
 
 class Restarting(ThreadingHTTPServer):
@@ -70,9 +68,3 @@ def test_a_namespace_that_others_are_making_is_waited_for(server: Restarting) ->
     server.troubles, server.asked = [500, 500], []
     ensure_namespace(catalog, "silver")
     assert server.asked == ["POST /v1/namespaces"] * 3
-
-
-def test_a_catalog_of_its_own_database_needs_no_lock(folder_lake: Lake, tmp_path: Path) -> None:
-    with creation_lock(folder_lake, "silver.t"):  # its S3 is nowhere
-        pass
-    assert not [*(tmp_path / "lake").iterdir()]

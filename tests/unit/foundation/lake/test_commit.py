@@ -86,7 +86,7 @@ def test_queueing_ends(folder_lake: Lake) -> None:
     mine = TableWriter(folder_lake, TABLE, schema=rows().schema, change=Replace(frozenset(D[:1])))
     mine.write(rows(D[0]))
     replace_days(folder_lake, TABLE, rows(D[0], tag="other"), D[:1], {})
-    with pytest.raises(ServiceUnavailable, match=r"silver\.t: 1 races lost to other writers"):
+    with pytest.raises(ServiceUnavailable, match=r"silver\.t: other writers were faster"):
         mine.commit({}, timeout=timedelta(0))
     assert tables.read(folder_lake, TABLE)["v"].to_list() == ["other0"]
 
