@@ -21,15 +21,16 @@ def quoted(value: object, most: int = VALUE) -> str:
 
 def listing(items: Collection[object], most: int = ITEMS, *, separator: str = ", ") -> str:
     """The first items and how many more there are, each cut if it is long."""
-    shown = separator.join(_cut(str(item)) for item, _ in zip(items, range(most), strict=False))
+    shown = separator.join(cut(str(item)) for item, _ in zip(items, range(most), strict=False))
     more = len(items) - most
     return f"{shown}{separator if separator.strip() != ',' else ' '}and {more:,} more" if more > 0 else shown
 
 
 def cause(error: BaseException) -> str:
     """What an error says, on one line, cut."""
-    return _cut(" ".join(str(error).split()) or type(error).__name__, 300)
+    return cut(" ".join(str(error).split()) or type(error).__name__, 300)
 
 
-def _cut(text: str, most: int = VALUE) -> str:
+def cut(text: str, most: int = VALUE) -> str:
+    """The text, or its beginning if it is long."""
     return text if len(text) <= most else f"{text[:most]}..."

@@ -9,8 +9,11 @@ from typing import Any
 
 import yaml
 
+from include.foundation.echo import cause, cut
+
 LARGEST = 256 * 1024  # bytes
 DEEPEST = 20  # levels of mappings and lists
+FIELD = 200  # characters of its path in a message
 
 
 class _Loader(yaml.SafeLoader):
@@ -42,7 +45,12 @@ def read(text: str) -> Any:
         node = loader.get_single_node()
         return None if node is None else _value(loader, node, "")
     except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {error}") from error
+        raise ValueError(f"not YAML: {_fault(error)}") from error
+
+
+def _fault(error: yaml.YAMLError) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return f"line {mark.line + 1}: {cut(problem)}" if mark and problem else cause(error)
 
 
 def _where(event: yaml.Event) -> str:
@@ -56,9 +64,9 @@ def _value(loader: _Loader, node: yaml.Node, field: str) -> Any:
             key = _value(loader, name, field)
             inner = f"{field}.{key}".lstrip(".")
             if not isinstance(key, str):
-                raise ValueError(f"{inner[:200]}: a name must be a text; quote it")  # noqa: TRY004 (a fault of the text)
+                raise ValueError(f"{cut(inner, FIELD)}: a name must be a text; quote it")  # noqa: TRY004 (a fault of the text)
             if key in values:
-                raise ValueError(f"{inner[:200]}: stands twice")
+                raise ValueError(f"{cut(inner, FIELD)}: stands twice")
             values[key] = _value(loader, value, inner)
         return values
     if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
@@ -67,6 +75,6 @@ def _value(loader: _Loader, node: yaml.Node, field: str) -> Any:
         if isinstance(node, yaml.ScalarNode):
             return loader.construct_object(node)
         said = "a tag, which a spec may not have"
-    except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError) as error:
-        said = f"{node.value[:40]!r} is not a value ({getattr(error, 'problem', None) or error})"
-    raise ValueError(f"{field[:200] or 'the document'}: {said}")
+    except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+        said = f"{node.value[:40]!r} is not a value ({cut(getattr(error, 'problem', None) or cause(error))})"
+    raise ValueError(f"{cut(field, FIELD) or 'the document'}: {said}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import requests
 
+from include.foundation.echo import cause, cut, listing, quoted
 from include.foundation.errors import DigestMismatch, GateFailed, InvalidInput, ServiceUnavailable
 from include.foundation.problem import problem
 from include.foundation.problem.protocol import Problem
@@ -16,7 +17,7 @@ from include.foundation.spec import UseCase
 
 TOLERANCE = 1e-6  # of the answers' scale: float32 and another batch size
 RETRY_SECONDS = 1.0
-Expected = Mapping[str, float] | float  # a number alone is told by code from before there were kinds
+Expected = Mapping[str, float] | float  # code from before there were kinds gives a number alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class _Endpoint:
         try:
             response = self._session.request(method, f"{self.url}{path}", json=body, timeout=self._timeout)
         except requests.RequestException as error:
-            raise ServiceUnavailable(f"{self.url}{path} does not answer: {error}") from error
+            raise ServiceUnavailable(f"{self.url}{path} does not answer: {cause(error)}") from error
         try:
             return response.status_code, response.json()
         except requests.JSONDecodeError:
@@ -103,7 +104,7 @@ def smoke(
         timeout: seconds of one request.
         patience: seconds to wait for the endpoint to be ready.
         settling: seconds in which the endpoint may still become what is expected: a replica of the version before
-            answers for some seconds after it was told to leave, and a features run that is under way has brought new
+            answers for some seconds after it was asked to stop, and a features run that is under way has brought new
             rows to gold and not yet their history to the online table.
 
     Raises:
@@ -166,7 +167,7 @@ def _wait_until_ready(endpoint: _Endpoint, patience: float) -> None:
     while True:
         try:
             status, body = endpoint.ask("/v2/health/ready")
-            reason = f"status {status}, {body}"
+            reason = f"status {status}, {quoted(body)}"
             if status == 200:
                 return
         except ServiceUnavailable as error:
@@ -186,7 +187,7 @@ def _first_difference(
     scale = kind.scale(np.array([max(map(abs, numbers.values())) for numbers in wanted]))
     for index, (got, want) in enumerate(zip(found, wanted, strict=True)):
         if got.keys() != want.keys():
-            return f"record {index} gets {', '.join(got)}, expected is {', '.join(want)}"
+            return f"record {index} gets {listing(got)}, expected is {listing(want)}"
         for name, value in want.items():
             if not math.isclose(got[name], value, abs_tol=TOLERANCE * scale, rel_tol=0):
                 return f"record {index} gets {name} {got[name]}, expected is {value}"
@@ -199,27 +200,31 @@ def _check_model(endpoint: _Endpoint, name: str, digest: str) -> str:
     try:
         served, version = model["parameters"]["digest"], model["versions"][0]
     except (TypeError, KeyError, IndexError):
-        raise GateFailed(f"{endpoint.url} does not describe the model {name!r}: status {status}, {model}") from None
+        raise GateFailed(
+            f"{endpoint.url} does not describe the model {name!r}: status {status}, {quoted(model)}"
+        ) from None
     if served != digest:
-        raise DigestMismatch(f"{endpoint.url} serves model {served}, expected is {digest}")
+        raise DigestMismatch(f"{endpoint.url} serves model {cut(str(served))}, expected is {digest}")
     return str(version)
 
 
 def _check_answers(status: int, answers: Any, *, kind: Problem, count: int, digest: str) -> list[dict[str, float]]:
     """The numbers of `count` answers."""
     if status == 503:
-        raise ServiceUnavailable(f"the endpoint cannot answer records: {answers}")
+        raise ServiceUnavailable(f"the endpoint cannot answer records: {quoted(answers)}")
     if status != 200 or not isinstance(answers, list) or len(answers) != count:
-        raise GateFailed(f"{count} records get status {status} and no list of as many answers: {answers}")
+        raise GateFailed(f"{count} records get status {status} and no list of as many answers: {quoted(answers)}")
     found = []
     for index, answer in enumerate(answers):
         try:
             served, numbers = answer["model"]["digest"], kind.numbers(answer)
         except (TypeError, KeyError):
-            raise GateFailed(f"record {index} gets no {kind.kind.output.name} with its model: {answer}") from None
+            raise GateFailed(
+                f"record {index} gets no {kind.kind.output.name} with its model: {quoted(answer)}"
+            ) from None
         except InvalidInput as error:
-            raise GateFailed(f"record {index} gets {error}: {answer}") from None
+            raise GateFailed(f"record {index} gets {cause(error)}: {quoted(answer)}") from None
         if served != digest:
-            raise DigestMismatch(f"record {index} is answered by model {served}, expected is {digest}")
+            raise DigestMismatch(f"record {index} is answered by model {cut(str(served))}, expected is {digest}")
         found.append(numbers)
     return found

@@ -77,3 +77,23 @@ def test_a_message_does_not_repeat_a_long_name():
     with pytest.raises(ValueError, match="stands twice") as told:
         read(f"{'k' * 1000}: 1\n{'k' * 1000}: 2")
     assert len(str(told.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !!int " + "x" * 5000,
+        "a: !!float " + "x" * 5000,
+        f"a: !{'t' * 5000} x",
+        f"a: !{'t' * 5000}!b x",
+        f"a: {'[' * 3}'{'q' * 5000}",
+        f"{'k' * 5000}: [",
+        f"a: !!timestamp {'x' * 5000}",
+        f"a: !!bool {'x' * 5000}",
+        f"a: !!binary {'x' * 5001}",
+    ],
+)
+def test_a_message_does_not_repeat_a_long_value(text):
+    with pytest.raises(ValueError, match=r"^(a: |not YAML: line )") as told:
+        read(text)
+    assert len(str(told.value)) < 400

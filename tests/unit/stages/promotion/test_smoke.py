@@ -159,3 +159,28 @@ def test_a_malformed_record_is_not_refused(endpoint: tuple[Endpoint, str], statu
     behaviour.bad_status = status
     with pytest.raises(GateFailed, match=f"a malformed record gets status {status}"):
         _smoke(url)
+
+
+def test_a_long_answer_is_not_repeated(endpoint: tuple[Endpoint, str]) -> None:
+    behaviour, url = endpoint
+    long = "x" * 100_000
+    well = behaviour.get
+    answers = [
+        (lambda path: (503, long), behaviour.post),
+        (lambda path: (200, long), behaviour.post),
+        (lambda path: (200, {"versions": ["3"], "parameters": {"digest": long}}), behaviour.post),
+        *(
+            (well, lambda body, answer=answer: answer)
+            for answer in (
+                (503, long),
+                (200, long),
+                (200, [long] * 2),
+                (200, [{"model": {"digest": DIGEST}, "probability": long}] * 2),
+                (200, [{"model": {"digest": long}, "probability": 0.5}] * 2),
+            )
+        ),
+    ]
+    for behaviour.get, behaviour.post in answers:
+        with pytest.raises((ServiceUnavailable, GateFailed, DigestMismatch)) as refused:
+            _smoke(url)
+        assert len(str(refused.value)) < 500
