@@ -131,7 +131,7 @@ def summary(at: Endpoints, api: AirflowApi, runs: dict[str, list[dict[str, Any]]
         f"Airflow   {at.url('airflow')}   login {USER}, password {at.secrets.airflow_password}",
         f"MLflow    {at.url('mlflow')}/#/models/{SPEC.name}",
         f"Argo CD   {at.url('argocd')}   login admin, password {at.secrets.argocd_password}",
-        *([f"Endpoint  {answers.url}   (metrics: {answers.url}/metrics)"] if answers else []),
+        *([f"Endpoint  {answers.url}   (each replica's own metrics: {answers.url}/metrics)"] if answers else []),
         "stop: make down   next days: make play DAYS=7   more: make help",
     ]
     return "\n".join(lines)

@@ -16,7 +16,8 @@ import polars as pl
 
 from include.foundation.history import table
 from include.foundation.lake import Lake
-from include.foundation.problem.ranking import auc
+from include.foundation.problem import problem
+from include.foundation.problem.protocol import Problem
 from include.foundation.spec import UseCase, module
 from include.stages.ingest import rows
 from include.stages.ingest.plan import Plan
@@ -35,13 +36,15 @@ class Answers:
     Attributes:
         url: of the endpoint.
         day: the day.
-        asked: a row a flight: `Request`'s columns, `probability`, and `label`, null where the flight never arrived.
+        kind: of the use case.
+        asked: a row a flight: `Request`'s columns, `answer`, and `label`, null where the flight never arrived.
         version: the version that answered.
         single_ms: milliseconds of questions about one flight, sorted.
     """
 
     url: str
     day: date
+    kind: Problem
     asked: pl.DataFrame
     version: str
     single_ms: list[float]
@@ -49,16 +52,18 @@ class Answers:
     def lines(self) -> list[str]:
         """For people: how good, how fast, and a few flights."""
         known = self.asked.drop_nulls("label")
-        quality = auc(known["label"].to_numpy(), known["probability"].to_numpy())
-        some = known.sort("probability", descending=True).gather_every(max(1, known.height // SHOWN)).head(SHOWN)
+        metric, name = self.kind.kind.metric().name, self.kind.kind.output.name
+        quality = self.kind.measure(metric, known["label"].to_numpy(), known["answer"].to_numpy())(None)
+        some = known.sort("answer", descending=True).gather_every(max(1, known.height // SHOWN)).head(SHOWN)
         return [
             f"{self.day}: asked version {self.version} about {self.asked.height} flights at their scheduled departure; "
-            f"{known.height} arrived, AUC {quality:.4f}",
+            f"{known.height} arrived, {metric} {quality:.4f}",
+            f"  (one day has one weather: its {metric} may lie far from holdout_{metric}, which is over many days)",
             f"  one flight a question: median {self.single_ms[len(self.single_ms) // 2]:.1f} ms, "
             f"slowest of {len(self.single_ms)} {self.single_ms[-1]:.1f} ms",
             *(
                 f"  {row['carrier']}{row['flight']:<5} {row['origin']}-{row['dest']} {row['sched_dep']:%H:%M} UTC  "
-                f"probability of > 15 min late {row['probability']:.2f}, was {'late' if row['label'] else 'on time'}"
+                f"{name} of > 15 min late {row['answer']:.2f}, was {'late' if row['label'] else 'on time'}"
                 for row in some.iter_rows(named=True)
             ),
         ]
@@ -73,6 +78,7 @@ def ask(at: Endpoints, spec: UseCase, day: date) -> Answers:
         httpx.HTTPError: the endpoint does not answer.
     """
     lake, features = Lake.from_env(at.trainer_env), module(spec.name, "features")
+    kind = problem(spec.problem)
     silver = _silver(lake, spec, day)
     begin = datetime.combine(day, clock(), UTC)
     for name, frame in features.history(silver).items():
@@ -92,10 +98,13 @@ def ask(at: Endpoints, spec: UseCase, day: date) -> Answers:
             for answer in http.post("/predict", json={"records": records[n : n + BATCH]}).raise_for_status().json()
         ]
         single_ms = sorted(_milliseconds(http, record) for record in records[:BATCH])
-    asked = requests.with_columns(probability=pl.Series([answer["probability"] for answer in answers])).join(
+    numbers = [kind.numbers(answer)[kind.kind.output.name] for answer in answers]
+    asked = requests.with_columns(answer=pl.Series(numbers)).join(
         features.labels(silver).select("id", "label"), on="id", how="left", maintain_order="left"
     )
-    return Answers(url=url, day=day, asked=asked, version=answers[0]["model"]["version"], single_ms=single_ms)
+    return Answers(
+        url=url, day=day, kind=kind, asked=asked, version=answers[0]["model"]["version"], single_ms=single_ms
+    )
 
 
 def _milliseconds(http: httpx.Client, record: dict[str, Any]) -> float:

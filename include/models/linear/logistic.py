@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import onnx
     from sklearn.pipeline import Pipeline
 
+PROBLEM = problem("binary")
 MACHINE = {"num_threads", "device"}  # parameters that say nothing about the model
 KNOWN = {"C", "max_iter", "tol"}
 
@@ -80,12 +81,12 @@ class LogisticRegression:
         )
 
     def predict(self, model: Model, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """Probability of the label, float64 [n]."""
+        """The model's answers for the rows, float64 [n]."""
         answers = model.pipeline.predict_proba(self.encode(frame, model.categories))
         return cast("NDArray[np.float64]", answers[:, 1].astype(np.float64))
 
     def export(self, model: Model) -> "onnx.ModelProto":
-        """The model as ONNX: input `features` float32 [n, k], output `probability` float32 [n]."""
+        """The model as ONNX: input `features` float32 [n, k], and the output of the problem kind."""
         from onnx import TensorProto, helper
         from skl2onnx import to_onnx
         from skl2onnx.common.data_types import FloatTensorType
@@ -97,16 +98,17 @@ class LogisticRegression:
             target_opset={"": 15, "ai.onnx.ml": 1},
         )
         graph = converted.graph
+        output = PROBLEM.kind.output.name
         second = helper.make_tensor("positive", TensorProto.INT64, [], [1])
-        graph.node.append(helper.make_node("Gather", [graph.output[1].name, "positive"], ["probability"], axis=1))
+        graph.node.append(helper.make_node("Gather", [graph.output[1].name, "positive"], [output], axis=1))
         graph.initializer.append(second)
         del graph.output[:]
-        graph.output.append(helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None]))
+        graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, [None]))
         return cast("onnx.ModelProto", converted)
 
     def baseline(self, train: pl.DataFrame, frame: pl.DataFrame) -> NDArray[np.float64]:
         """The rate of the label by the columns of `baseline_by`, float64 [n] (see `Problem.baseline`)."""
-        return problem("binary").baseline(train, frame, self.baseline_by)
+        return PROBLEM.baseline(train, frame, self.baseline_by)
 
     def _pipeline(self, settings: Mapping[str, Any], seed: int) -> "Pipeline":
         from sklearn.compose import ColumnTransformer
