@@ -30,7 +30,7 @@ class Days(BaseModel):
 
 
 class Train(BaseModel):
-    """What a training run may be told beside the spec's own fields."""
+    """Settings of a training run beside the spec's own fields."""
 
     end_date: date | None = Field(
         None, title="Last day", description="Of the window. Empty: the newest day that gold has."

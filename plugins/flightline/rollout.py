@@ -81,7 +81,7 @@ def rollout(spec: UseCase, chosen: Any, answer: Any) -> list[Move]:
 
 
 def revert(spec: UseCase, moves: list[Move], *, base: BaseOperator, after: list[Any], choose_id: str) -> None:
-    """What takes the moves back when one of them or of `after` fails, and tells of it.
+    """What takes the moves back when one of them or of `after` fails, and report it.
 
     Args:
         spec: the use case.

@@ -177,7 +177,7 @@ def _beats(url: str, component: str) -> bool | None:
 
 
 def _newest(url: str, component: str) -> float | None:
-    """When the component's newest heartbeat was, in seconds since 1970; None if that cannot be told."""
+    """When the component's newest heartbeat was, in seconds since 1970; None if that is unknown."""
     try:
         with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 (our own http URL)
             beat = json.load(response).get(component, {}).get(f"latest_{component}_heartbeat")

@@ -149,11 +149,11 @@ def make_volumes(store: Store, pod: Object, root: Path) -> dict[str, str]:
     Raises:
         ConfigError: a volume's source is missing or of a type that the cluster leaves out.
     """
-    told: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for volume in pod["spec"].get("volumes") or ():
         name = volume["name"]
         path = root / name
-        told["VOLUME_" + re.sub(r"[^A-Z0-9]", "_", name.upper())] = str(path)
+        variables["VOLUME_" + re.sub(r"[^A-Z0-9]", "_", name.upper())] = str(path)
         entries: dict[str, str] = {}
         if "secret" in volume:
             entries = _files(store, pod, "secrets", volume["secret"], volume["secret"]["secretName"])
@@ -172,7 +172,7 @@ def make_volumes(store: Store, pod: Object, root: Path) -> dict[str, str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode(errors="surrogateescape"))
             target.chmod(0o600)
-    return told
+    return variables
 
 
 def _files(store: Store, pod: Object, resource: str, source: Object, name: str) -> dict[str, str]:

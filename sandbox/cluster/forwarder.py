@@ -21,7 +21,7 @@ class _Pipe(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        # Not at once: an early 3.11 begins to read right after this call, whatever the transport was told in it.
+        # Not at once: an early 3.11 begins to read right after this call, whatever was asked of the transport in it.
         asyncio.get_running_loop().call_soon(self.transport.pause_reading)
         if self._connected:
             self._connected(self)

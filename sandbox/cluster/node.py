@@ -56,7 +56,7 @@ class Node:
             self._look(uid, pod)
 
     async def stop(self, *, keep_pods: bool) -> None:
-        """Stop working; unless told to keep them, end all pods' processes within their grace period (30 s at most)."""
+        """Stop working; unless they are kept, end all pods' processes within their grace period (30 s at most)."""
         self._loop = None
         for task in self._tasks.values():
             task.cancel()

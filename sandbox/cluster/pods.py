@@ -102,14 +102,14 @@ class PodRunner:
     async def _volumes(self) -> bool:
         while True:
             try:
-                told = environment.make_volumes(self.store, self.pod, self.directory / "volumes")
+                volumes = environment.make_volumes(self.store, self.pod, self.directory / "volumes")
             except (ConfigError, OSError) as error:
                 self.record("FailedMount", str(error), warning=True)
                 if await self.pause(_RETRY_SECONDS):
                     return False
             else:
                 for container in (*self._init, *self.containers):
-                    container.volumes = told
+                    container.volumes = volumes
                 return True
 
     async def _deadline(self) -> None:

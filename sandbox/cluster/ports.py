@@ -78,5 +78,5 @@ def variables(pod: Object, container: dict[str, Any]) -> dict[str, str]:
     if not declared:
         return {}
     real = assigned(pod)
-    told = {f"PORT_{number}": str(real[number]) for number in declared}
-    return {"HOST": HOST, "PORT": str(real[declared[0]])} | told
+    named = {f"PORT_{number}": str(real[number]) for number in declared}
+    return {"HOST": HOST, "PORT": str(real[declared[0]])} | named

@@ -107,7 +107,7 @@ def down(*, say: Callable[[str], None]) -> None:
 
 
 def status() -> list[Report]:
-    """Every service that the supervisor was told to run, probed now."""
+    """Every service that the supervisor runs, probed now."""
     home = Home.from_env()
     states = _states(home)
     services = catalogue(Endpoints.from_env()) if states else {}
@@ -161,7 +161,7 @@ def _join(home: Home, names: list[str], *, say: Callable[[str], None]) -> None:
     _follow(home, alive=Lock(home).held, say=say, old=failed, settled=True)
     missing = set(chosen(Endpoints.from_env(), names)) - {report.name for report in status()}
     if missing:
-        raise SandboxError(f"it was told to run without {', '.join(sorted(missing))}; take it down first")
+        raise SandboxError(f"it was started without {', '.join(sorted(missing))}; take it down first")
 
 
 def _follow(
@@ -183,7 +183,7 @@ def _follow(
         old: the lives of services that do not count any more.
         settled: leave out what was ready from the start.
     """
-    told: dict[str, str] = {}
+    shown: dict[str, str] = {}
     begun = quiet_since = time.monotonic()
     while True:
         living = alive()
@@ -194,10 +194,10 @@ def _follow(
         ]
         for state in states:
             line = _line(state)
-            if line and told.get(state["name"]) != line and not (settled and state["name"] not in told):
+            if line and shown.get(state["name"]) != line and not (settled and state["name"] not in shown):
                 say(line)
                 quiet_since = time.monotonic()
-            told[state["name"]] = line
+            shown[state["name"]] = line
         settled = False
         failed = [state for state in states if state["phase"] == "failed"]
         if failed:

@@ -38,7 +38,7 @@ class Service:
     `prepare` runs before every start and must be quick and repeatable; `ready` says whether the process that was
     started at that time (seconds since 1970) answers; `bootstrap` runs once it does, before others that need it
     start, and must be repeatable too. `beats` says whether a ready service still shows signs of life (by default:
-    whether `ready` still holds), None where that cannot be told now; one that shows none for `silent_seconds` is
+    whether `ready` still holds), None where that is unknown now; one that shows none for `silent_seconds` is
     restarted, though its process lives. A service with `once` is ready when it has ended without error. Services in
     `needs` are ready before this one starts; those and the ones in `outlived_by` are stopped after it.
     """

@@ -121,7 +121,7 @@ class Supervisor:
 
 
 class Keeper(threading.Thread):
-    """Keeps one service running until it is told to stop. `interrupt` ends a life, or the rest before one, at once."""
+    """Keeps one service running until it is stopped. `interrupt` ends a life, or the rest before one, at once."""
 
     def __init__(self, supervisor: Supervisor, home: Home, service: Service) -> None:
         super().__init__(name=service.name, daemon=True)

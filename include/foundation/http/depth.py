@@ -1,4 +1,4 @@
-"""How deep JSON is nested, told before anything is parsed: a parser that recurses is never asked to follow it."""
+"""How deep JSON is nested, found before anything is parsed: a parser that recurses is never asked to follow it."""
 
 import re
 

@@ -57,8 +57,8 @@ class Guard:
     Args:
         service: an ASGI application that answers.
         limits: what it takes.
-        metrics: is told of every request.
-        access_log: is told of every request but successful GETs, which are probes and scrapes mostly.
+        metrics: counts every request.
+        access_log: gets a line for every request but successful GETs, which are probes and scrapes mostly.
         content: a refusal as the JSON of its answer.
         translate: a service's other exceptions as refusals; None for what it does not know.
 

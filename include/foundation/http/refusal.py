@@ -1,4 +1,4 @@
-"""What a caller is told when a request cannot be answered: a status code, a message and the fields at fault."""
+"""What a caller gets when a request cannot be answered: a status code, a message and the fields at fault."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -25,7 +25,7 @@ def open_catalog(name: str, properties: dict[str, str]) -> "Catalog":
     from pyiceberg.catalog import load_catalog
     from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-    # It says at each table that it loaded the class it was told to load; a task's log would be little else.
+    # It says at each table that it loaded the class of its setting; a task's log would be little else.
     logging.getLogger("pyiceberg.io").setLevel(logging.WARNING)
     for attempt in range(1, ATTEMPTS + 1):
         try:

@@ -113,8 +113,8 @@ class TableWriter:
         except (CommitFailedException, Superseded):
             raise
         except Exception:
-            # The catalog's answer may have been lost on its way: look whether the commit is there. If that cannot be
-            # told either, the files stay where they are: deleting what a table refers to would lose rows.
+            # The catalog's answer may have been lost on its way: look whether the commit is there. If that is
+            # unknown too, the files stay where they are: deleting what a table refers to would lose rows.
             files, self._files = self._files, []
             self._table.refresh()
             for landed in log(self._table):

@@ -1,6 +1,6 @@
 """What the modules of a use case must have: as types, and checked when one is loaded.
 
-Code of a use case is the user's own: what is wrong with it is told with file, function and line, and no retry helps.
+Code of a use case is the user's own: a fault of it is reported with file, function and line, and no retry helps.
 """
 
 import inspect

@@ -24,7 +24,7 @@ EXIT = {DigestMismatch: os.EX_DATAERR, PermanentError: os.EX_CONFIG, FlightlineE
 
 
 def main() -> int:
-    """Serve until told to leave. Returns the exit code."""
+    """Serve until a signal ends it. Returns the exit code."""
     json_log.configure()
     try:
         settings = Settings.from_env(os.environ)

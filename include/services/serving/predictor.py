@@ -65,7 +65,7 @@ class Predictor:
             the views' values.
         look_up: the same for a few requests, without a frame: their `event_time` (microseconds since 1970) and their
             keys to the joined values, as polars stores them; None leaves them to `read`.
-        metrics: is told of every score.
+        metrics: counts every score.
 
     Raises:
         InvalidInput: the model is of other features than the code computes.

@@ -1,4 +1,4 @@
-"""What a serving process is told by its environment (docs/ARCHITECTURE.md, "Where endpoints come from")."""
+"""The settings of a serving process, from its environment (docs/ARCHITECTURE.md, "Where endpoints come from")."""
 
 from collections.abc import Mapping
 

@@ -38,7 +38,7 @@ def application(store: Store, tokens: Iterable[str], *, limits: Limits, access_l
         store: its prepared state.
         tokens: whoever presents one of these may do everything.
         limits: what it takes.
-        access_log: is told of requests.
+        access_log: gets a line for each request.
     """
     tokens, metrics = tuple(tokens), RequestMetrics()
     threads, computing = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(1)

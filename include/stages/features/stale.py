@@ -60,7 +60,7 @@ def _maker(commit: Commit | None) -> str:
 def _newest(
     lake: Lake, spec: UseCase, days: Collection[date], snapshot_id: int | None = None
 ) -> dict[date, Commit | None]:
-    """Per day the commit of gold that replaced it last; None where that cannot be told."""
+    """Per day the commit of gold that replaced it last; None where that is unknown."""
     found: dict[date, Commit | None] = dict.fromkeys(days)
     try:
         commits = log(tables.load(lake, spec.gold), snapshot_id)

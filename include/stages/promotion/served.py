@@ -1,4 +1,4 @@
-"""What each stage serves, read from the files of the GitOps repository: Git is what production was told."""
+"""What each stage serves, read from the files of the GitOps repository, which production follows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

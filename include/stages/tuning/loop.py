@@ -88,7 +88,7 @@ def run_worker(
         worker: this worker's name; the same when it is retried, and nobody else's.
         evaluate: gets assignments and progress; returns the sole metric's value, or all metrics' by name. An
             exception, or a value that is not finite, makes a failed trial.
-        on_trial: told about every trial once the service has it.
+        on_trial: called with every trial once the service has it.
 
     Returns:
         How many trials this worker reported.

@@ -27,7 +27,7 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each further try, plus up to a qu
 LONGEST_RETRY_AFTER_SECONDS = 30.0
 TIMEOUT_SECONDS = 30.0
 _PASSING = (429, 500, 502, 503, 504)  # 501 will not pass
-# A part of Argo CD that does not answer another (the repository server restarts) is told inside of a 400.
+# A part of Argo CD that does not answer another (the repository server restarts) is reported inside of a 400.
 _PASSING_WORDS = re.compile(r"code = (Unavailable|DeadlineExceeded|ResourceExhausted|Aborted)\b")
 LOG_TIMEOUT_SECONDS = 5.0
 LOG_CHARACTERS = 300

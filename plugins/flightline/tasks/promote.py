@@ -263,7 +263,7 @@ def report_failure(use_case: str, choose_id: str, restore_id: str, reverting: Se
     failed = sorted(name for name, state in states.items() if state == "failed")
     if not failed:
         raise AirflowSkipException("nothing failed")
-    # A run that was cleared still has what its last life left in XCom: only what succeeded in this one is told.
+    # A run that was cleared still has what its last life left in XCom: only what succeeded in this one is reported.
     chosen = (ti.xcom_pull(task_ids=choose_id) if states.get(choose_id) == "success" else None) or {}
     restored = ti.xcom_pull(task_ids=restore_id) if states.get(restore_id) == "success" else None
     reasons = "; ".join(f"{name}: {ti.xcom_pull(task_ids=name, key='reason') or 'see its log'}" for name in failed)
