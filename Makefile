@@ -41,7 +41,11 @@ $(LOCKED:%=.venv/%/ready): .venv/%/ready: requirements/%.txt $(UV)
 
 setup: $(RUNTIME:%=.venv/%/ready)  ## install what the demo needs
 
-setup-dev: setup .venv/dev/ready  ## install what tests, lint and types need
+# Tests press the pages in a real browser.
+browser:
+	@PYTHON="$(PYTHON)" sandbox/supervisor/system-packages chromium
+
+setup-dev: setup browser .venv/dev/ready  ## install what tests, lint and types need
 
 lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 	@compile() { $(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --generate-hashes "$$@" >/dev/null; }; set -e; \
@@ -139,4 +143,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system setup setup-dev lock demo play up down status logs airgap images test test-all check lint type format bench clean
+.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap images test test-all check lint type format bench clean
