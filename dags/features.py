@@ -28,7 +28,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, AssetAll, PartitionedAssetTimetable, StartOfMonthMapper
 
-from flightline import assets, period
+from flightline import assets, notes, period
 from flightline.tasks import features
 from include.foundation.spec import load_all
 
@@ -38,13 +38,13 @@ for spec in load_all():
         description="Point-in-time features to gold, history to the online table",
         doc_md=__doc__,
         schedule=PartitionedAssetTimetable(
-            assets=AssetAll(*assets.silver(spec)),
+            assets=AssetAll(*assets.silver(spec).values()),
             default_partition_mapper=StartOfMonthMapper(input_format="%Y-%m-%d"),
         ),
         catchup=False,
         max_active_runs=1,
         tags=[spec.name, "features"],
-        default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20)},
+        default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20), **notes.IN_WORDS},
         params=period.range_params(spec, otherwise="the month of the run's partition"),
     ):
         features.publish.override(outlets=[assets.gold(spec)])(spec.name, features.build(spec.name))

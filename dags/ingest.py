@@ -45,7 +45,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from flightline import assets, period
+from flightline import assets, notes, period
 from flightline.tasks import ingest
 from flightline.timetable import BoundedCron
 from include.foundation.spec import load_all
@@ -61,9 +61,9 @@ for spec in load_all():
         # A backfill's runs are not counted here, they have a limit of their own; among them no two share a day.
         max_active_runs=1,
         tags=[spec.name, "ingest"],
-        default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20)},
+        default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20), **notes.IN_WORDS},
         params=period.range_params(spec, otherwise="the run's data interval"),
     ):
         planned = ingest.plan(spec.name)
         published = ingest.publish(spec.name, planned)
-        published >> ingest.reconcile.override(outlets=assets.silver(spec))(spec.name, planned)
+        published >> ingest.reconcile.override(outlets=[*assets.silver(spec).values()])(spec.name, planned)

@@ -32,7 +32,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from flightline import forms
+from flightline import forms, notes
 from flightline.tasks import maintain
 
 with DAG(
@@ -43,7 +43,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["platform", "maintain"],
-    default_args={"owner": "platform", "retries": 3, "retry_delay": timedelta(seconds=20)},
+    default_args={"owner": "platform", "retries": 3, "retry_delay": timedelta(seconds=20), **notes.IN_WORDS},
     params=forms.of(forms.Maintain()),
 ):
     maintain.maintain.expand(table=maintain.tables())

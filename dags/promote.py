@@ -41,7 +41,7 @@ from airflow.providers.standard.exceptions import HITLTimeoutError
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, ExceptionRetryPolicy, PartitionedAssetTimetable, RetryAction, RetryRule
 
-from flightline import assets, forms
+from flightline import assets, forms, notes
 from flightline.links.pages import ChosenVersionLink, MlflowVersionLink, linked
 from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.rollout import LOST_TRIES, revert, rollout
@@ -69,7 +69,7 @@ for spec in load_all():
             "owner": spec.owner,
             "retries": 1,
             "retry_delay": timedelta(seconds=5),
-            "on_failure_callback": promote.keep_reason,
+            **notes.IN_WORDS,
         },
         params=forms.of(forms.Promote(until=stages[-1]), until={"enum": stages}),
     ):

@@ -33,7 +33,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, FixedKeyMapper, PartitionedAssetTimetable
 
-from flightline import assets, forms
+from flightline import assets, forms, notes
 from flightline.links.pages import MlflowRunLink, MlflowVersionLink, linked
 from flightline.operators.jobs import JobOperator
 from flightline.tasks import train
@@ -53,7 +53,7 @@ for spec in load_all():
         catchup=False,
         max_active_runs=1,
         tags=[spec.name, "train"],
-        default_args={"owner": spec.owner, "retries": 2, "retry_delay": timedelta(seconds=10)},
+        default_args={"owner": spec.owner, "retries": 2, "retry_delay": timedelta(seconds=10), **notes.IN_WORDS},
         params=forms.of(spec.training, "trials", "parallelism", "window_days", "seed") | forms.of(forms.Train()),
     ):
         prepared = linked(train.freeze(spec.name), MlflowRunLink())

@@ -1,8 +1,10 @@
-"""What Airflow must be told of: it reads this file when a process starts."""
+"""What the project adds to Airflow: a process reads this file when it starts."""
 
 from airflow.plugins_manager import AirflowPlugin
 
+from flightline import notes
 from flightline.timetable import BoundedCron
+from flightline.ui import menu
 
 
 class FlightlinePlugin(AirflowPlugin):
@@ -10,3 +12,6 @@ class FlightlinePlugin(AirflowPlugin):
 
     name = "flightline"
     timetables = (BoundedCron,)
+    listeners = (notes,)
+    external_views = menu.VIEWS
+    fastapi_apps = ({"app": menu.app, "url_prefix": menu.PREFIX, "name": "Flightline"},)

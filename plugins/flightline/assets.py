@@ -11,9 +11,10 @@ from airflow.sdk import Asset
 from include.foundation.spec import UseCase
 
 
-def silver(spec: UseCase) -> list[Asset]:
-    """The daily silver tables of a use case, one asset each."""
-    return [_table(spec.table("silver", source.name)) for source in spec.sources if source.every != "snapshot"]
+def silver(spec: UseCase) -> dict[str, Asset]:
+    """The daily silver tables of a use case, one asset each, by source."""
+    sources = [source.name for source in spec.sources if source.every != "snapshot"]
+    return {name: _table(spec.table("silver", name)) for name in sources}
 
 
 def gold(spec: UseCase) -> Asset:

@@ -1,7 +1,7 @@
 """Which days a Dag run is about."""
 
 import calendar
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -99,6 +99,12 @@ def _month(key: str) -> tuple[date, date]:
     except ValueError as error:
         raise InvalidInput(f"no month is called {key!r}: say it as 2013-01") from error
     return start, start.replace(day=calendar.monthrange(start.year, start.month)[1])
+
+
+def words(days: Sequence[date]) -> str:
+    """A run's days as people say them: the first and the last."""
+    first, last = min(days), max(days)
+    return f"{first}" if first == last else f"{first} to {last}"
 
 
 def days(start: date | str, end: date | str) -> list[date]:

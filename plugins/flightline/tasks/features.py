@@ -6,14 +6,14 @@ from typing import Any
 
 from airflow.sdk import task
 
-from flightline import assets, period
+from flightline import assets, notes, period
 from flightline.failing import failing_fast
 from include.foundation.spec import load
 
 
 @task
 @failing_fast
-def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = None) -> dict[str, Any]:
+def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = None, ti: Any = None) -> dict[str, Any]:
     """Gold of the run's days, of those that look back into them, and of those whose labels they hold.
 
     Raises:
@@ -25,12 +25,21 @@ def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = 
     spec = load(use_case)
     start, end = period.requested(params, spec, month=partition_key)
     report = compute(LakeHook().lake, spec, start, end)
+    if report.days:
+        notes.say(
+            ti,
+            "gold of %s: %s rows, %s of them labelled",
+            period.words(report.days),
+            *map("{:,}".format, (report.rows, report.labelled)),
+        )
+    else:
+        notes.say(ti, "gold of %s was up to date", period.words([start, end]))
     return {"start": start.isoformat(), "end": end.isoformat(), **report.model_dump(mode="json")}
 
 
 @task
 @failing_fast
-def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None) -> dict[str, Any]:
+def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None, ti: Any = None) -> dict[str, Any]:
     """Bring the newest history to the online table, then announce the months of all days that the run was about."""
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.online import OnlineHook
@@ -43,4 +52,14 @@ def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None) 
     # Not of the days that were built: a retry after gold's commit finds none to build, and the news would be lost.
     days = period.days(max(first, spec.schedule.start), min(max(last, end), spec.schedule.end or date.max))
     outlet_events[assets.gold(spec)].add_partitions(sorted({day.strftime("%Y-%m") for day in days}))
+    outlet_events[assets.gold(spec)].extra = {
+        "days": period.words(days),
+        "rows": built["rows"],
+        "labelled": built["labelled"],
+        "snapshot": str(built["snapshot_id"]),
+    }
+    rows = ", ".join(f"{view} {count:,}" for view, count in published.rows.items()) or "no view"
+    notes.say(
+        ti, "online history, rows: %s; requests from %s on find theirs", rows, f"{published.since:%Y-%m-%d %H:%M}"
+    )
     return published.model_dump(mode="json")

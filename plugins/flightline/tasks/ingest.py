@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import task
 
-from flightline import assets, period
+from flightline import assets, notes, period
 from flightline.failing import failing_fast
 from include.foundation.spec import load
 
@@ -69,7 +69,7 @@ def publish(use_case: str, planned: Mapping[str, Any], run_id: str | None = None
 @task
 @failing_fast
 def reconcile(
-    use_case: str, planned: Mapping[str, Any], run_id: str | None = None, outlet_events: Any = None
+    use_case: str, planned: Mapping[str, Any], run_id: str | None = None, outlet_events: Any = None, ti: Any = None
 ) -> dict[str, dict[str, int]]:
     """Check that landed rows are silver rows plus quarantined rows, all of one run, then announce the days.
 
@@ -83,6 +83,12 @@ def reconcile(
 
     spec, found = load(use_case), Plan(**planned)
     totals = compare(LakeHook().lake, spec, found, run_id=str(run_id))
-    for asset in assets.silver(spec):
+    for name, asset in assets.silver(spec).items():
         outlet_events[asset].add_partitions([day.isoformat() for day in found.days])
+        outlet_events[asset].extra = {"days": period.words(found.days), **totals[name]}
+    counts = "; ".join(
+        f"{name} {rows['landed']:,} landed, {rows['silver']:,} in silver, {rows['quarantined']:,} in quarantine"
+        for name, rows in totals.items()
+    )
+    notes.say(ti, "%s, rows: %s", period.words(found.days), counts)
     return totals

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import task
 
+from flightline import notes
 from flightline.failing import failing_fast
 from include.foundation.spec import load_all
 
@@ -20,12 +21,14 @@ def tables() -> list[str]:
     from flightline.hooks.lake import LakeHook
     from include.stages.maintenance.maintain import existing
 
-    return existing(LakeHook().lake, load_all())
+    found = existing(LakeHook().lake, load_all())
+    log.info("%d tables", len(found))
+    return found
 
 
 @task(map_index_template="{{ table }}")
 @failing_fast
-def maintain(table: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def maintain(table: str, params: Mapping[str, Any], ti: Any = None) -> dict[str, Any]:
     """Merge small files, expire snapshots and delete orphans of one table; its rows stay as they are.
 
     Raises:
@@ -45,7 +48,8 @@ def maintain(table: str, params: Mapping[str, Any]) -> dict[str, Any]:
         min_files=params["min_files"],
         dry_run=params["dry_run"],
     )
-    log.info(
+    notes.say(
+        ti,
         "%s: %d rows; %s %d small files merged, %d snapshots expired, %d orphans deleted",
         *(table, done.rows, "would be" if done.dry_run else "done:", done.merged, done.expired, done.orphans),
     )

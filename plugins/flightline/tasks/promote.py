@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from flightline import assets, own_code
+from flightline import assets, notes, own_code
 from flightline.failing import failing_fast
 from include.foundation.errors import GateFailed, InvalidInput
 from include.foundation.spec import UseCase, load
@@ -90,7 +90,8 @@ def choose(
             links={"Version in MLflow": page, **_links(spec, hook, found.run_id)},
         )
     )
-    log.info(
+    notes.say(
+        ti,
         "%s version %s may be promoted: gates passed against champion %s, the champion today is %s",
         *(use_case, version, verdict.champion, champion.version if champion else "none"),
     )
@@ -123,7 +124,7 @@ def record_answer(  # noqa: PLR0917 (Airflow passes what a task names)
         "version": chosen["version"],
         "until": params["until"],
     }
-    log.info("%s version %s was %s at %s", use_case, chosen["version"], words, answer["at"])
+    notes.say(ti, "%s version %s was %s at %s", use_case, chosen["version"], words, answer["at"])
     return answer
 
 
@@ -165,7 +166,9 @@ def verify(use_case: str, chosen: Mapping[str, Any], answer: Mapping[str, str]) 
 @task.short_circuit
 def wanted(use_case: str, stage: str, params: Mapping[str, Any]) -> bool:
     """Whether this run goes as far as the stage."""
-    return wanted_stage(load(use_case), stage, params["until"])
+    goes = wanted_stage(load(use_case), stage, params["until"])
+    log.info("the form says until %s: %s is %s", params["until"], stage, "wanted" if goes else "left as it is")
+    return goes
 
 
 def wanted_stage(spec: UseCase, stage: str, until: str) -> bool:
@@ -230,7 +233,7 @@ def set_champion(use_case: str, chosen: Mapping[str, Any], ti: Any = None) -> di
     before = registry.set_champion(hook.get_conn(), use_case, chosen["version"])
     ti.xcom_push("mlflow_version", hook.version_url(use_case, chosen["version"]))
     previous = before.version if before else None
-    log.info("the champion of %s is version %s, after %s", use_case, chosen["version"], previous or "none")
+    notes.say(ti, "the champion of %s is version %s, after %s", use_case, chosen["version"], previous or "none")
     return {"champion": chosen["version"], "previous": previous}
 
 
@@ -266,7 +269,7 @@ def report_failure(use_case: str, choose_id: str, restore_id: str, reverting: Se
     # A run that was cleared still has what its last life left in XCom: only what succeeded in this one is reported.
     chosen = (ti.xcom_pull(task_ids=choose_id) if states.get(choose_id) == "success" else None) or {}
     restored = ti.xcom_pull(task_ids=restore_id) if states.get(restore_id) == "success" else None
-    reasons = "; ".join(f"{name}: {ti.xcom_pull(task_ids=name, key='reason') or 'see its log'}" for name in failed)
+    reasons = "; ".join(f"{name}: {ti.xcom_pull(task_ids=name, key=notes.REASON) or 'see its log'}" for name in failed)
     if {*failed} & {*reverting}:
         raise AirflowException(f"PROMOTION FAILED AND WAS NOT TAKEN BACK, act by hand. {reasons}")
     version = f"{use_case} version {chosen['version']}" if chosen else f"no version of {use_case}"
@@ -274,11 +277,6 @@ def report_failure(use_case: str, choose_id: str, restore_id: str, reverting: Se
     done = f"its commits are reverted by {restored['commit'][:12]}" if restored else "nothing had been committed"
     champion = (chosen["champion"] or "none") if chosen else "as it was"
     raise AirflowFailException(f"{version} {was}, and {done}; the champion is still {champion}. {reasons}")
-
-
-def keep_reason(context: Any) -> None:
-    """`on_failure_callback`: keep why a task failed where `report_failure` finds it."""
-    context["ti"].xcom_push("reason", str(context.get("exception"))[:1000])
 
 
 def _states(ti: Any) -> dict[str, str | None]:

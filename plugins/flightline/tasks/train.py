@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import task
 
-from flightline import assets
+from flightline import assets, notes
 from flightline.failing import failing_fast
 from include.foundation.errors import GateFailed
 from include.foundation.spec import load
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @task.short_circuit
 @failing_fast
-def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None) -> bool:
+def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None, ti: Any = None) -> bool:
     """Whether the spec's policy asks for a new version; a run started by hand or by `retrain` always goes on."""
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
@@ -29,6 +29,7 @@ def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None)
     spec = load(use_case)
     # Not by `in`, which is true of any asset in the mapping that Airflow gives.
     if dag_run.run_type == "manual" or triggering_asset_events.get(assets.retrain(spec)):
+        log.info("training: asked for")
         return True
     newest = registry.newest(MlflowHook().get_conn(), use_case, tagged=DIGEST_TAG)
     verdict, reason = policy.due(
@@ -36,7 +37,7 @@ def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None)
         days=tables.days(LakeHook().lake, spec.gold),
         trained_until=newest.manifest().window.end if newest else None,
     )
-    log.info("%s: %s", "training" if verdict else "not training", reason)
+    notes.say(ti, "%s: %s", "training" if verdict else "not training", reason)
     return verdict
 
 
@@ -71,12 +72,19 @@ def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str
         rerun=params["rerun"],
     )
     ti.xcom_push("mlflow_run", mlflow.run_url(prepared["run_id"]))
+    frozen = prepared["frozen"]
+    notes.say(
+        ti,
+        "frozen: gold of %s to %s at snapshot %s, %s trials, seed %s",
+        *(frozen["window"]["start"], frozen["window"]["end"], frozen["snapshot_id"], frozen["trials"], frozen["seed"]),
+    )
     return prepared
 
 
 @task
 def workers(prepared: Mapping[str, Any], params: Mapping[str, Any]) -> list[list[str]]:
     """One command line a worker; a worker keeps its name when it is retried, and so finds what it left open."""
+    log.info("%d pods share the trials", params["parallelism"])
     return [
         ["trial", "--run-id", prepared["run_id"], "--worker", f"worker-{number}"]
         for number in range(params["parallelism"])
@@ -99,12 +107,19 @@ def register(use_case: str, prepared: Mapping[str, Any], ti: Any = None) -> str:
     ti.xcom_push("mlflow_version", mlflow.version_url(use_case, version))
     champion = registry.champion(mlflow.get_conn(), use_case)
     ti.xcom_push("champion", champion.version if champion else "none")
+    notes.say(
+        ti,
+        "version %s is registered, to be judged against %s",
+        *(version, f"champion {champion.version}" if champion else "no champion"),
+    )
     return version
 
 
 @task
 @failing_fast
-def verdict(use_case: str, prepared: Mapping[str, Any], version: str, outlet_events: Any = None) -> None:
+def verdict(
+    use_case: str, prepared: Mapping[str, Any], version: str, outlet_events: Any = None, ti: Any = None
+) -> None:
     """Show the gates' report; announce the version if it passed, fail if it did not.
 
     Raises:
@@ -119,4 +134,7 @@ def verdict(use_case: str, prepared: Mapping[str, Any], version: str, outlet_eve
     gate = registry.get(mlflow.get_conn(), use_case, version).gate
     if gate != "passed":
         raise GateFailed(f"{use_case} version {version} is not for promotion: gate={gate}, see the table above")
-    outlet_events[assets.model(load(use_case))].add_partitions(version)
+    event = outlet_events[assets.model(load(use_case))]
+    event.add_partitions(version)
+    event.extra = {"version": version, "run": prepared["run_id"], "window": prepared["frozen"]["window"]}
+    notes.say(ti, "version %s passed its gates", version)

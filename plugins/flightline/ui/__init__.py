@@ -1,0 +1,1 @@
+"""Pages: what the project adds to Airflow's own."""

@@ -1,0 +1,67 @@
+"""Menu entries to the systems behind the Connections, whose URLs are looked up when an entry is clicked."""
+
+from functools import cache
+from html import escape
+from typing import Any
+
+PREFIX = "/flightline"
+NAMES = {"mlflow": "MLflow", "argocd": "Argo CD", "endpoints": "Endpoints"}
+
+# Relative to Airflow's base URL, which may have a path.
+VIEWS = [
+    {"name": name, "href": f"{PREFIX.removeprefix('/')}/{path}", "destination": "nav", "category": "browse"}
+    for path, name in NAMES.items()
+]
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """The ASGI app that answers the entries. Only the api-server pays for its imports, when somebody first calls."""
+    await _pages()(scope, receive, send)
+
+
+@cache
+def _pages() -> Any:
+    """The pages, for Airflow's users only."""
+    from airflow.api_fastapi.core_api.security import get_user
+    from fastapi import Depends, FastAPI
+    from fastapi.responses import HTMLResponse, RedirectResponse
+
+    pages = FastAPI(title="Flightline", dependencies=[Depends(get_user)], openapi_url=None)
+
+    @pages.get("/mlflow")
+    def mlflow() -> RedirectResponse:
+        from flightline.hooks.mlflow import MlflowHook
+
+        return RedirectResponse(MlflowHook().url)
+
+    @pages.get("/argocd")
+    def argocd() -> RedirectResponse:
+        from flightline.hooks.argocd import ArgoCDHook
+
+        return RedirectResponse(ArgoCDHook().url)
+
+    @pages.get("/endpoints")
+    def endpoints() -> HTMLResponse:
+        return HTMLResponse(_endpoints())
+
+    return pages
+
+
+def _endpoints() -> str:
+    from flightline.hooks.cluster import ClusterHook
+    from include.foundation.spec import load_all
+
+    rows = []
+    for spec in load_all():
+        for stage in spec.promotion.stages:
+            try:
+                url = escape(ClusterHook(stage.cluster).service_url(spec.slug, stage.namespace))
+                link = f'<a href="{url}">{url}</a>'
+            except Exception as error:  # noqa: BLE001 (not deployed, or the cluster is away: the others are shown)
+                link = f"none ({escape(str(getattr(error, 'reason', None) or error)[:200])})"
+            rows.append(f"<tr><td>{escape(spec.title)}</td><td>{escape(stage.name)}</td><td>{link}</td></tr>")
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Endpoints</title>'
+        "<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem}td{padding:.3rem 1rem .3rem 0}</style>"
+        f"<h1>Endpoints</h1><table>{''.join(rows)}</table>"
+    )
