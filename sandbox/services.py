@@ -10,6 +10,7 @@ from sandbox.database import postgres
 from sandbox.endpoints import HOST, Endpoints
 from sandbox.git import gitops
 from sandbox.lake import seaweedfs
+from sandbox.stream import tansu
 from sandbox.supervisor.home import write
 from sandbox.supervisor.service import REPO, SandboxError, Service, answers, python
 
@@ -27,6 +28,7 @@ def catalogue(at: Endpoints) -> dict[str, Service]:
             admin=at.lake_key,
             signing_key=at.secrets.seaweedfs_signing_key,
         ),
+        tansu.service(host=HOST, port=at.port_of("kafka")),
         *airflow_config.services(at),
         _mlflow(at),
         _sigopt(at),
