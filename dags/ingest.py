@@ -1,4 +1,4 @@
-"""### Ingest: landing files to bronze, quarantine and silver
+"""### Ingest: landing files and topics to bronze, quarantine and silver
 
 **Why** — every later step reads silver, so only rows that satisfy the contract may be there, and every landed row must
 be accounted for.
@@ -6,7 +6,8 @@ be accounted for.
 **Starts** — as the schedule of the spec says; by hand with a range of days (one run, one commit per table); by
 backfill.
 
-**Inputs** — `<landing>/<use case>/<source>/<day>.csv`, or as the spec's `sources` say; Connection `lake`.
+**Inputs** — `<landing>/<use case>/<source>/<day>.csv`, or as the spec's `sources` say; Connection `lake`; of sources
+of `kind: topic` the topic's messages, Connection `kafka`.
 
 **Outputs** — tables `bronze.…`, `quarantine.…`, `silver.…`; the assets `silver.…`, one partition a day, which start
 `features`.
@@ -37,8 +38,19 @@ landed file, and only then announces the days.
 other hours are taken from bronze as they are, and the day is judged whole. Sources that land daily are read by the run
 that ends the day.
 
+**Sources of `kind: topic`** — `consume` reads each topic from where bronze ends to the topic's end and appends it to
+bronze; the offsets are in the commit that holds the rows. Silver and quarantine of the days that got rows are made
+anew from bronze, within no budget: more bad rows than it allows are a warning. A message that is no row is in
+quarantine with its key, headers and bytes, and stops nothing. Clear it at any time: nothing is lost or comes twice.
+- *no broker answers*, *there is no such topic*: retried, then fails naming both.
+- *the credentials are refused*: fails at once; mend the Connection `kafka` or the topic's ACL, and clear `consume`.
+- *the broker deleted messages before they were read*: they are lost; a row in `quarantine.gaps` and a warning say
+  which, and reading goes on behind them. Run it more often than the topic's retention.
+- *the topic ends before what was read of it*: fails at once; it was made anew or restored. The message says what to do.
+
 **Form** — `start_date`, `end_date`: the days to ingest, both included; both empty: the run's data interval. The logical
-date says nothing else. Days without data are refused by `plan`.
+date says nothing else. Days without data are refused by `plan`. Of topics, silver and quarantine of these days are made
+anew from bronze.
 """
 
 from datetime import timedelta
@@ -53,7 +65,7 @@ from include.foundation.spec import load_all
 for spec in load_all():
     with DAG(
         f"{spec.name}.ingest",
-        description="Landing files to bronze, quarantine and silver",
+        description="Landing files and topics to bronze, quarantine and silver",
         doc_md=__doc__,
         schedule=BoundedCron(spec.schedule.cron, start=spec.schedule.start, end=spec.schedule.end),
         catchup=False,
@@ -64,6 +76,11 @@ for spec in load_all():
         default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20), **notes.IN_WORDS},
         params=period.range_params(spec, otherwise="the run's data interval"),
     ):
-        planned = ingest.plan(spec.name)
-        published = ingest.publish(spec.name, planned)
-        published >> ingest.reconcile.override(outlets=[*assets.silver(spec).values()])(spec.name, planned)
+        if spec.files:
+            planned = ingest.plan(spec.name)
+            published = ingest.publish(spec.name, planned)
+            published >> ingest.reconcile.override(outlets=[*assets.silver(spec, spec.files).values()])(
+                spec.name, planned
+            )
+        if spec.topics:
+            ingest.consume.override(outlets=[*assets.silver(spec, spec.topics).values()])(spec.name)

@@ -9,6 +9,7 @@
         ├── BudgetExceeded      more rows are quarantined than the spec allows; nothing was published
         ├── UnusualDay          a day is too unlike the days before it; nothing was published
         ├── LeakFound           a feature used something not known at prediction time
+        ├── AccessRefused       an outside service refused the credentials, or what they may do
         ├── Superseded          another writer committed first what this commit was to write; drop it
         ├── GateFailed          a model does not pass its gates
         └── DigestMismatch      bytes are not the ones that were pinned
@@ -51,6 +52,10 @@ class UnusualDay(PermanentError):
 
 class LeakFound(PermanentError):
     """A feature used something that was not known at prediction time."""
+
+
+class AccessRefused(PermanentError):
+    """An outside service refused the credentials, or what they may do."""
 
 
 class Superseded(PermanentError):

@@ -37,7 +37,8 @@ def check(name: str, landed: Path | None = None) -> Iterator[str]:
 
     Args:
         name: the use case.
-        landed: a folder with `<source>/<day>.csv`, named as they land; None leaves rows, features and leaks out.
+        landed: a folder with `<source>/<day>.csv`, named as they land (of a topic `<day>.jsonl`, a message a line);
+            None leaves rows, features and leaks out.
 
     Raises:
         PermanentError: the first thing that is wrong, by file and field or function.
@@ -54,7 +55,8 @@ def check(name: str, landed: Path | None = None) -> Iterator[str]:
     if landed:
         silver: dict[str, pl.DataFrame] = {}
         for source in spec.sources:
-            tally, silver[source.name] = _judged(spec, source, contracts[source.name], landed)
+            lands = source if isinstance(source, Source) else source.as_lines()
+            tally, silver[source.name] = _judged(spec, lands, contracts[source.name], landed)
             yield f"{source.name}: {tally.landed:,} rows landed, {tally.quarantined:,} quarantined"
         gold = _gold(spec, features, silver)
         labelled = gold.drop_nulls("label")

@@ -6,15 +6,18 @@ They have names and no URIs: for a URI with a scheme Airflow asks every installe
 imports boto3 at each parse.
 """
 
+from collections.abc import Sequence
+
 from airflow.sdk import Asset
 
 from include.foundation.spec import UseCase
+from include.foundation.spec.use_case import AnySource
 
 
-def silver(spec: UseCase) -> dict[str, Asset]:
-    """The daily silver tables of a use case, one asset each, by source."""
-    sources = [source.name for source in spec.sources if source.every != "snapshot"]
-    return {name: _table(spec.table("silver", name)) for name in sources}
+def silver(spec: UseCase, sources: Sequence[AnySource] | None = None) -> dict[str, Asset]:
+    """The daily silver tables of a use case, or of some of its sources, one asset each, by source."""
+    some = spec.sources if sources is None else sources
+    return {each.name: _table(spec.table("silver", each.name)) for each in some if each.every != "snapshot"}
 
 
 def gold(spec: UseCase) -> Asset:

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from include.foundation.errors import InvalidInput
 from include.foundation.problem.kinds import KINDS, Metric, kind
@@ -16,7 +16,16 @@ from include.foundation.spec.quality import Quality
 from include.foundation.spec.schedule import Schedule
 from include.foundation.spec.serving import Serving
 from include.foundation.spec.sources import Source
+from include.foundation.spec.topics import Topic
 from include.foundation.spec.training import Training
+
+
+def _kind(said: Any) -> str:
+    """The kind of a source; files where nothing is said."""
+    return str(said.get("kind", "file") if isinstance(said, dict) else said.kind)
+
+
+AnySource = Annotated[Annotated[Source, Tag("file")] | Annotated[Topic, Tag("topic")], Discriminator(_kind)]
 
 
 class UseCase(Part):
@@ -28,7 +37,7 @@ class UseCase(Part):
     owner: Line
     problem: str = Field("binary", json_schema_extra={"enum": list(KINDS)}, description="what a model answers")
     schedule: Schedule
-    sources: tuple[Source, ...]
+    sources: tuple[AnySource, ...]
     quality: Quality = Quality()
     features: Features = Features()
     training: Training
@@ -100,9 +109,19 @@ class UseCase(Part):
             said[name] = value
         return hashlib.sha256(json.dumps(said, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
+    @property
+    def files(self) -> tuple[Source, ...]:
+        """The sources that land as files."""
+        return tuple(source for source in self.sources if isinstance(source, Source))
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The sources that are topics."""
+        return tuple(source for source in self.sources if isinstance(source, Topic))
+
     def source(self, name: str) -> Source:
-        """The source of that name. Raises KeyError if there is none."""
-        return {source.name: source for source in self.sources}[name]
+        """The source of that name that lands as files. Raises KeyError if there is none."""
+        return {source.name: source for source in self.files}[name]
 
     def application(self, stage: str) -> str:
         """Name of the Argo CD Application of a stage."""

@@ -59,11 +59,11 @@ class Plan(BaseModel):
         plan = cls(use_case=spec.name, days=every, hours=some, ended=() if some is None else tuple(whole), files={})
         found = {
             source.name: [*KINDS[source.kind].find(lake, spec.name, source, plan.intervals(source))]
-            for source in spec.sources
+            for source in spec.files
         }
         missing = [
             (source, interval)
-            for source in spec.sources
+            for source in spec.files
             if source.every != "snapshot"
             for interval in sorted({*plan.intervals(source)} - {at for at, _ in found[source.name]})
         ]

@@ -104,7 +104,7 @@ def publish(
     with ExitStack() as stack:
         stages = [
             stack.enter_context(Stage(lake, spec, plan, source=source.name, days=days, run_id=run_id, upto=upto))
-            for source in spec.sources
+            for source in spec.files
             if (sources is None or source.name in sources) and (days := _days(lake, spec, plan, source.name))
         ]
         _each([stage.fill for stage in stages])
@@ -124,7 +124,7 @@ def check(lake: Lake, spec: UseCase, plan: Plan) -> list[Tally]:
         tally.enforce(spec.quality.quarantine_budget)
         return tally
 
-    return _each([partial(judged, source) for source in spec.sources])
+    return _each([partial(judged, source) for source in spec.files])
 
 
 class Stage:

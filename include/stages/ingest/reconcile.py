@@ -42,7 +42,7 @@ def reconcile(lake: Lake, spec: UseCase, plan: Plan, *, run_id: str) -> dict[str
     mixed: list[str] = []
     outdated: list[str] = []
     faults: list[str] = []
-    for source in spec.sources:
+    for source in spec.files:
         seen = {layer: _seen(lake, spec.table(layer, source.name), plan.days) for layer in LAYERS}
         bronze, quarantine, silver = (counts for _, counts in seen.values())
         totals[source.name] = {

@@ -83,7 +83,7 @@ def reconcile(
 
     spec, found = load(use_case), Plan(**planned)
     totals = compare(LakeHook().lake, spec, found, run_id=str(run_id))
-    for name, asset in assets.silver(spec).items():
+    for name, asset in assets.silver(spec, spec.files).items():
         outlet_events[asset].add_partitions([day.isoformat() for day in found.days])
         outlet_events[asset].extra = {"days": period.words(found.days), **totals[name]}
     counts = "; ".join(
@@ -92,3 +92,43 @@ def reconcile(
     )
     notes.say(ti, "%s, rows: %s", period.words(found.days), counts)
     return totals
+
+
+@task
+@failing_fast
+def consume(
+    use_case: str, params: Mapping[str, Any], run_id: str | None = None, outlet_events: Any = None, ti: Any = None
+) -> list[dict[str, Any]]:
+    """Read every topic to its end into bronze, then make silver and quarantine of the days that got rows.
+
+    Days of the form are made anew from bronze too. All these days are announced.
+
+    Raises:
+        MissingInput: there is no such topic (yet); retried.
+        ServiceUnavailable: no broker answers; retried.
+        AirflowFailException: the credentials are refused, or the topic is not the one that was read before.
+    """
+    from flightline.hooks.kafka import KafkaHook
+    from flightline.hooks.lake import LakeHook
+    from include.stages.ingest.topics.bronze import consume as read
+    from include.stages.ingest.topics.silver import derive
+
+    spec, lake, done = load(use_case), LakeHook().lake, []
+    asked = params.get("start_date") or params.get("end_date")
+    days = period.days(*period.requested(params, spec)) if asked else []
+    for source in spec.topics:
+        taken, gaps = read(lake, spec, source, KafkaHook().settings, run_id=str(run_id))
+        log.info("%s: %d messages of %s", source.name, taken, source.topic)
+        for gap in gaps:
+            log.warning("%s: messages %d to %d of %s are lost", source.name, gap.first, gap.last, gap.partition)
+        made = derive(lake, spec, source, run_id=str(run_id), days=days)
+        if made.over_budget:
+            log.warning("%s: more rows are quarantined than `quality.quarantine_budget` allows", source.name)
+        for reason, rows in made.reasons.items():
+            log.info("%s: quarantined %d rows: %s", source.name, rows, reason)
+        if made.days:
+            asset = assets.silver(spec, [source])[source.name]
+            outlet_events[asset].add_partitions([day.isoformat() for day in made.days])
+        done.append({"messages": taken, "gaps": len(gaps), **made.model_dump(mode="json")})
+    notes.say(ti, "%s", "; ".join(f"{each['source']}: {each['messages']:,} messages" for each in done))
+    return done

@@ -24,28 +24,48 @@ if TYPE_CHECKING:
 ROWS = 20_000  # held as Python objects at once
 
 
+class JsonRows:
+    """JSON objects, one after another, as rows."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._known: set[tuple[str, ...]] = set()
+
+    def row(self, text: str, *, where: str) -> list[str | None]:
+        """The columns' values of one object.
+
+        Args:
+            text: the object.
+            where: what messages call its place.
+
+        Raises:
+            InvalidInput: it is no object of plain values, or has columns that it must not have.
+        """
+        found, columns = _object(text, where), self._columns
+        if (keys := tuple(found)) not in self._known:
+            # Keys that are absent have no value, so only those that are there are looked at.
+            there = {columns.landed.get(key, key) for key in keys}
+            Columns([each for each in columns.names if each in there], columns.landed, columns.ignore_unknown).find(
+                keys, name=where
+            )
+            self._known.add(keys)
+        if columns.landed:
+            found = {columns.landed.get(key, key): value for key, value in found.items()}
+        return [_text(found.get(column), column, where) for column in columns.names]
+
+
 class JsonLinesFile:
     """See the module."""
 
     def read(self, stream: BinaryIO, *, source: Source, columns: Columns, name: str) -> Iterator[pl.DataFrame]:
         """As `Format` says."""
         blocks = Blocks(stream, most=source.max_row_bytes, name=name)
-        known: set[tuple[str, ...]] = set()
+        objects = JsonRows(columns)
         rows: list[list[str | None]] = []
         first = blocks.line
         while line := blocks.next_line():
-            where = f"{name}: line {blocks.line - 1}"
-            found = _object(decoded(line, name=name, line=blocks.line - 1), where)
-            if (keys := tuple(found)) not in known:
-                # Keys that are absent have no value, so only those that are there are looked at.
-                there = {columns.landed.get(key, key) for key in keys}
-                Columns([each for each in columns.names if each in there], columns.landed, columns.ignore_unknown).find(
-                    keys, name=where
-                )
-                known.add(keys)
-            if columns.landed:
-                found = {columns.landed.get(key, key): value for key, value in found.items()}
-            rows.append([_text(found.get(column), column, where) for column in columns.names])
+            at = blocks.line - 1
+            rows.append(objects.row(decoded(line, name=name, line=at), where=f"{name}: line {at}"))
             if len(rows) >= ROWS:
                 yield _frame(rows, columns, first)
                 rows, first = [], blocks.line

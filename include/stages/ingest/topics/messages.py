@@ -1,0 +1,156 @@
+"""Messages as rows of bronze: each one is a row, whatever it holds."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from include.foundation.echo import quoted
+from include.foundation.errors import InvalidInput
+from include.stages.ingest import rows
+from include.stages.ingest.formats import POSITION, Columns
+from include.stages.ingest.formats.json_lines import JsonRows
+from include.stages.quality.contract import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from confluent_kafka import Message
+
+    from include.foundation.spec.topics import Topic
+
+# Besides the columns of every source. The value is kept where it is no row, with the reason.
+FAULT = "message_fault"
+ADDED = pl.Schema(
+    {"message_key": pl.Binary(), "message_headers": pl.String(), "message_value": pl.Binary(), FAULT: pl.String()}
+)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def schema(names: Sequence[str]) -> pl.Schema:
+    """Bronze's columns.
+
+    Args:
+        names: the contract's names of the landed columns.
+
+    Raises:
+        InvalidInput: one of them is a column that every message has.
+    """
+    if taken := sorted({*ADDED} & {*names}):
+        raise InvalidInput(f"the contract has a column {taken[0]}, which a topic adds: give it another under `columns`")
+    return pl.Schema({**rows.schema(names), **ADDED})
+
+
+def partition(topic: str, number: int) -> str:
+    """What positions and `source_uri` call a partition."""
+    return f"{topic}/{number}"
+
+
+class Parser:
+    """Messages of a source to a frame.
+
+    Args:
+        source: the source.
+        names: the contract's names of the landed columns.
+
+    Raises:
+        InvalidInput: the spec names a column that the contract does not have.
+    """
+
+    def __init__(self, source: Topic, names: Sequence[str]) -> None:
+        self._source = source
+        self._schema = schema(names)
+        self._columns = Columns.of(source.as_lines(), names)
+        self._objects = JsonRows(self._columns)
+        self._none: list[str | None] = [None] * len(names)
+        if source.event_time is not None and source.event_time not in names:
+            raise InvalidInput(
+                f"source {source.name}: `event_time` {source.event_time!r} is no landed column of its contract"
+            )
+
+    def frame(self, messages: Sequence[Message], *, read_at: datetime) -> pl.DataFrame:
+        """One row a message, in their order, as `schema` says.
+
+        Args:
+            messages: as the broker gave them, without errors.
+            read_at: when that was: the moment from which the platform knew the rows.
+        """
+        found, faults = self._parsed([message.value() for message in messages])
+        frame = pl.DataFrame(found, schema=dict.fromkeys(self._columns.names, pl.String), orient="row")
+        frame = frame.with_columns(
+            pl.Series("source_uri", [partition(self._source.topic, m.partition() or 0) for m in messages], pl.String),
+            pl.Series(POSITION, [message.offset() for message in messages], pl.Int64),
+            pl.lit(read_at).dt.cast_time_unit("us").alias("ingested_at"),
+            pl.Series("message_key", [message.key() for message in messages], pl.Binary),
+            pl.Series("message_headers", [_headers(message) for message in messages], pl.String),
+            pl.Series(
+                "message_value", [m.value() if f else None for m, f in zip(messages, faults, strict=True)], pl.Binary
+            ),
+            pl.Series(FAULT, faults, pl.String),
+            pl.Series("_own", [_day(message, read_at) for message in messages], pl.Date),
+        )
+        return self._dated(frame).select(self._schema.names())
+
+    def _parsed(self, values: Sequence[bytes | None]) -> tuple[list[list[str | None]], list[str | None]]:
+        found: list[list[str | None]] = []
+        faults: list[str | None] = []
+        for value in values:
+            row, fault = self._none, None
+            if value is None:
+                fault = "message: no value (a tombstone), and a message deletes no row"
+            else:
+                try:
+                    row = self._objects.row(value.decode("utf-8"), where="message")
+                except UnicodeDecodeError:
+                    fault = "message: not valid UTF-8"
+                except InvalidInput as error:
+                    fault = str(error)
+            found.append(row)
+            faults.append(fault)
+        return found, faults
+
+    def _dated(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """With the day of each row; where the event has none, that of the message."""
+        if (name := self._source.event_time) is None:
+            return frame.rename({"_own": DAY})
+        # In one zone, so that the day is that of UTC; a moment without an offset has none.
+        day = pl.col(name).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False).dt.date()
+        # Nobody knows of an event days before it: such a moment is wrong, and would make a day of its own.
+        sound = day.is_between(pl.lit(EPOCH.date()), pl.col("_own") + timedelta(days=1)).fill_null(value=False)
+        fault = pl.format(
+            f"{name}: {{}} is no moment (ISO 8601, with an offset) up to a day after the message's own", _shown(name)
+        )
+        return frame.with_columns(
+            pl.when(sound).then(day).otherwise(pl.col("_own")).alias(DAY),
+            pl.when(pl.col(FAULT).is_null() & ~sound).then(fault).otherwise(pl.col(FAULT)).alias(FAULT),
+        )
+
+
+def _shown(name: str) -> pl.Expr:
+    return pl.col(name).map_elements(quoted, return_dtype=pl.String, skip_nulls=False)
+
+
+def _headers(message: Message) -> str | None:
+    """The headers as JSON, in their order; bytes that are not UTF-8 escaped."""
+    headers: Sequence[tuple[str, str | bytes | None]] | None = message.headers()  # type: ignore[assignment]
+    if not headers:
+        return None
+    return json.dumps([[key, None if value is None else _text(value)] for key, value in headers])
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
+
+
+def _day(message: Message, read_at: datetime) -> date:
+    """The day (UTC) of a message by its own time; that of reading where it has none or one that cannot be."""
+    _, milliseconds = message.timestamp()
+    try:
+        found = EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return read_at.date()
+    return found.date() if EPOCH < found <= read_at + timedelta(days=1) else read_at.date()

@@ -1,0 +1,60 @@
+"""Messages and how far they were read are in bronze together."""
+
+import threading
+
+import pytest
+
+from include.foundation.lake import tables
+from include.foundation.lake.commit import TableWriter
+from include.stages.ingest.topics.bronze import read_up_to
+
+
+def test_each_run_goes_on_where_the_last_one_ended(case, row):
+    case.send(*(row(wind=n) for n in range(5)))
+    assert case.consume(batch=2) == 5
+    bronze = case.spec.table("bronze", "weather")
+    assert read_up_to(case.lake, bronze) == {f"{case.topic}/0": 4}
+    assert case.consume() == 0
+    case.send(row(wind=5))
+    case.send(row(wind=6), partition=1)
+    assert case.consume() == 2
+    assert read_up_to(case.lake, bronze) == {f"{case.topic}/0": 5, f"{case.topic}/1": 0}
+    rows = tables.read(case.lake, bronze).sort("source_uri", "source_position")
+    assert rows["wind"].to_list() == ["0", "1", "2", "3", "4", "5", "6"]
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_run_that_is_cut_off_at_a_commit_loses_and_repeats_nothing(case, row, monkeypatch, after):
+    case.send(*(row(wind=n) for n in range(6)))
+    commit, left = TableWriter.commit, [1]
+
+    def cut_off(writer, summary):
+        if left and left.pop() and not after:
+            raise KeyboardInterrupt
+        found = commit(writer, summary)
+        if after:
+            raise KeyboardInterrupt
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TableWriter, "commit", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            case.consume(batch=4)
+    assert case.consume() == (2 if after else 6)
+    rows = tables.read(case.lake, case.spec.table("bronze", "weather"))
+    assert sorted(rows["source_position"]) == [*range(6)]
+
+
+def test_of_two_runs_at_once_one_wins_each_batch_and_the_other_reads_on(case, row):
+    case.send(row())
+    case.consume()  # the table is there
+    case.send(*(row(wind=n) for n in range(300)))
+    taken = []
+    runs = [threading.Thread(target=lambda: taken.append(case.consume(batch=20))) for _ in range(2)]
+    for each in runs:
+        each.start()
+    for each in runs:
+        each.join()
+    assert sum(taken) == 300
+    rows = tables.read(case.lake, case.spec.table("bronze", "weather"))
+    assert sorted(rows["source_position"]) == [*range(301)]
