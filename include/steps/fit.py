@@ -15,6 +15,7 @@ from include.stages.training.curves import page
 from include.stages.training.fitting import Fitted, fit_final
 from include.stages.training.runs import Training
 from include.stages.tuning.experiment import best
+from include.steps.trial import log_lost
 
 EXAMPLES = 3  # rows that MLflow shows as the model's input
 
@@ -31,6 +32,7 @@ def fit(training: Training) -> Fitted:
         InvalidInput: the checkout is dirty and may not be, or the run was fitted to another file before.
     """
     frozen, client, run_id = training.frozen, training.client, training.run_id
+    log_lost(training)
     assignments, _ = best(training.connection, training.tag(runs.TUNING, "prepare the run first"))
     state = code.running(allow_dirty=training.settings.allow_dirty)
     parent = champion(client, frozen.use_case)

@@ -7,7 +7,8 @@ from include.foundation.evidence import code
 from include.stages.training import runs
 from include.stages.training.fitting import evaluate
 from include.stages.training.runs import Training
-from include.stages.tuning.experiment import best
+from include.stages.tuning.calls import patiently
+from include.stages.tuning.experiment import best, observations
 from include.stages.tuning.loop import Progress, Trial, run_worker
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def trial(training: Training, worker: str | None = None) -> int:
             training.run_id,
             name=f"trial {name}",
             params=trial.assignments,
+            suggestion=trial.suggestion,
             metrics={} if trial.failure else measured,
             started=trial.started,
             worker=worker,
@@ -56,3 +58,29 @@ def trial(training: Training, worker: str | None = None) -> int:
         log.info("trial %s %s %.4f best %.4f %.1f s", name, metric, value, ahead, trial.seconds)
 
     return run_worker(training.connection, experiment_id, worker=worker, evaluate=evaluated, on_trial=log_result)
+
+
+def log_lost(training: Training) -> int:
+    """Write the nested MLflow runs of trials that the tuning service has and MLflow has not. Returns how many.
+
+    Their workers were killed during the trial, or between their two reports. To be called when no worker runs.
+    """
+    experiment_id, metric = training.tag(runs.TUNING, "prepare the run first"), training.spec.metric.name
+    logged = runs.logged(training.client, training.run_id)
+    lost = [each for each in observations(training.connection, experiment_id) if each.suggestion not in logged]
+    for each in lost:
+        suggestion = patiently(training.connection.experiments(experiment_id).suggestions(each.suggestion).fetch)
+        metadata = each.metadata or {}
+        runs.log_trial(
+            training.client,
+            training.run_id,
+            name=f"trial {suggestion.to_json().get('number', '?')}",
+            params=dict(each.assignments),
+            metrics={} if each.failed else {metric: each.values[0].value},
+            suggestion=each.suggestion,
+            started=suggestion.created,
+            worker=metadata.get("worker", ""),
+            failure=metadata.get("failure", "its worker did not say why") if each.failed else None,
+            lost=each.failed,
+        )
+    return len(lost)

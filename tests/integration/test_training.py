@@ -184,6 +184,11 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake, mlflow
     assert all("num_leaves" in each.data.params for each in trials)
 
     fitted = json.loads(last_line(start("fit", "--run-id", run_id)))
+    trials = client.search_runs([client.get_run(run_id).info.experiment_id], f"tags.mlflow.parentRunId = '{run_id}'")
+    (killed,) = [each for each in trials if each.info.status != "FINISHED"]
+    assert (killed.info.status, killed.info.run_name) == ("KILLED", "trial 1")
+    assert killed.data.tags["failure"] == "the worker ended during the trial"
+    assert {each.data.tags["flightline.suggestion"] for each in trials} == {each.suggestion for each in observations}
     assert json.loads(last_line(start("fit", "--run-id", run_id))) == fitted, "the same file, bit for bit"
     assert fitted["deviation"] < 1e-5
     assert register_version(training) == register_version(training)
@@ -237,6 +242,18 @@ def test_a_window_of_two_codes_is_refused_by_name(new_lake, lake, found):
     remedy = f"run flight_delays.features with start_date {days[0]} and end_date {days[-3]}, then train again"
     with pytest.raises(InvalidInput, match=rf"18 of 20 days of gold.flight_delays, .*\(a{{12}} b{{12}}\).*{remedy}"):
         prepared(mixed)
+
+
+def test_a_deleted_experiment_is_named_with_its_remedy(found, client):
+    opened = prepared(found(""), trials=1)
+    experiment = client.get_run(opened["run_id"]).info.experiment_id
+    client.delete_experiment(experiment)
+    try:
+        with pytest.raises(InvalidInput, match=f"{USE_CASE} .id {experiment}. was deleted: restore it"):
+            prepared(found(""), trials=1)
+    finally:
+        client.restore_experiment(experiment)
+    assert prepared(found(""), trials=1) == opened
 
 
 def test_no_better_than_the_champion_is_a_verdict_and_no_error(found, client):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 FROZEN, KEY, TUNING, WORKER = "flightline.frozen", "flightline.key", "flightline.tuning", "flightline.worker"
+SUGGESTION = "flightline.suggestion"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,9 @@ def open_run(client: "MlflowClient", frozen: Frozen, spec: UseCase) -> str:
     """The parent run of a frozen input: the one that exists, else a new one. Returns its id.
 
     Callers come one at a time: MLflow has nothing to make one run of two calls (the train Dag has one active run).
+
+    Raises:
+        InvalidInput: the use case's experiment was deleted.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -143,11 +147,26 @@ def log_trial(
     name: str,
     params: Mapping[str, Any],
     metrics: Mapping[str, float],
+    suggestion: str,
     started: float,
     worker: str,
     failure: str | None = None,
+    lost: bool = False,
 ) -> None:
-    """Write one finished trial as a nested run. `started` is in seconds since the epoch."""
+    """Write one trial as a nested run, which has failed where there is a `failure`.
+
+    Args:
+        client: MLflow.
+        parent_id: the training run.
+        name: what people see.
+        params: what was tried.
+        metrics: what was measured.
+        suggestion: the trial's id at the tuning service.
+        started: seconds since 1970.
+        worker: who tried it.
+        failure: why it failed.
+        lost: its worker ended before it did: the run counts as killed.
+    """
     parent = client.get_run(parent_id)
     run = client.create_run(
         parent.info.experiment_id,
@@ -156,11 +175,23 @@ def log_trial(
         tags={
             "mlflow.parentRunId": parent_id,
             WORKER: worker,
+            SUGGESTION: suggestion,
             **({"failure": failure} if failure else {}),
         },
     )
     log(client, run.info.run_id, params=params, metrics=metrics)
-    client.set_terminated(run.info.run_id, "FAILED" if failure else "FINISHED")
+    client.set_terminated(run.info.run_id, "KILLED" if lost else "FAILED" if failure else "FINISHED")
+
+
+def logged(client: "MlflowClient", parent_id: str) -> set[str]:
+    """The trials of a training run that have a nested run, by their ids at the tuning service."""
+    experiment = client.get_run(parent_id).info.experiment_id
+    found, token = set[str](), None
+    while True:
+        page = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent_id}'", page_token=token)
+        found |= {run.data.tags[SUGGESTION] for run in page if SUGGESTION in run.data.tags}
+        if not (token := page.token):
+            return found
 
 
 def log(
@@ -196,7 +227,13 @@ def _experiment(client: "MlflowClient", spec: UseCase) -> str:
 
     name = spec.name
     if experiment := client.get_experiment_by_name(name):
-        return str(experiment.experiment_id)
+        number = str(experiment.experiment_id)
+        if experiment.lifecycle_stage != "active":  # MLflow only marks it; somebody meant it, so it is theirs to undo
+            raise InvalidInput(
+                f"the MLflow experiment {name} (id {number}) was deleted: restore it "
+                f"(`mlflow experiments restore --experiment-id {number}`), or let `mlflow gc` remove it for good"
+            )
+        return number
     # The kind opens MLflow's pages for models (runs, charts) instead of those for language models.
     tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": spec.description}
     try:

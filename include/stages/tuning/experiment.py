@@ -73,6 +73,16 @@ def best(connection: "Connection", experiment_id: str) -> tuple[dict[str, Any], 
     return dict(found[0].assignments), float(found[0].values[0].value)
 
 
+def observations(connection: "Connection", experiment_id: str) -> list[Any]:
+    """All observations, as SigOpt's client gives them.
+
+    Raises:
+        RefusedError: there is no such experiment.
+        ServiceUnavailable: the service does not answer.
+    """
+    return patiently(lambda: list(connection.experiments(experiment_id).observations().fetch().iterate_pages()))
+
+
 def _oldest(connection: "Connection", key: str) -> str | None:
     pages = connection.experiments().fetch(state="active").iterate_pages()
     return min((str(each.id) for each in pages if (each.metadata or {}).get(KEY) == key), key=int, default=None)
