@@ -19,7 +19,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from sandbox.argocd import bodies, comparison, page, selection, stream
+from sandbox.argocd import bodies, comparison, page, pod_logs, selection, stream
 from sandbox.argocd.accounts import ISSUER, Accounts
 from sandbox.argocd.applications import Applications
 from sandbox.argocd.controller import Controller
@@ -61,6 +61,7 @@ class Api:
             Route(f"{one}/rollback", self._closed(self._rollback, bodies.ROLLBACK), methods=post),
             Route(f"{one}/operation", self._closed(self._terminate), methods=["DELETE"]),
             Route(f"{one}/resource-tree", self._closed(self._tree), methods=get),
+            Route(f"{one}/pods/{{pod}}/logs", self._logs, methods=get),
             Route(f"{one}/syncwindows", self._closed(self._windows), methods=get),
             Route(f"{one}/revisions/{{revision}}/metadata", self._closed(self._metadata), methods=get),
             Route("/api/v1/stream/applications", self._stream, methods=get),
@@ -166,6 +167,18 @@ class Api:
         kind = "text/event-stream" if events else "application/json"
         content = stream.body(self._store, call.query, events=events, paths=call.fields)
         return StreamingResponse(content, media_type=kind)
+
+    async def _logs(self, request: Request) -> Response:
+        self._accounts.user(request.headers.get("authorization"))
+        call = await Call.of(request)
+
+        def read() -> str:
+            nodes = self._tree(call)["nodes"]
+            pod = pod_logs.find(nodes, call.path["pod"], call.query.get("namespace", ""))
+            text = self._controller.read_log(pod["namespace"], pod["name"], **pod_logs.asked(call.query))
+            return "".join(pod_logs.entries(pod["name"], text))
+
+        return Response(await run_in_threadpool(read), media_type="application/json")
 
     def _shown(self, show: Callable[[Request], Response]) -> Callable[[Request], Response]:
         """A page behind the login, which the browser asks for."""

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from sandbox.argocd import comparison, operations, tracking
-from sandbox.argocd.errors import ArgoError, KubernetesError, SourceError
+from sandbox.argocd.errors import INTERNAL, ArgoError, KubernetesError, SourceError
 from sandbox.argocd.live import Cluster, Live
 from sandbox.argocd.source import Sources
 from sandbox.argocd.store import App, Store, now
@@ -46,12 +46,19 @@ class Controller:
         """There is something to do."""
         self._awake.set()
 
+    def read_log(self, namespace: str, pod: str, **query: str) -> str:
+        """The last lines of a pod, as the cluster's query says. Raises ArgoError if they cannot be read."""
+        try:
+            return self._cluster.log(namespace, pod, **query)
+        except KubernetesError as error:
+            raise ArgoError(INTERNAL, str(error)[:300]) from error
+
     def log(self, namespace: str, pod: str) -> str:
         """The last lines of a pod, or why there are none."""
         try:
-            return self._cluster.log(namespace, pod)
-        except KubernetesError as error:
-            return f"cannot be read: {str(error)[:300]}"
+            return self.read_log(namespace, pod)
+        except ArgoError as error:
+            return f"cannot be read: {error}"
 
     def refresh(self, name: str, *, hard: bool, seconds: float) -> App | None:
         """Compare the application with Git as it is now; returns it when that is done.

@@ -5,7 +5,7 @@ import ssl
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import yaml
@@ -131,10 +131,11 @@ class Cluster:
             if error.status != 404:
                 raise
 
-    def log(self, namespace: str, pod: str) -> str:
-        """The last lines of a pod's container: `LOG_LINES` lines and `LOG_BYTES` at most."""
+    def log(self, namespace: str, pod: str, **query: str) -> str:
+        """The last lines of a pod's container, as the cluster's query says: `LOG_LINES` lines, `LOG_BYTES` at most."""
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log"
-        return self._answer("GET", f"{path}?tailLines={LOG_LINES}&limitBytes={LOG_BYTES}").text
+        asked = urlencode({"tailLines": str(LOG_LINES), "limitBytes": str(LOG_BYTES), **query})
+        return self._answer("GET", f"{path}?{asked}").text
 
     def namespaced(self, manifest: Manifest) -> bool:
         """Whether the manifest's kind lives in a namespace."""

@@ -105,9 +105,14 @@ def test_failed_promotion_goes_back(argo, repository, name, connections, make):
     assert 'Deployment "web" exceeded its progress deadline' in reason
     assert "no/such:2" in reason
 
+    words = ("sh", "-c", "echo cannot open the model; sleep 1; exit 1")
+    broken = commit("third", files={"app/web.yaml": make.deployment("web", command=words, deadline=4)})
+    with pytest.raises(ArgoCDUnhealthy, match="cannot open the model"):
+        carry_out(sync(name, broken["commit"]), context("sync3"))
+
     restored = commit("restore", restore=("app", bad["previous"]))
     assert sorted(restored["changed"]) == ["app/extra.yaml", "app/web.yaml"]
-    assert carry_out(sync(name, restored["commit"]), context("sync3"))["health"] == "Healthy"
+    assert carry_out(sync(name, restored["commit"]), context("sync4"))["health"] == "Healthy"
     live = argo.live("deployment", name, "web")
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "demo/sleeper:1"
     assert argo.live("configmap", name) == []

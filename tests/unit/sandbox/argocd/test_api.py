@@ -184,3 +184,7 @@ def test_a_page_shows_the_synced_commit_and_the_last_log_lines(client, created, 
     assert "Ada &lt;ada@example.org&gt;" in shown
     assert "+kind: ConfigMap" in shown
     assert "<h3>web-1</h3><pre>cannot be read: cannot reach the cluster" in shown
+    unread = client.get(f"{APPLICATIONS}/web/pods/web-1/logs")
+    assert (unread.status_code, unread.json()["message"][:24]) == (500, "cannot reach the cluster")
+    assert client.get(f"{APPLICATIONS}/web/pods/other/logs").status_code == 400
+    assert client.get(f"{APPLICATIONS}/web/pods/web-1/logs", headers={"Authorization": "Bearer no"}).status_code == 401
