@@ -15,7 +15,7 @@ from sandbox.airflow import config as airflow_config
 from sandbox.endpoints import Endpoints
 from sandbox.services import chosen
 from sandbox.supervisor import control
-from sandbox.supervisor.home import Home
+from sandbox.supervisor.home import Home, Lock
 from sandbox.supervisor.service import SandboxError
 from sandbox.supervisor.supervisor import Supervisor
 
@@ -40,6 +40,9 @@ def show(*, as_json: bool) -> int:
             restarts = f"{report.restarts} restarts" if report.restarts else ""
             columns = f"{report.name:<14} {mark:<10} {report.pid or '-':<8} {restarts:<12}"
             say(f"{columns} {report.url} {report.message}".rstrip())
+    if any(report.pid for report in reports) and not Lock(Home.from_env()).holder():
+        say("the supervisor is dead: nothing restarts what dies; `make up` starts all of it again")
+        return 1
     at = Endpoints.from_env()
     say(f"Airflow: {at.url('airflow')} (user {airflow_config.USER}, password {at.secrets.airflow_password})")
     return 0 if all(report.healthy for report in reports) else 1

@@ -14,10 +14,12 @@ from sandbox.supervisor.service import REPO, Service, answers, never, python
 
 USER = "admin"
 # Scheduler, triggerer and Dag processor beat every five seconds, but a busy one may be late: the triggerer builds its
-# own execution API, up to a minute on a loaded machine, when its first trigger asks for a Connection. A hung one is
-# found about 90 s after its last beat.
-LATE_SECONDS = 60.0
-SILENT_SECONDS = 30.0
+# own execution API, up to a minute on a loaded machine, when its first trigger asks for a Connection. So one that is
+# busy has 90 s since its last beat. The scheduler works in its main thread, which never rests for a second: one that
+# misses two beats and uses no processor time hangs, and is found about 15 s after its last beat.
+LATE_SECONDS = {"scheduler": 10.0, "triggerer": 60.0, "dag-processor": 60.0}
+GIVEN_UP_SECONDS = 90.0
+HUNG_SECONDS = {"scheduler": 5.0}
 
 
 def settings(at: Endpoints) -> dict[str, dict[str, object]]:
@@ -142,8 +144,9 @@ def services(at: Endpoints) -> tuple[Service, ...]:
                 needs=("migration",),
                 outlived_by=around,
                 ready=partial(_heartbeat, health, name.replace("-", "_")),
-                beats=partial(_beats, health, name.replace("-", "_")),
-                silent_seconds=SILENT_SECONDS,
+                beats=partial(_beats, health, name.replace("-", "_"), LATE_SECONDS[name]),
+                silent_seconds=GIVEN_UP_SECONDS - LATE_SECONDS[name],
+                hung_seconds=HUNG_SECONDS.get(name, GIVEN_UP_SECONDS),
                 grace_seconds=5,  # tasks that still run then are killed, and run again after the next start
             )
             for name, words in others.items()
@@ -170,10 +173,10 @@ def _heartbeat(url: str, component: str, since: float) -> bool:
     return (_newest(url, component) or 0) >= since
 
 
-def _beats(url: str, component: str) -> bool | None:
+def _beats(url: str, component: str, late_seconds: float) -> bool | None:
     """Whether the component's newest heartbeat is in time; None while api-server or database cannot tell."""
     newest = _newest(url, component)
-    return None if newest is None else newest >= time.time() - LATE_SECONDS
+    return None if newest is None else newest >= time.time() - late_seconds
 
 
 def _newest(url: str, component: str) -> float | None:

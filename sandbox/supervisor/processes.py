@@ -36,6 +36,16 @@ def look(pid: int) -> Process | None:
     return Process(pid, int(numbers[0]), int(numbers[2]), int(numbers[18]), zombie=state == "Z")
 
 
+def main_thread_ticks(pid: int) -> int | None:
+    """Processor time that the main thread has used, in clock ticks; None while it waits for a processor or a disk."""
+    try:
+        text = (_PROC / str(pid) / "task" / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state, *numbers = text.rpartition(")")[2].split()
+    return None if state in {"R", "D"} else int(numbers[10]) + int(numbers[11])
+
+
 def everyone() -> Iterator[Process]:
     """All processes of the machine."""
     for entry in _PROC.iterdir():

@@ -39,8 +39,10 @@ class Service:
     started at that time (seconds since 1970) answers; `bootstrap` runs once it does, before others that need it
     start, and must be repeatable too. `beats` says whether a ready service still shows signs of life (by default:
     whether `ready` still holds), None where that is unknown now; one that shows none for `silent_seconds` is
-    restarted, though its process lives. A service with `once` is ready when it has ended without error. Services in
-    `needs` are ready before this one starts; those and the ones in `outlived_by` are stopped after it.
+    restarted, though its process lives; after `hung_seconds` already if its main thread uses no processor time
+    either: a busy process is late, a hung one does nothing. A service with `once` is ready when it has ended without
+    error. Services in `needs` are ready before this one starts; those and the ones in `outlived_by` are stopped
+    after it.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Service:
     once: bool = False
     beats: Callable[[], bool | None] | None = None
     silent_seconds: float = 60.0
+    hung_seconds: float = 60.0
     prepare: Callable[[], None] = nothing
     bootstrap: Callable[[], None] = nothing
     stop_signal: signal.Signals = signal.SIGTERM

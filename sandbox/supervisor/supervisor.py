@@ -183,7 +183,7 @@ class Keeper(threading.Thread):
         """One life of the process, from start to end; whatever ends it, nothing of its session is left."""
         since, clock = time.time(), time.monotonic()
         process = start(self.service, log=self._home.log(self.service.name))
-        silence = Silence(self.service)
+        silence = Silence(self.service, process.pid)
         try:
             seen = processes.look(process.pid)
             self._set(pid=process.pid, started=seen.started if seen else None)
@@ -233,16 +233,18 @@ class SilentError(SandboxError):
 class Silence:
     """How long a service has shown no sign of life. A look that cannot tell ends it: the fault lies elsewhere."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, pid: int) -> None:
+        self._service, self._pid = service, pid
         self._next = 0.0
         self._since: float | None = None
+        self._ticks: int | None = None
+        self._idle_since = 0.0
 
     def listen(self) -> None:
         """Look for a sign of life, every two seconds.
 
         Raises:
-            SilentError: there was none for the service's `silent_seconds`.
+            SilentError: there was none for the service's `silent_seconds`, or its `hung_seconds` if it was idle too.
         """
         now = time.monotonic()
         if now < self._next:
@@ -252,8 +254,13 @@ class Silence:
         now = time.monotonic()
         self._next = now + _LISTEN_SECONDS
         self._since = (self._since or now) if silent else None
-        if self._since is not None and now - self._since >= self._service.silent_seconds:
-            raise SilentError(f"its process lives, but showed no sign of life for {now - self._since:.0f} s")
+        if (ticks := processes.main_thread_ticks(self._pid)) != self._ticks or ticks is None:
+            self._ticks, self._idle_since = ticks, now
+        if self._since is None:
+            return
+        silent_for, hung_for = now - self._since, now - max(self._since, self._idle_since)
+        if silent_for >= self._service.silent_seconds or hung_for >= self._service.hung_seconds:
+            raise SilentError(f"its process lives, but showed no sign of life for {silent_for:.0f} s")
 
 
 def _cause(code: int) -> str:

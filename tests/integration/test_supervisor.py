@@ -279,6 +279,8 @@ def test_a_killed_supervisor_is_recovered_from(new_sandbox) -> None:
     before = processes_of(new_sandbox)
     kill_supervisor(new_sandbox)
     assert all(one["healthy"] for one in new_sandbox.services().values())  # they go on without it
+    said = new_sandbox.run("status")
+    assert (said.returncode, "the supervisor is dead" in said.stdout) == (1, True), said.stdout
     new_sandbox.up(*SOME)
     assert not any(map(runs, before))
     assert all(one["healthy"] for one in new_sandbox.services().values())

@@ -138,12 +138,36 @@ def test_a_silence_ends_where_it_cannot_be_told(monkeypatch) -> None:
     monkeypatch.setattr(supervisor, "_LISTEN_SECONDS", 0.0)
     signs = iter([False, None, False, True, False, False])
     service = Service(name="a", command=(), ready=never, beats=lambda: next(signs), silent_seconds=0.05)
-    silence = supervisor.Silence(service)
+    silence = supervisor.Silence(service, os.getpid())
     for _ in range(5):
         silence.listen()
         time.sleep(0.06)
     with pytest.raises(SandboxError, match="its process lives, but showed no sign of life"):
         silence.listen()
+
+
+@pytest.mark.parametrize(
+    ("code", "hangs"), [("time.sleep(600)", True), ("while True: pass", False)], ids=["idle", "busy"]
+)
+def test_who_is_silent_and_idle_hangs_and_who_is_busy_is_late(monkeypatch, code, hangs) -> None:
+    monkeypatch.setattr(supervisor, "_LISTEN_SECONDS", 0.0)
+    code = f"import time\nprint(1, flush=True)\n{code}"
+    with subprocess.Popen((sys.executable, "-c", code), stdout=subprocess.PIPE) as process:
+        try:
+            process.stdout.readline()
+            time.sleep(0.2)  # until it has come to its loop
+            service = Service(name="a", command=(), ready=never, beats=lambda: False, hung_seconds=0.8)
+            silence, found = supervisor.Silence(service, process.pid), False
+            for _ in range(20):
+                try:
+                    silence.listen()
+                except SandboxError:
+                    found = True
+                    break
+                time.sleep(0.1)
+            assert found is hangs
+        finally:
+            process.kill()
 
 
 def test_a_service_that_dies_again_and_again_fails_and_can_be_tried_again(tmp_path) -> None:
