@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
@@ -178,6 +179,23 @@ def test_each_answer_is_kept(client):
     }
     (event,) = events.values()
     assert event.extra["answer"] == "approved"
+
+
+def test_a_model_file_that_was_overwritten_since_is_not_deployed(client, lake, monkeypatch):
+    s3 = lake.s3
+    extra = {"endpoint_url": s3.endpoint, "catalog": {"type": "sql"}, "landing": lake.landing, "models": "s3://models"}
+    fields = {"conn_type": "aws", "login": s3.access_key, "password": s3.secret_key, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(fields))
+    data, objects = b"the model", lake.objects()
+    digest = sha256(data).hexdigest()
+    uri = f"s3://models/overwritten/{digest}/model.onnx"
+    objects.put(uri, data)
+    one = version(client, "overwritten", digest, judged_against="none")
+    chosen, answer = choose("overwritten", form=one), {"answer": "approved", "by": "ada", "at": "now"}
+    assert promote.verify.function("overwritten", chosen, answer)
+    objects.put(uri, b"another")
+    with pytest.raises(AirflowFailException, match=digest[:12]):
+        promote.verify.function("overwritten", chosen, answer)
 
 
 def test_what_changed_since_the_approver_looked_is_asked_about_again(client):
