@@ -163,7 +163,7 @@ def test_each_answer_is_kept(client):
 
     def answer(option, at):
         given = {"chosen_options": [option], "responded_by_user": {"id": "1", "name": "ada"}, "responded_at": at}
-        ti = SimpleNamespace(run_id="manual__1")
+        ti = SimpleNamespace(run_id="manual__1", xcom_push=lambda *_: None)
         return promote.record_answer.function("asked", chosen, given, params, ti=ti, outlet_events=events)
 
     rejected = answer("Reject", "2026-01-01 10:00:00+00:00")
