@@ -78,7 +78,8 @@ def ended(spec: UseCase, *, interval_start: datetime, interval_end: datetime) ->
     Raises:
         InvalidInput: neither a day nor an hour ends within it, or none for which there are data.
     """
-    begin, end = (moment.astimezone(UTC) for moment in (interval_start, interval_end))
+    # Airflow's moments are pendulum's, whose differences no timedelta divides.
+    begin, end = (datetime.fromtimestamp(moment.timestamp(), UTC) for moment in (interval_start, interval_end))
     first = begin.replace(minute=0, second=0, microsecond=0)
     count = int((end - first) / HOUR)
     lowest, highest = spec.schedule.start, spec.schedule.end or date.max

@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime, timedelta
 
+import pendulum
 import pytest
 
 from flightline.period import days, ended, range_params, requested
@@ -10,7 +11,8 @@ SPEC = load("flight_delays")
 
 
 def _at(text):
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    """A moment as Airflow has it: its differences are not those of datetime's moments."""
+    return pendulum.instance(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
 def test_the_form_wins_over_the_interval():
