@@ -139,8 +139,11 @@ format: .venv/dev/ready  ## rewrite the code in the house style
 bench: setup-dev  ## measured ratios, side by side in one run
 	@set -e; for bench in tests/bench/*.py; do $(DEV)/python $$bench; done
 
+replay: setup-dev  ## live 2013 again under one retraining strategy or another (a quarter of an hour)
+	@$(DEV)/python -m sandbox.demo.replay
+
 clean: down  ## stop the sandbox and delete its data and the caches; environments stay
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap images test test-all check lint type format bench clean
+.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap images test test-all check lint type format bench replay clean

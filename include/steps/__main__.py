@@ -18,6 +18,7 @@ from include.stages.training.runs import Training
 from include.stages.training.settings import Settings, services
 from include.steps.fit import fit
 from include.steps.gate import gate
+from include.steps.monitor import monitor
 from include.steps.prepare import prepare
 from include.steps.register import register_version
 from include.steps.sample import sample
@@ -57,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     trial.add_argument("--worker", help="this worker's name, the same when it is retried (default: the pod's name)")
     of_a_run("fit", "refit the best parameters, export, check, store and log the model")
     of_a_run("register", "register the fitted model as a version")
+    monitor = steps.add_parser("monitor", help="watch the champion on what came since its training")
+    monitor.add_argument("use_case", help="name of the use case")
     gate = of_a_run("gate", "judge the fitted model on the holdout; exit code 0 when the report is written")
     answers = steps.add_parser(
         "sample", help="requests of gold's newest day and what this image's code answers, as JSON"
@@ -106,11 +109,16 @@ def run(options: argparse.Namespace) -> Any:
         for line in check(options.use_case, options.landed):
             log.info("%s", line)
         return f"{options.use_case} is sound"
+    if options.command == "monitor":
+        return _recorded(monitor(options.use_case, settings=Settings.from_env(), **services()))
     training = Training.from_env(options.run_id)
     with blame(training.part):
-        answer = _step(options, training)
+        return _recorded(_step(options, training))
+
+
+def _recorded(answer: Any) -> Any:
     if uri := os.environ.get(jobs.RESULT):
-        jobs.write(training.lake.objects(), uri, answer)
+        jobs.write(Lake.from_env().objects(), uri, answer)
     return answer
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,12 +20,13 @@ from mlflow import MlflowClient
 from include.foundation import artifact
 from include.foundation.artifact import store
 from include.foundation.artifact.model_file import digest, open_model
-from include.foundation.errors import DigestMismatch, InvalidInput
+from include.foundation.errors import DigestMismatch, InvalidInput, MissingInput
 from include.foundation.evidence import code
 from include.foundation.evidence.manifest import RunManifest
 from include.foundation.lake import tables
 from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load, module
+from include.foundation.spec.monitoring import Monitoring, Retraining
 from include.stages.features.stale import MADE_BY, made_by
 from include.stages.registry import champion, get, set_champion, tag
 from include.stages.training.runs import Training
@@ -33,6 +34,7 @@ from include.stages.training.settings import Settings
 from include.steps.__main__ import PERMANENT
 from include.steps.fit import fit
 from include.steps.gate import gate
+from include.steps.monitor import monitor
 from include.steps.prepare import prepare
 from include.steps.register import register_version
 from include.steps.trial import trial
@@ -76,8 +78,13 @@ def env(lake, mlflow_url, tuning_env, gold):
 @pytest.fixture(scope="module")
 def gold(lake):
     """Twenty days of flights with random features; the label depends on carrier and one number."""
+    put(lake, flights(datetime(2013, 1, 1, 6, tzinfo=UTC), DAYS))
+
+
+def flights(first, days, *, turned=False):
+    """Rows of gold; `turned`, the label depends on the same features the other way round."""
     spec, features = load(USE_CASE), module(USE_CASE, "features").FEATURES
-    rng, rows = np.random.default_rng(1), DAYS * A_DAY
+    rng, rows = np.random.default_rng(first.toordinal() - date(2012, 12, 31).toordinal()), days * A_DAY
     columns = {}
     for name, dtype in features.items():
         if dtype == pl.String:
@@ -90,16 +97,18 @@ def gold(lake):
     risk = (
         columns["carrier"].is_in(["AA"]).cast(pl.Float64).to_numpy() + columns[number].cast(pl.Float64).to_numpy() / 8
     )
-    asked = [
-        datetime(2013, 1, 1, 6, tzinfo=UTC) + timedelta(days=n // A_DAY, minutes=2 * (n % A_DAY)) for n in range(rows)
-    ]
-    frame = pl.DataFrame(columns).with_columns(
+    asked = [first + timedelta(days=n // A_DAY, minutes=2 * (n % A_DAY)) for n in range(rows)]
+    return pl.DataFrame(columns).with_columns(
         id=pl.Series([f"{n:06}" for n in range(rows)]),
         event_time=pl.Series(asked),
         event_date=pl.Series([at.date() for at in asked]),
-        label=pl.Series(rng.random(rows) < 1 / (1 + np.exp(2 - risk))).cast(pl.Int8),
+        label=pl.Series(rng.random(rows) < 1 / (1 + np.exp((risk - 2) if turned else (2 - risk)))).cast(pl.Int8),
         label_known_at=pl.Series([at + timedelta(hours=3) for at in asked]),
     )
+
+
+def put(lake, frame):
+    spec = load(USE_CASE)
     replace_days(lake, spec.gold, frame, frame["event_date"].unique(), {MADE_BY: made_by(spec)})
 
 
@@ -345,3 +354,44 @@ def test_a_champion_that_cannot_answer_is_named_with_the_reason(found, monkeypat
     assert "cannot answer on these rows: no feature 'tide'" in report.reference
     assert "promote a version that can" in report.reference
     assert "champion" in [gate.name for gate in report.gates if not gate.passed]
+
+
+def test_the_champion_is_watched_and_trained_again_only_where_it_would_help(found, client, lake, monkeypatch):
+    spec = load(USE_CASE)
+    spec = spec.model_copy(
+        update={
+            "training": spec.training.model_copy(update={"window_days": 8}),
+            "monitoring": Monitoring(
+                window_days=1, compare_days=4, sigmas=5, retraining=Retraining(pause_days=5, margin=0.01)
+            ),
+        }
+    )
+    monkeypatch.setattr("include.stages.training.runs.load", lambda _: spec)
+    services = {name: getattr(found(""), name) for name in ("client", "connection", "lake", "settings")}
+    version = champion(client, USE_CASE)
+
+    with pytest.raises(MissingInput, match="since 2013-01-21 there is no whole window of 1 days"):
+        monitor(USE_CASE, **services)
+
+    put(lake, flights(datetime(2013, 1, 21, 6, tzinfo=UTC), 3))
+    seen = monitor(USE_CASE, **services)
+    assert (seen["champion"], seen["end"], seen["train"]) == (version.version, "2013-01-23", False)
+    assert seen["signals"] == []
+    assert get(client, USE_CASE, version.version).tags["monitored"] == "2013-01-23: ordinary"
+
+    put(lake, flights(datetime(2013, 1, 24, 6, tzinfo=UTC), 10, turned=True))
+    seen = monitor(USE_CASE, **services)
+    assert seen["signals"][0] == "performance"
+    assert seen["train"], seen["reason"]
+    assert "performance in 3 of the last 3 windows; a challenger gains +0." in seen["reason"]
+    assert monitor(USE_CASE, **services) == seen
+
+    kept = tables.read(lake, "monitoring.flight_delays").sort("event_date")
+    assert kept["rows"].to_list() == [A_DAY] * 13
+    assert kept["value"][:3].min() > 0.6 > 0.5 > kept["value"][3:].max()
+    assert kept["signals"].to_list()[:3] == [[]] * 3
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(client.download_artifacts(version.run_id, "monitoring/2013-02-02.md", folder)).read_text()
+    assert "train again" in report
+    history = client.get_metric_history(version.run_id, "monitoring.auc")
+    assert {each.step for each in history} == {*range(13)}

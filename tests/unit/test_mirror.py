@@ -43,6 +43,7 @@ ELSEWHERE = {
     "include/steps/sample.py": "tests/integration/test_versions.py",
     "include/steps/fit.py": "tests/integration/test_training.py",
     "include/steps/gate.py": "tests/integration/test_training.py",
+    "include/steps/monitor.py": "tests/integration/test_training.py",
     "include/steps/prepare.py": "tests/integration/test_training.py",
     "include/steps/register.py": "tests/integration/test_training.py",
     "include/steps/trial.py": "tests/integration/test_training.py",

@@ -10,6 +10,7 @@ from include.foundation.errors import InvalidInput
 from include.foundation.problem.kinds import KINDS, Metric, kind
 from include.foundation.spec.features import Features
 from include.foundation.spec.gates import Gates
+from include.foundation.spec.monitoring import Monitoring
 from include.foundation.spec.part import Line, Name, Part, distinct
 from include.foundation.spec.promotion import Promotion
 from include.foundation.spec.quality import Quality
@@ -44,6 +45,7 @@ class UseCase(Part):
     gates: Gates
     serving: Serving = Serving()
     promotion: Promotion = Promotion()
+    monitoring: Monitoring = Monitoring()
 
     @model_validator(mode="after")
     def _lands_daily(self) -> "UseCase":
@@ -130,6 +132,11 @@ class UseCase(Part):
     def table(self, layer: Literal["bronze", "silver", "quarantine"], source: str) -> str:
         """Iceberg identifier of a source's table in a layer."""
         return f"{layer}.{self.name}__{source}"
+
+    @property
+    def monitoring_table(self) -> str:
+        """Iceberg identifier of what monitoring saw."""
+        return f"monitoring.{self.name}"
 
     @property
     def gold(self) -> str:

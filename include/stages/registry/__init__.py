@@ -10,6 +10,18 @@ from include.stages.registry.versions import (
     register,
     set_champion,
     tag,
+    trained,
 )
 
-__all__ = ["ModelVersion", "aliased", "champion", "get", "last_champion", "newest", "register", "set_champion", "tag"]
+__all__ = [
+    "ModelVersion",
+    "aliased",
+    "champion",
+    "get",
+    "last_champion",
+    "newest",
+    "register",
+    "set_champion",
+    "tag",
+    "trained",
+]

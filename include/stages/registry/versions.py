@@ -3,7 +3,8 @@
 Tags: `model_digest` and `model_uri` of the model file, the run manifest (`evidence.manifest`), `gate` (passed, failed,
 or judging while there is no verdict), `gate_champion`, the version that it was judged against or `none`, the verdict
 that both are taken from (`evidence.verdict`), `answer.<time>` for each approval or rejection, and on a champion
-`champion_since` and `previous_champion`, the version that it took over from.
+`champion_since` and `previous_champion`, the version that it took over from, and `monitored`, what its newest window
+showed.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 DIGEST, URI, GATE, PREVIOUS = "model_digest", "model_uri", "gate", "previous_champion"
 JUDGED_AGAINST, SINCE, ANSWER = "gate_champion", "champion_since", "answer"
+MONITORED = "monitored"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +165,12 @@ def get(client: "MlflowClient", name: str, version: str) -> ModelVersion:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             raise InvalidInput(f"{name} has no version {version}") from error
         raise
+
+
+def trained(client: "MlflowClient", name: str) -> list[ModelVersion]:
+    """All versions that training registered (they have a manifest), oldest first."""
+    found = [each for each in client.search_model_versions(f"name = '{name}'") if DIGEST_TAG in each.tags]
+    return [_version(each) for each in sorted(found, key=lambda version: int(version.version))]
 
 
 def newest(client: "MlflowClient", name: str, *, tagged: str | None = None) -> ModelVersion | None:

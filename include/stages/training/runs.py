@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 FROZEN, KEY, TUNING, WORKER = "flightline.frozen", "flightline.key", "flightline.tuning", "flightline.worker"
 SUGGESTION = "flightline.suggestion"
+REASON = "flightline.reason"  # of a training that monitoring asked for
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,9 @@ def due(use_case: str, dag_run: Any = None, triggering_asset_events: Any = None,
 
 @task
 @failing_fast
-def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str, Any]:
+def freeze(
+    use_case: str, params: Mapping[str, Any], triggering_asset_events: Any = None, ti: Any = None
+) -> dict[str, Any]:
     """Pin data and settings, open the MLflow run and the tuning experiment of exactly these, or rejoin them."""
     from flightline.backends import backend
     from flightline.hooks.cluster import ClusterHook
@@ -51,6 +53,7 @@ def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str
     from flightline.hooks.mlflow import MlflowHook
     from flightline.hooks.sigopt import SigOptHook
     from include.foundation.lake import tables
+    from include.stages.training import runs
     from include.steps.prepare import prepare
 
     spec, lake, mlflow = load(use_case), LakeHook().lake, MlflowHook()
@@ -72,6 +75,8 @@ def freeze(use_case: str, params: Mapping[str, Any], ti: Any = None) -> dict[str
         rerun=params["rerun"],
     )
     ti.xcom_push("mlflow_run", mlflow.run_url(prepared["run_id"]))
+    if asked := triggering_asset_events.get(assets.retrain(spec)):
+        runs.log(mlflow.get_conn(), prepared["run_id"], tags={runs.REASON: asked[-1].extra["reason"]})
     frozen = prepared["frozen"]
     notes.say(
         ti,

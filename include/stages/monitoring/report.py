@@ -1,0 +1,69 @@
+"""What monitoring saw, for people and for a table."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from include.foundation.lake.layout import DAY
+from include.stages.monitoring.observation import Observation
+from include.stages.monitoring.policy import Decision
+from include.stages.monitoring.reference import Reference
+
+SHOWN = 5  # features in a line
+
+
+def markdown(subject: str, reference: Reference, observations: Sequence[Observation], decision: Decision) -> str:
+    """The report: the decision, then a line a window, the newest first.
+
+    Args:
+        subject: the version, in words.
+        reference: what was ordinary.
+        observations: oldest first.
+        decision: what follows.
+    """
+    lines = [
+        f"# {subject}: {'train again' if decision.train else 'no training'}",
+        "",
+        f"{decision.reason}.",
+        "",
+        f"Ordinary: {reference.metric} {reference.value:.4f} give or take {reference.spread:.4f}; "
+        f"distance of the answers up to {reference.answers.limit:.3f}.",
+        "",
+        f"| days | rows | labelled | {reference.metric} | answers | features that drifted | signals |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for each in reversed(observations):
+        value = "-" if each.value is None else f"{each.value:.4f}"
+        drifted = f"{len(each.drifted)} of {len(reference.features)}"
+        if each.drifted:
+            drifted += f": {', '.join(each.drifted[:SHOWN])}{', ...' if len(each.drifted) > SHOWN else ''}"
+        lines.append(
+            f"| {each.start} to {each.end} | {each.rows:,} | {each.labelled:,} | {value} | {each.answers:.3f} "
+            f"| {drifted} | {', '.join(each.signals) or '-'} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def rows_of(version: str, reference: Reference, observations: Sequence[Observation]) -> pl.DataFrame:
+    """A row a window, on its last day, for the table `monitoring.<use case>`."""
+    return pl.DataFrame(
+        [
+            {
+                DAY: each.end,
+                "start": each.start,
+                "version": version,
+                "rows": each.rows,
+                "labelled": each.labelled,
+                "metric": reference.metric,
+                "value": each.value,
+                "ordinary_value": reference.value,
+                "ordinary_spread": reference.spread,
+                "answers_distance": each.answers,
+                "answers_limit": reference.answers.limit,
+                "drifted": list(each.drifted),
+                "signals": list(each.signals),
+            }
+            for each in observations
+        ],
+        schema_overrides={"value": pl.Float64, "drifted": pl.List(pl.String), "signals": pl.List(pl.String)},
+    )

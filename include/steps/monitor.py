@@ -1,0 +1,195 @@
+"""Watch the champion: hold what came since its training against what was ordinary, and say whether to train again."""
+
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from include.foundation.artifact import Scorer, open_model, score, store
+from include.foundation.errors import InvalidInput, MissingInput
+from include.foundation.lake import Lake, tables
+from include.foundation.lake.commit import replace_days
+from include.foundation.lake.layout import DAY
+from include.foundation.problem.bootstrap import Interval, paired_gain
+from include.foundation.problem.labels import short
+from include.foundation.problem.protocol import Answers
+from include.foundation.spec import module
+from include.stages.monitoring.observation import Observation, observe
+from include.stages.monitoring.policy import Decision, decide
+from include.stages.monitoring.reference import Reference
+from include.stages.monitoring.report import markdown, rows_of
+from include.stages.registry import ModelVersion, champion, tag, trained
+from include.stages.registry.versions import MONITORED
+from include.stages.training.runs import Training
+from include.stages.training.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from sigopt import Connection
+
+RUN_KEY = "run_key"
+
+
+def monitor(
+    use_case: str, *, client: "MlflowClient", connection: "Connection", lake: Lake, settings: Settings
+) -> dict[str, Any]:
+    """Look at every whole window since the champion's training, keep what was seen, and decide.
+
+    What was seen is kept in the lake's table `monitoring.<use case>`, in the champion's MLflow run (a metric a window,
+    a report), and as a tag of the version.
+
+    Args:
+        use_case: name.
+        client: MLflow.
+        connection: the tuning service.
+        lake: the lake.
+        settings: threads and device of the challenger's fit.
+
+    Returns:
+        `champion`, `start`, `end` (of the newest window), `signals` (its), `train`, `reason`; plain JSON.
+
+    Raises:
+        MissingInput: there is no champion, or no whole window has come since its training.
+        InvalidInput: the champion was trained by other code than that of here, or its windows are too few to tell what
+            is ordinary.
+    """
+    version = champion(client, use_case)
+    if version is None:
+        raise MissingInput(f"{use_case} has no champion to watch: promote a version first")
+    training = Training(run_id=version.run_id, client=client, connection=connection, lake=lake, settings=settings)
+    watch = Watch(training=training, champion=version)
+    reference, observations = watch.reference, watch.observations
+    newest = observations[-1]
+    decision = decide(
+        training.spec.monitoring.retraining,
+        observations,
+        today=newest.end + timedelta(days=1),
+        trained=[each.manifest().window.end + timedelta(days=1) for each in trained(client, use_case)],
+        challenge=watch.challenge,
+    )
+    _keep(training, version, reference, observations, decision)
+    return {
+        "champion": version.version,
+        "start": newest.start.isoformat(),
+        "end": newest.end.isoformat(),
+        "signals": list(newest.signals),
+        "train": decision.train,
+        "reason": decision.reason,
+    }
+
+
+class Watch:
+    """The champion's rows and answers, from its training on; each is read when first asked for."""
+
+    def __init__(self, *, training: Training, champion: ModelVersion) -> None:
+        self.training, self.champion = training, champion
+        self.rules = training.spec.monitoring
+        self.since = training.frozen.window.end + timedelta(days=1)
+
+    @cached_property
+    def reference(self) -> Reference:
+        """What was ordinary in the champion's training window and on its holdout."""
+        data, spec = self.training.data, self.training.spec
+        return Reference.of(
+            pl.concat([data.fit, data.holdout]),
+            data.holdout,
+            self.answers(data.holdout),
+            features=self.features,
+            kind=self.training.problem,
+            metric=spec.metric.name,
+            rules=self.rules,
+        )
+
+    @cached_property
+    def observations(self) -> list[Observation]:
+        """Every whole window since the training, oldest first; a window without rows is none."""
+        found, begin = [], self.since
+        last = tables.days(self.training.lake, self.training.spec.gold)[-1]
+        while (end := begin + timedelta(days=self.rules.window_days - 1)) <= last:
+            window = self.fresh.filter(pl.col(DAY).is_between(begin, end))
+            if window.height:
+                answers = self.answers(window)
+                found.append(observe(self.reference, window, answers, kind=self.training.problem, rules=self.rules))
+            begin = end + timedelta(days=1)
+        if not found:
+            raise MissingInput(
+                f"{self.training.spec.gold} ends on {last}: since {self.since} there is no whole window of "
+                f"{self.rules.window_days} days to look at"
+            )
+        return found
+
+    def challenge(self) -> Interval:
+        """What a model of the newest window, without its newest days, gains on these days over the champion."""
+        spec, part = self.training.spec, self.training.part
+        end = self.observations[-1].end
+        begin = max(end - timedelta(days=self.rules.compare_days - 1), self.since)
+        judged = self.fresh.filter(pl.col(DAY).is_between(begin, end) & pl.col("label").is_not_null())
+        recent = self._gold(begin - timedelta(days=spec.training.window_days), begin - timedelta(days=1))
+        first = judged["event_time"].min()
+        known = recent.filter(pl.col("label").is_not_null() & (pl.col("label_known_at") < first))
+        model = part.fit(known, {**self.champion.manifest().parameters, **self.training.settings.machine}, self._seed)
+        return paired_gain(
+            self.training.problem,
+            spec.metric.name,
+            judged["label"].cast(pl.Float64).to_numpy(),
+            np.asarray(part.predict(model, judged), np.float64),
+            self.answers(judged),
+            resamples=spec.gates.resamples,
+            confidence=self.rules.retraining.confidence,
+            seed=self._seed,
+        )
+
+    def answers(self, rows: pl.DataFrame) -> Answers:
+        """The champion's answers for rows of gold, as its model file gives them."""
+        return score(self.training.part, self._scorer, rows).astype(np.float64)
+
+    @cached_property
+    def fresh(self) -> pl.DataFrame:
+        """Rows of gold since the training; their labels, encoded, where they have matured."""
+        return self._gold(self.since, None)
+
+    @cached_property
+    def features(self) -> list[str]:
+        """The model's columns."""
+        return [*module(self.training.spec.name, "features").FEATURES]
+
+    def _gold(self, start: date, end: date | None) -> pl.DataFrame:
+        spec, kind, classes = self.training.spec, self.training.problem, self.training.data.classes
+        columns = [*("id", DAY, "event_time", "label", "label_known_at"), *self.features]
+        rows = tables.read(self.training.lake, spec.gold, start=start, end=end, columns=list(dict.fromkeys(columns)))
+        labels = rows["label"].drop_nulls()
+        kind.check_labels(rows["label"], rows["id"])
+        if new := sorted({*kind.classes(labels)} - {*classes}):
+            raise InvalidInput(
+                f"{spec.gold} has labels that the champion does not know: {', '.join(map(short, new[:5]))}; train anew"
+            )
+        return rows.with_columns(kind.encode(rows["label"], classes)).sort("event_time", "id")
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        uri, digest = self.champion.file(self.training.lake.models), self.champion.digest
+        return open_model(store.fetch(self.training.lake.objects(), uri, digest), digest)
+
+    @property
+    def _seed(self) -> int:
+        return self.training.frozen.seed
+
+
+def _keep(
+    training: Training,
+    version: ModelVersion,
+    reference: Reference,
+    observations: list[Observation],
+    decision: Decision,
+) -> None:
+    client, spec, newest = training.client, training.spec, observations[-1]
+    rows = rows_of(version.version, reference, observations)
+    replace_days(training.lake, spec.monitoring_table, rows, rows[DAY], {RUN_KEY: f"{version.version} {newest.end}"})
+    for number, each in enumerate(observations):
+        if each.value is not None:
+            client.log_metric(version.run_id, f"monitoring.{reference.metric}", each.value, step=number)
+    text = markdown(f"{spec.name} version {version.version}", reference, observations, decision)
+    client.log_text(version.run_id, text, f"monitoring/{newest.end}.md")
+    tag(client, spec.name, version.version, {MONITORED: f"{newest.end}: {', '.join(newest.signals) or 'ordinary'}"})

@@ -1,0 +1,62 @@
+"""What the Dag `monitor` does."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from flightline import assets, notes
+from flightline.failing import failing_fast
+from include.foundation.spec import load
+
+
+@task.short_circuit
+@failing_fast
+def due(use_case: str, ti: Any = None) -> bool:
+    """Whether there is a champion, and a whole window of gold since its training that was not looked at yet."""
+    from flightline.hooks.lake import LakeHook
+    from flightline.hooks.mlflow import MlflowHook
+    from include.foundation.lake import tables
+    from include.stages import registry
+    from include.stages.registry.versions import MONITORED
+
+    spec, lake = load(use_case), LakeHook().lake
+    version = registry.champion(MlflowHook().get_conn(), use_case)
+    if version is None:
+        notes.say(ti, "there is no champion to watch: promote a version first")
+        return False
+    days = tables.days(lake, spec.gold)
+    until, length = version.manifest().window.end, spec.monitoring.window_days
+    windows = max(((days[-1] - until).days if days else 0) // length, 0)
+    newest = until + timedelta(days=windows * length)
+    if not windows:
+        notes.say(ti, "gold ends on %s: no whole window of %s days since %s", days[-1] if days else "-", length, until)
+        return False
+    if version.tags.get(MONITORED, "").startswith(f"{newest}:"):
+        notes.say(ti, "the windows up to %s were looked at", newest)
+        return False
+    ti.xcom_push("input", f"version {version.version}, gold {tables.current_snapshot_id(lake, spec.gold)}")
+    return True
+
+
+@task
+def verdict(use_case: str, seen: Mapping[str, Any], ti: Any = None) -> None:
+    """Say what was seen, and what follows."""
+    notes.say(
+        ti,
+        "%s version %s, %s to %s: %s; %s: %s",
+        *(use_case, seen["champion"], seen["start"], seen["end"], ", ".join(seen["signals"]) or "ordinary"),
+        *("training again" if seen["train"] else "no training", seen["reason"]),
+    )
+
+
+@task
+def retrain(use_case: str, seen: Mapping[str, Any], outlet_events: Any = None) -> None:
+    """Ask `train` for a new version, with the reason; skipped where none is wanted."""
+    if not seen["train"]:
+        raise AirflowSkipException(seen["reason"])
+    event = outlet_events[assets.retrain(load(use_case))]
+    event.add_partitions([seen["end"]])
+    event.extra = {"champion": seen["champion"], "reason": seen["reason"]}
