@@ -106,7 +106,9 @@ def test_failed_promotion_goes_back(argo, repository, name, connections, make):
     assert "no/such:2" in reason
 
     words = ("sh", "-c", "echo cannot open the model; sleep 1; exit 1")
-    broken = commit("third", files={"app/web.yaml": make.deployment("web", command=words, deadline=4)})
+    manifest = json.loads(make.deployment("web", command=words, deadline=4))
+    manifest["spec"]["minReadySeconds"] = 60
+    broken = commit("third", files={"app/web.yaml": json.dumps(manifest)})
     with pytest.raises(ArgoCDUnhealthy, match="cannot open the model"):
         carry_out(sync(name, broken["commit"]), context("sync3"))
 
