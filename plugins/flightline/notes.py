@@ -55,16 +55,16 @@ def _write(dag_run: Any) -> None:
     of_run = select(XComModel.task_id, XComModel.key, XComModel.value).where(
         XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id, XComModel.key.in_([NOTE, REASON])
     )
-    said = session.execute(of_run.order_by(XComModel.timestamp)).all()
+    said = session.execute(of_run.order_by(XComModel.timestamp.desc())).all()
     if text := together([(row.task_id, row.key, row.value) for row in said]):
         dag_run.note = text
 
 
 def together(said: Sequence[tuple[str, str, str]]) -> str:
-    """The note of a run: its tasks' sentences, and why tasks failed, in Markdown.
+    """The note of a run: its tasks' sentences, and why tasks failed, in Markdown. Lists of runs show the first line.
 
     Args:
-        said: task, key (`note` or `reason`) and text of each, in order.
+        said: task, key (`note` or `reason`) and text of each, the last word first.
     """
     lines = [f"**{task}** failed: {text}" if key == REASON else text for task, key, text in said]
     whole = "\n\n".join(lines)

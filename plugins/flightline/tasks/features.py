@@ -1,5 +1,6 @@
 """Tasks of `<use case>.features`."""
 
+import logging
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -9,6 +10,8 @@ from airflow.sdk import task
 from flightline import assets, notes, period
 from flightline.failing import failing_fast
 from include.foundation.spec import load
+
+log = logging.getLogger(__name__)
 
 
 @task
@@ -39,7 +42,7 @@ def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = 
 
 @task
 @failing_fast
-def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None, ti: Any = None) -> dict[str, Any]:
+def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None) -> dict[str, Any]:
     """Bring the newest history to the online table, then announce the months of all days that the run was about."""
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.online import OnlineHook
@@ -59,7 +62,5 @@ def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None, 
         "snapshot": str(built["snapshot_id"]),
     }
     rows = ", ".join(f"{view} {count:,}" for view, count in published.rows.items()) or "no view"
-    notes.say(
-        ti, "online history, rows: %s; requests from %s on find theirs", rows, f"{published.since:%Y-%m-%d %H:%M}"
-    )
+    log.info("online history, rows: %s; requests from %s on find theirs", rows, f"{published.since:%Y-%m-%d %H:%M}")
     return published.model_dump(mode="json")

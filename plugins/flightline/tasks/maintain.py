@@ -51,7 +51,7 @@ def maintain(table: str, params: Mapping[str, Any], ti: Any = None) -> dict[str,
     notes.say(
         ti,
         "%s: %d rows; %s %d small files merged, %d snapshots expired, %d orphans deleted",
-        *(table, done.rows, "would be" if done.dry_run else "done:", done.merged, done.expired, done.orphans),
+        *(table, done.rows, "in a dry run:" if done.dry_run else "done:", done.merged, done.expired, done.orphans),
     )
     for file in done.examples:
         log.info("orphan %s", file)

@@ -25,7 +25,7 @@ def test_a_reason_is_kept_up_to_its_length(ti) -> None:
 
 
 def test_a_note_has_sentences_and_reasons_in_their_order() -> None:
-    said = [("plan", "note", "3 days"), ("publish", "reason", "over the budget")]
-    assert notes.together(said) == "3 days\n\n**publish** failed: over the budget"
+    said = [("publish", "reason", "over the budget"), ("plan", "note", "3 days")]
+    assert notes.together(said) == "**publish** failed: over the budget\n\n3 days"
     assert notes.together([]) == ""
     assert len(notes.together([("a", "note", "x" * 400)] * 5)) <= notes.LONGEST

@@ -108,6 +108,8 @@ def test_records(serve: Callable[..., None], scorer: Scorer) -> None:
         assert north["model"] == {"name": "shops", "version": "3", "digest": scorer.digest}
         assert (north["event_time"], north["known_at"]) == ("2024-05-01T12:00:00Z", "2024-05-01T11:00:00Z")
         assert other["known_at"] is None
+        assert north["history_age_seconds"] == {"shop": 3600.0}, "an hour from when it was known to when it is asked"
+        assert other["history_age_seconds"] == {"shop": None}, "there is none, and the answer says so"
         assert (await client.post(PREDICT, json=RECORD)).json() == north
 
     serve(test)
