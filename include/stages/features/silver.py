@@ -44,8 +44,8 @@ class Silver:
 
     @cached_property
     def days(self) -> list[date]:
-        """Days that a daily source has, sorted."""
-        return sorted(self._days("day"))
+        """Days that a source has which lands daily or hourly, sorted."""
+        return sorted(self._days(snapshots=False))
 
     def first_affected(self, start: date) -> date:
         """The first day whose labels depend on silver from `start` on."""
@@ -58,7 +58,7 @@ class Silver:
         longer: with one in the range, or one that was there and has gone, every later day depends on it.
         """
         last = end + timedelta(days=self.spec.features.lookback_days)
-        if any(start <= day <= end for day in self._days("snapshot") | self._removed()):
+        if any(start <= day <= end for day in self._days(snapshots=True) | self._removed()):
             return max([last, *self.days])
         return last
 
@@ -92,11 +92,11 @@ class Silver:
             for day in commit.days or ()
         }
 
-    def _days(self, every: str) -> set[date]:
+    def _days(self, *, snapshots: bool) -> set[date]:
         return {
             day
             for source in self.spec.sources
-            if source.every == every
+            if (source.every == "snapshot") == snapshots
             for day in tables.days(
                 self.lake, self.spec.table("silver", source.name), snapshot_id=self.snapshots[source.name]
             )

@@ -38,3 +38,10 @@ def test_every_later_day_depends_on_a_snapshot_also_on_one_that_was_removed(lake
         assert silver.last_affected(D[1], D[1]) == D[2], "no snapshot on that day"
         assert silver.last_affected(D[2], D[3]) == D[7]
         replace(lake, "plans", [], of=[D[2]])
+
+
+def test_its_days_are_those_of_what_lands_daily_or_hourly(lake):
+    hourly = SPEC.model_copy(update={"sources": (SOURCES[0].model_copy(update={"every": "hour"}), SOURCES[1])})
+    replace(lake, "sales", D[:2], of=D[:2])
+    replace(lake, "plans", [D[3]], of=[D[3]])
+    assert Silver.current(lake, hourly).days == Silver.current(lake, SPEC).days == D[:2]
