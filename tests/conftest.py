@@ -24,6 +24,7 @@ from sandbox.database import postgres as postgres_service
 from sandbox.endpoints import Endpoints
 from sandbox.lake import seaweedfs as lake_service
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
+from tests.integration import trips
 
 # Examples are drawn on machines that other work slows down: how long one takes says nothing about the code.
 settings.register_profile("flightline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -181,17 +182,19 @@ def lake(new_lake: Callable[[], Lake]) -> Lake:
 
 
 class Sandbox:
-    """A sandbox with a home and ports of its own, driven as a person would: by its commands."""
+    """A sandbox with a home and ports of its own, driven as a person would: by its commands, from a checkout."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, checkout: Path) -> None:
+        self.home, self.checkout = home, checkout
         self.port = free_ports(60)[0]
-        self.env = {**os.environ, "FLIGHTLINE_HOME": str(home), "FLIGHTLINE_PORT": str(self.port)}
+        own = {"PYTHONPATH": str(checkout), "FLIGHTLINE_HOME": str(home), "FLIGHTLINE_PORT": str(self.port)}
+        self.env = {**os.environ, **own}
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """`python -m sandbox` with these words; output is captured."""
         command = (sys.executable, "-m", "sandbox", *words)
-        return subprocess.run(command, cwd=REPO, env={**self.env, **env}, check=False, capture_output=True, text=True)
+        env = {**self.env, **env}
+        return subprocess.run(command, cwd=self.checkout, env=env, check=False, capture_output=True, text=True)
 
     def up(self, *services: str) -> None:
         """Start it (or only some services); fails with what `up` said."""
@@ -229,17 +232,26 @@ def new_sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """The whole sandbox, up, for all tests of the module."""
-    with _sandbox() as one:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The whole sandbox, up, for all tests of the module, of a checkout that has use cases of the tests' own too."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    for part in ("dags", "deploy", "include", "plugins", "requirements", "sandbox"):
+        shutil.copytree(REPO / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPO / ".gitignore", checkout)
+    (checkout / ".venv").symlink_to(REPO / ".venv")
+    trips.write(checkout, "crowding", "duration")
+    identity = ("-c", "user.name=Tests", "-c", "user.email=tests@localhost")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "A checkout")):
+        subprocess.run(("git", *identity, *words), cwd=checkout, check=True)
+    with _sandbox(checkout) as one:
         one.up()
         yield one
 
 
 @contextmanager
-def _sandbox() -> Iterator[Sandbox]:
+def _sandbox(checkout: Path = REPO) -> Iterator[Sandbox]:
     home = Path(tempfile.mkdtemp(prefix="flt-"))
-    one = Sandbox(home)
+    one = Sandbox(home, checkout)
     try:
         yield one
     finally:

@@ -13,19 +13,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import polars as pl
 import psycopg
 import pytest
+from polars.testing import assert_frame_equal
 
 from include.foundation.evidence.verdict import Verdict, text_digest
 from include.foundation.lake import Lake, tables
+from include.foundation.lake.change import Replace
+from include.foundation.lake.commit import TableWriter
 from include.foundation.spec import load
 from include.stages import registry
+from sandbox.airflow.api import DONE
 from sandbox.supervisor.service import REPO, python
+from tests.integration import trips
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 
 SPEC = load("flight_delays")
 TRIALS = 6
+SERVED = {"crowding": {"class", "probabilities"}, "duration": {"value"}}  # what the kinds' answers say
 
 
 @pytest.fixture(scope="module")
@@ -192,13 +199,13 @@ def test_training_survives_a_killed_worker_and_a_killed_scheduler(api, sandbox, 
     assert [each.version for each in mlflow.search_model_versions("name = 'flight_delays'")] == ["1"]
 
 
-def answer(api, run_id, option):
+def answer(api, run_id, option, *, use_case="flight_delays"):
     """Answer each time the run asks: Airflow may lose an answer that comes at once, and then it asks again."""
-    deadline = time.monotonic() + 120
-    while (state := task_states(api, "flight_delays.promote", run_id).get("approve")) != "success":
+    dag_id, deadline = f"{use_case}.promote", time.monotonic() + 120
+    while (state := task_states(api, dag_id, run_id).get("approve")) != "success":
         assert time.monotonic() < deadline, f"approve is {state}"
         if state == "awaiting_input":
-            api.approve("flight_delays.promote", run_id, "approve", option=option)
+            api.approve(dag_id, run_id, "approve", option=option)
         time.sleep(1)
 
 
@@ -277,3 +284,75 @@ def test_a_version_that_failed_its_gates_is_not_promoted(api, mlflow):
     assert state == "failed"
     assert "only a version that passed is promoted" in logs
     assert "nothing had been committed" in logs
+
+
+def backfilled(api, dag_id, start, end):
+    """Run the schedule's own runs from `start` to `end` (ISO 8601), one after the other."""
+    body = {"dag_id": dag_id, "from_date": start, "to_date": end, "max_active_runs": 1}
+    api.request("POST", "/backfills", json=body)
+    deadline = time.monotonic() + 300
+    while not (runs := api.runs(dag_id)) or any(run["state"] not in DONE for run in runs):
+        assert time.monotonic() < deadline, runs
+        time.sleep(1)
+    return runs
+
+
+def test_each_hour_is_ingested_by_its_own_run(api, lake):
+    trips.land(lake, "duration")
+    runs = backfilled(api, "duration.ingest", "2024-03-01T00:00:00Z", "2024-03-01T01:00:00Z")
+    ended = [finish(api, "duration.ingest", run["dag_run_id"]) for run in runs]
+    assert [state for state, _ in ended] == ["success", "success"], ended
+    silver = tables.read(lake, "silver.duration__trips")
+    assert sorted(silver["at"].dt.hour().unique()) == [0, 1]
+    landed = [api.xcom("duration.ingest", run["dag_run_id"], "publish")[0]["landed"] for run in runs]
+    assert silver.height == max(landed) < trips.ROWS
+
+
+def promotion_of(api, name, *, timeout=600):
+    """The promotion that the use case's own Dags start; fails as soon as one of them does."""
+    deadline = time.monotonic() + timeout
+    while not (runs := api.runs(f"{name}.promote")):
+        for dag_id in (f"{name}.{stage}" for stage in ("ingest", "features", "train")):
+            for run in api.runs(dag_id):
+                assert run["state"] != "failed", finish(api, dag_id, run["dag_run_id"])
+        assert time.monotonic() < deadline, f"nothing promotes {name} after {timeout} s"
+        time.sleep(1)
+    return runs[0]["dag_run_id"]
+
+
+def test_a_use_case_of_each_kind_goes_from_files_to_an_endpoint(api, lake):
+    trips.land(lake, "crowding")
+    asked = {"start_date": str(trips.DAYS[0]), "end_date": str(trips.DAYS[-1])}
+    for name in SERVED:  # both at once: they wait for processes that start more than for each other
+        api.trigger(f"{name}.ingest", asked)
+    for name, fields in SERVED.items():
+        waiting = promotion_of(api, name)
+        answer(api, waiting, "Approve", use_case=name)
+        state, logs = finish(api, f"{name}.promote", waiting)
+        assert state == "success", logs
+        endpoint = api.xcom(f"{name}.promote", waiting, "rollout.production.smoke", key="endpoint")
+        record = {"at": "2024-03-10T08:00:00Z", "place": "north", "hour": 8, "warmth": 0.5}
+        (said,) = httpx.post(f"{endpoint}/v1/models/{name}/predict", json={"records": [record]}).json()
+        assert fields < {*said}
+        assert tables.read(lake, f"gold.{name}").height == len(trips.DAYS) * trips.ROWS
+
+
+def test_upkeep_merges_small_files_and_leaves_the_rows_as_they_are(api, lake):
+    name, day = "silver.crowding__trips", trips.DAYS[0]
+    before = tables.read(lake, name)
+    rows = before.filter(pl.col("event_date") == day)
+    writer = TableWriter(lake, name, schema=rows.schema, change=Replace(frozenset([day])))
+    for part in rows.iter_slices(50):
+        writer.write(part)
+    writer.commit({})
+
+    run_id = api.trigger("platform.maintain", {"min_files": 2})
+    state, logs = finish(api, "platform.maintain", run_id)
+    assert state == "success", logs
+    names = api.xcom("platform.maintain", run_id, "tables")
+    done = {
+        each: api.xcom("platform.maintain", run_id, "maintain", map_index=index) for index, each in enumerate(names)
+    }
+    assert {"bronze.crowding__trips", name, "gold.crowding", "gold.duration"} < {*done}
+    assert done[name]["merged"] == 3
+    assert_frame_equal(tables.read(lake, name), before, check_row_order=False)
