@@ -142,8 +142,12 @@ bench: setup-dev  ## measured ratios, side by side in one run
 replay: setup-dev  ## live 2013 again under one retraining strategy or another (a quarter of an hour)
 	@$(DEV)/python -m sandbox.demo.replay
 
+KILLS ?= 1000
+soak: setup-dev  ## kill the consumer of a topic KILLS=n times; fails if a message is lost or comes twice
+	@$(DEV)/python tests/soak/topics.py --kills $(KILLS)
+
 clean: down  ## stop the sandbox and delete its data and the caches; environments stay
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap images test test-all check lint type format bench replay clean
+.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap images test test-all check lint type format bench replay soak clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Setting = str | int | float | bool
 ANSWER_SECONDS = 15.0
+CALLBACKS = 10
 SILENCE_SECONDS = 60.0  # without a word of the broker, though there is more, or an end to be told
 # The reader's own: where it reads is said by the lake, and so is what is done.
 OWN: Mapping[str, Setting] = {
@@ -59,7 +61,7 @@ class Reader:
     def __init__(self, settings: Mapping[str, Setting], topic: str) -> None:
         self._topic = topic
         self._servers = str(settings.get("bootstrap.servers", "no `bootstrap.servers`"))[:200]
-        self._errors: list[KafkaError] = []
+        self._errors: deque[KafkaError] = deque(maxlen=100)
         self._left: dict[int, int] = {}  # partition -> where reading began, of those not read to their end
         ours = {"group.id": "flightline", **settings, **OWN, "error_cb": self._errors.append}
         try:
@@ -169,9 +171,12 @@ class Reader:
 
     def _refuse(self, error: KafkaError | None) -> NoReturn:
         """Raise what an error means, in the light of those that librdkafka told before."""
+        for _ in range(CALLBACKS):  # librdkafka keeps what it has to tell until it is asked
+            self._consumer.poll(0)
         said = [each for each in (error, *self._errors) if each is not None]
         for each in said:
-            if each.code() in REFUSED:
+            # A broker that goes away while it asks for credentials has refused none.
+            if each.code() in REFUSED and "transport failure" not in each.str():
                 raise AccessRefused(
                     f"{self._servers} refuses to let {self._topic} be read: {cause(_Said(each))}; mend the credentials"
                     " in the Connection `kafka`, or the topic's ACL"
