@@ -80,7 +80,7 @@ def _frame(rows: list[list[str | None]], columns: Columns, first: int) -> pl.Dat
 
 def _object(text: str, where: str) -> dict[str, object]:
     try:
-        found = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_pairs)
+        found = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         fault = "a blank line" if not text.strip() else f"not JSON: {cause(error)}"
         raise InvalidInput(f"{where}: {fault}") from error
@@ -103,3 +103,7 @@ def _text(value: object, column: str, where: str) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     raise InvalidInput(f"{where}: {column} is an object or a list; only plain values are read")
+
+
+# Made once: `json.loads` would make one for every object.
+DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_pairs)

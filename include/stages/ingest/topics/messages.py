@@ -17,7 +17,6 @@ from include.stages.quality.contract import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     from confluent_kafka import Message
 
@@ -82,7 +81,9 @@ class Parser:
         found, faults = self._parsed([message.value() for message in messages])
         frame = pl.DataFrame(found, schema=dict.fromkeys(self._columns.names, pl.String), orient="row")
         frame = frame.with_columns(
-            pl.Series("source_uri", [partition(self._source.topic, m.partition() or 0) for m in messages], pl.String),
+            pl.format(
+                f"{self._source.topic}/{{}}", pl.Series([message.partition() for message in messages], dtype=pl.Int64)
+            ).alias("source_uri"),
             pl.Series(POSITION, [message.offset() for message in messages], pl.Int64),
             pl.lit(read_at).dt.cast_time_unit("us").alias("ingested_at"),
             pl.Series("message_key", [message.key() for message in messages], pl.Binary),
@@ -91,7 +92,7 @@ class Parser:
                 "message_value", [m.value() if f else None for m, f in zip(messages, faults, strict=True)], pl.Binary
             ),
             pl.Series(FAULT, faults, pl.String),
-            pl.Series("_own", [_day(message, read_at) for message in messages], pl.Date),
+            _days([message.timestamp()[1] for message in messages], read_at).alias("_own"),
         )
         return self._dated(frame).select(self._schema.names())
 
@@ -121,17 +122,13 @@ class Parser:
         day = pl.col(name).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False).dt.date()
         # Nobody knows of an event days before it: such a moment is wrong, and would make a day of its own.
         sound = day.is_between(pl.lit(EPOCH.date()), pl.col("_own") + timedelta(days=1)).fill_null(value=False)
-        fault = pl.format(
-            f"{name}: {{}} is no moment (ISO 8601, with an offset) up to a day after the message's own", _shown(name)
-        )
-        return frame.with_columns(
-            pl.when(sound).then(day).otherwise(pl.col("_own")).alias(DAY),
-            pl.when(pl.col(FAULT).is_null() & ~sound).then(fault).otherwise(pl.col(FAULT)).alias(FAULT),
-        )
-
-
-def _shown(name: str) -> pl.Expr:
-    return pl.col(name).map_elements(quoted, return_dtype=pl.String, skip_nulls=False)
+        frame = frame.with_columns(pl.when(sound).then(day).otherwise(pl.col("_own")).alias(DAY), _sound=sound)
+        faults = {
+            index: f"{name}: {quoted(frame[name][index])} is no moment (ISO 8601, with an offset) up to a day after the"
+            " message's own"
+            for index in frame.select(pl.col(FAULT).is_null() & ~pl.col("_sound")).to_series().arg_true()
+        }
+        return frame.with_columns(frame[FAULT].scatter([*faults], [*faults.values()])) if faults else frame
 
 
 def _headers(message: Message) -> str | None:
@@ -146,11 +143,9 @@ def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
 
 
-def _day(message: Message, read_at: datetime) -> date:
-    """The day (UTC) of a message by its own time; that of reading where it has none or one that cannot be."""
-    _, milliseconds = message.timestamp()
-    try:
-        found = EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:
-        return read_at.date()
-    return found.date() if EPOCH < found <= read_at + timedelta(days=1) else read_at.date()
+def _days(milliseconds: Sequence[int], read_at: datetime) -> pl.Series:
+    """The days (UTC) of messages by their own times; that of reading where one has none or one that cannot be."""
+    latest = int((read_at + timedelta(days=1)).timestamp() * 1000)
+    found = pl.Series(milliseconds, dtype=pl.Int64)
+    day = pl.from_epoch(found.clip(0, latest), time_unit="ms").dt.date()
+    return day.zip_with(found.is_between(1, latest), pl.repeat(read_at.date(), len(day), dtype=pl.Date, eager=True))
