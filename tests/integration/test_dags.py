@@ -16,6 +16,7 @@ import httpx
 import polars as pl
 import psycopg
 import pytest
+from playwright.sync_api import expect
 from polars.testing import assert_frame_equal
 
 from include.foundation.evidence.verdict import Verdict, text_digest
@@ -33,6 +34,17 @@ pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900
 SPEC = load("flight_delays")
 TRIALS = 6
 SERVED = {"crowding": {"class", "probabilities"}, "duration": {"value"}}  # what the kinds' answers say
+DAYS = {"start_date": "", "end_date": ""}
+PREFILLED = {
+    "flight_delays.ingest": DAYS,
+    "flight_delays.features": DAYS,
+    "flight_delays.train": {
+        **{name: str(getattr(SPEC.training, name)) for name in ("trials", "parallelism", "window_days", "seed")},
+        **{"end_date": "", "rerun": "0"},
+    },
+    "flight_delays.promote": {"version": "", "until": "production"},
+    "platform.maintain": {"keep_days": "7", "orphan_days": "3", "min_files": "4", "dry_run": "on"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +147,61 @@ def test_a_form_that_asks_for_nothing_is_refused_at_once(api, form, said, prefil
     assert said in logs or (not logical_date and "this run has no data interval" in logs)
 
 
+def press(pages, dag_id, **fields):
+    """Fill a Dag's trigger form in the browser, which must open as it should, and press its button."""
+    form = pages.form(dag_id)
+    assert pages.values(form) == PREFILLED[dag_id]
+    return pages.trigger(form, **fields)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "fields", "state", "said"),
+    [
+        ("flight_delays.ingest", {}, "failed", "is not within 2013-01-01 to 2013-12-30"),
+        (
+            "flight_delays.ingest",
+            {"start_date": "2013-01-02", "end_date": "2013-01-01"},
+            "failed",
+            "lies after end_date",
+        ),
+        (
+            "flight_delays.ingest",
+            {"start_date": "2013-01-03", "end_date": "2013-01-03"},
+            "success",
+            "flights 914 landed",
+        ),
+        ("flight_delays.features", {}, "failed", "this run has no data interval"),
+        (
+            "flight_delays.features",
+            {"start_date": "2013-01-03", "end_date": "2013-01-03"},
+            "success",
+            "gold of 2013-01-",
+        ),
+        ("flight_delays.promote", {"version": "999"}, "failed", "999"),
+        ("platform.maintain", {"dry_run": True}, "success", "rows; in a dry run"),
+    ],
+)
+def test_a_form_in_the_browser_does_what_it_says_or_shows_why_not(api, pages, dag_id, fields, state, said):
+    run_id = press(pages, dag_id, **fields)
+    assert finish(api, dag_id, run_id)[0] == state
+    for task in api.tasks(dag_id, run_id):
+        if task["state"] == "success":
+            log = api.log(dag_id, run_id, task["task_id"], map_index=task["map_index"])
+            assert "Returned value was" not in log
+    expect(pages.run(dag_id, run_id).get_by_text(said).first).to_be_visible()
+
+
+def test_the_menu_leads_to_the_systems_beside_airflow(pages, sandbox):
+    pages.page.goto("/")
+    for name, url in (("MLflow", sandbox.endpoints.url("mlflow")), ("Endpoints", "/flightline/endpoints")):
+        pages.page.get_by_role("button", name="Browse", exact=True).click()
+        with pages.context.expect_page() as opened:
+            pages.page.get_by_role("menuitem", name=name).click()
+        expect(opened.value).to_have_url(re.compile(re.escape(url)))
+        expect(opened.value).to_have_title(re.compile(name))
+        opened.value.close()
+
+
 def trial_processes():
     """Process ids of the trial workers, by worker."""
     found = {}
@@ -148,8 +215,8 @@ def trial_processes():
     return found
 
 
-def test_training_survives_a_killed_worker_and_a_killed_scheduler(api, sandbox, mlflow):
-    run_id = api.trigger("flight_delays.train", {"trials": TRIALS, "parallelism": 2, "window_days": 3})
+def test_training_survives_a_killed_worker_and_a_killed_scheduler(api, sandbox, mlflow, pages):
+    run_id = press(pages, "flight_delays.train", trials=str(TRIALS), parallelism="2", window_days="3")
     deadline = time.monotonic() + 120
     while len(workers := trial_processes()) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -241,15 +308,48 @@ def served(sandbox, stage):
     return deployment["metadata"]["annotations"]["flightline/model-version"]
 
 
-def test_an_approved_version_is_served_and_becomes_champion(api, sandbox, mlflow):
-    for waiting in api.runs("flight_delays.promote"):  # the one that the model asset started: reject it, start our own
-        answer(api, waiting["dag_run_id"], "Reject")
-        state, logs = finish(api, "flight_delays.promote", waiting["dag_run_id"])
-        assert state == "failed"
-        assert "was rejected by admin at" in logs
-        assert registry.champion(mlflow, "flight_delays") is None
+def answer_in_browser(api, pages, run_id, option):
+    """The same, pressed by a person who has read the question; returns it."""
+    deadline, text = time.monotonic() + 240, ""
+    while (state := task_states(api, "flight_delays.promote", run_id).get("approve")) != "success":
+        assert time.monotonic() < deadline, f"approve is {state}"
+        if state == "awaiting_input":
+            text = pages.question("flight_delays.promote", run_id, "approve")
+            pages.answer(option)
+        time.sleep(1)
+    return text
+
+
+def test_the_approver_can_decide_on_one_page_and_reject(api, mlflow, pages):
+    for waiting in api.runs("flight_delays.promote"):  # the one that the model asset started
+        if waiting["state"] != "failed":
+            answer(api, waiting["dag_run_id"], "Reject")
+            finish(api, "flight_delays.promote", waiting["dag_run_id"])
     pass_gates(mlflow, "1")  # whatever three days of data said
-    run_id, state, logs = promote(api, "1")
+    run_id = press(pages, "flight_delays.promote", version="1")
+    text = answer_in_browser(api, pages, run_id, "Reject")
+    for words in (
+        "Promote flight_delays version 1 to production?",
+        "there is no champion today",
+        "2013-01-01 to before 2013-01-03",
+        "serves now",
+        "Reject changes nothing that serves",
+        "If nobody answers by",
+        "Curves",
+        "staging in Argo CD",
+    ):
+        assert words in text
+    state, logs = finish(api, "flight_delays.promote", run_id)
+    assert state == "failed"
+    assert "was rejected by admin at" in logs
+    expect(pages.run("flight_delays.promote", run_id).get_by_text("was rejected by admin").first).to_be_visible()
+    assert registry.champion(mlflow, "flight_delays") is None
+
+
+def test_an_approved_version_is_served_and_becomes_champion(api, sandbox, mlflow, pages):
+    run_id = press(pages, "flight_delays.promote", version="1")
+    answer_in_browser(api, pages, run_id, "Approve")
+    state, logs = finish(api, "flight_delays.promote", run_id)
     assert state == "success", logs
     champion = registry.champion(mlflow, "flight_delays")
     assert champion.version == "1"
@@ -259,6 +359,46 @@ def test_an_approved_version_is_served_and_becomes_champion(api, sandbox, mlflow
     assert served(sandbox, "staging") == served(sandbox, "production") == "1"
     endpoint = api.xcom("flight_delays.promote", run_id, "rollout.production.smoke", key="endpoint")
     assert httpx.get(f"{endpoint}/v2/health/ready").status_code == 200
+
+
+def test_links_of_tasks_lead_to_pages_that_answer(api, sandbox, pages):
+    train = next(run for run in api.runs("flight_delays.train") if run["run_type"] == "manual")
+    promotion = api.runs("flight_delays.promote")[0]
+    shown = {
+        ("flight_delays.train", train["dag_run_id"], "freeze", "MLflow run"): "holdout_auc",
+        ("flight_delays.promote", promotion["dag_run_id"], "approve", "Model version"): "Trained on 2013-01-01",
+        ("flight_delays.promote", promotion["dag_run_id"], "set_champion", "Model version"): "model_digest",
+        ("flight_delays.promote", promotion["dag_run_id"], "rollout.staging.smoke", "Endpoint"): "flight_delays",
+    }
+    for (dag_id, run_id, task_id, name), words in shown.items():
+        page = pages.linked(dag_id, run_id, task_id, name)
+        expect(page.get_by_text(words).first).to_be_visible()
+        page.close()
+
+
+def test_the_plots_of_a_version_are_drawn_where_the_approver_is_led(api, pages):
+    run_id = api.runs("flight_delays.promote")[0]["dag_run_id"]
+    url = re.search(r"\[Curves\]\((\S+?)\)", api.xcom("flight_delays.promote", run_id, "choose")["body"])[1]
+    page = pages.context.new_page()
+    page.goto(url)
+    plots = page.frame_locator("iframe").first
+    for title in ("ROC", "Precision and recall", "Calibration"):
+        expect(plots.get_by_text(title, exact=True)).to_be_visible()
+    assert plots.locator("svg").first.bounding_box()["height"] > 100
+    page.close()
+
+
+def test_argo_cds_page_asks_for_the_login_that_the_sandbox_prints(sandbox, pages):
+    at = sandbox.endpoints
+    url = f"{at.url('argocd')}/applications/argocd/flight-delays-production"
+    assert pages.context.request.get(url).status == 401
+    login = {"username": "admin", "password": at.secrets.argocd_password}
+    context = pages.context.browser.new_context(http_credentials=login)
+    page = context.new_page()
+    page.goto(url)
+    for words in ("stand-in for Argo CD", "Healthy", "Deploy flight_delays version 1 to production"):
+        expect(page.get_by_text(words).first).to_be_visible()
+    context.close()
 
 
 def test_a_promotion_that_fails_goes_back_by_itself(api, sandbox, mlflow):
