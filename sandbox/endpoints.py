@@ -124,8 +124,11 @@ class Endpoints:
 
     @property
     def kubectl_config(self) -> dict[str, Any]:
-        """The same for `kubectl`, which sends a token over plain HTTP only as a password in the URL."""
-        return self._kubeconfig(self.url("cluster").replace("://", f"://flightline:{self.secrets.cluster_token}@"))
+        """The same for `kubectl`: it sends no token over plain HTTP but to a proxy, which is the cluster itself."""
+        proxy = self.url("cluster").replace("://", f"://flightline:{self.secrets.cluster_token}@")
+        config = self._kubeconfig(self.url("cluster"))
+        config["clusters"][0]["cluster"]["proxy-url"] = proxy
+        return config
 
     @property
     def connections(self) -> dict[str, dict[str, Any]]:

@@ -15,13 +15,15 @@ import uvicorn
 from sandbox.cluster.cluster import Cluster
 
 _KUBECONFIG = """\
-# kubectl sends a bearer token only over TLS, so its context `kubectl` gives the token as a password.
+# kubectl sends a token only over TLS, and prints the server's URL: its context `kubectl` gives the token to a proxy,
+# which is the server itself.
 apiVersion: v1
 kind: Config
 current-context: sandbox
 clusters:
 - {{name: sandbox, cluster: {{server: "http://127.0.0.1:{port}"}}}}
-- {{name: kubectl, cluster: {{server: "http://sandbox:{token}@127.0.0.1:{port}"}}}}
+- name: kubectl
+  cluster: {{server: "http://127.0.0.1:{port}", proxy-url: "http://sandbox:{token}@127.0.0.1:{port}"}}
 users:
 - {{name: sandbox, user: {{token: "{token}"}}}}
 contexts:

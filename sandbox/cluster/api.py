@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -40,6 +41,8 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; every refusal is a `Status`."""
+        if not scope["path"].startswith("/"):  # by a proxy, which is this server: the whole URL (RFC 9112, 3.2.2)
+            scope = {**scope, "path": urlsplit(scope["path"]).path or "/"}
         request = Request(scope, receive)
         try:
             response = await self._route(request)
@@ -51,8 +54,9 @@ class Api:
         await response(scope, receive, send)
 
     def _authenticate(self, request: Request) -> None:
-        """Accept the token as bearer, or as Basic password: kubectl sends no bearer token over plain HTTP."""
-        kind, _, value = request.headers.get("authorization", "").partition(" ")
+        """Accept the token as bearer, or as Basic password, of a proxy too: kubectl sends no token over plain HTTP."""
+        given = request.headers.get("authorization") or request.headers.get("proxy-authorization", "")
+        kind, _, value = given.partition(" ")
         if kind.lower() == "basic":
             try:
                 value = base64.b64decode(value, validate=True).decode().partition(":")[2]
@@ -65,6 +69,8 @@ class Api:
 
     async def _route(self, request: Request) -> Response:
         path, method = request.url.path.rstrip("/") or "/", request.method
+        if method == "CONNECT":  # the way of `exec`, `attach` and `port-forward` to the proxy; kubectl shows the status
+            raise _left_out("exec, attach and port-forward")
         if self._token and path not in _OPEN:
             self._authenticate(request)
         if path in ("/healthz", "/readyz", "/livez"):
@@ -75,6 +81,8 @@ class Api:
         if (found := discovery.document(path)) is not None:
             return JSONResponse(found)
         target = requests.parse_path(request.url.path)
+        if part := requests.left_out(request.url.path):
+            raise _left_out(part)
         if target is None:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
         if target.subresource == "proxy":
@@ -131,6 +139,9 @@ class Api:
             seconds = int(request.query_params.get("timeoutSeconds") or _FOREVER)
         except ValueError as error:
             raise bad_request(f"timeoutSeconds: {error}") from error
+        if "sendInitialEvents" in request.query_params:  # refused as by a server without it: clients then list first
+            why = "Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+            raise invalid("ListOptions", "", [("sendInitialEvents", why)])
         as_table = tables.wanted(request.headers.get("accept", ""))
 
         def seen(kind: str, item: Object) -> bytes:
@@ -247,6 +258,10 @@ class Api:
         if request.method == "GET" and tables.wanted(request.headers.get("accept", "")):
             return JSONResponse(tables.table(resource.kind, [item], item["metadata"]["resourceVersion"]))
         return JSONResponse(item, code)
+
+
+def _left_out(what: str) -> ApiError:
+    return ApiError(501, "NotImplemented", f"{what}: left out of this stand-in for Kubernetes")
 
 
 def _not_allowed() -> ApiError:

@@ -20,6 +20,9 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+_LEFT_OUT = ("exec", "attach", "portforward", "ephemeralcontainers", "authorization.k8s.io", "metrics.k8s.io")
+
+
 class Target(NamedTuple):
     """What a path names. `namespace` is '' for cluster-scoped objects and for lists over all namespaces."""
 
@@ -48,6 +51,14 @@ def parse_path(path: str) -> Target | None:
     if subresource and subresource not in resource.subresources:
         return None
     return Target(resource, namespace, name, subresource, "/".join(parts[3:]))
+
+
+def left_out(path: str) -> str | None:
+    """What a path asks for that Kubernetes has and this stand-in does not."""
+    words = path.strip("/").split("/")
+    if words[:3] == ["api", "v1", "namespaces"] and words[4:5] == ["pods"] and words[6:] and words[6] in _LEFT_OUT:
+        return f"{words[6]} of pods"
+    return words[1] if words[0] == "apis" and words[1:] and words[1] in _LEFT_OUT else None
 
 
 def decode(body: bytes) -> Any:
@@ -140,4 +151,5 @@ def _applied(apply: Callable[[Any, Any], Any], item: Object, body: Any) -> Any:
 
 def _unsupported(kind: str, accepted: Iterable[str]) -> ApiError:
     text = f"the body of the request was in an unknown format ({kind}) - accepted media types include: "
-    return ApiError(415, "UnsupportedMediaType", text + ", ".join(accepted))
+    remedy = "; instead of protobuf `--dry-run=client -o yaml | kubectl create -f -` sends JSON"
+    return ApiError(415, "UnsupportedMediaType", text + ", ".join(accepted) + (remedy if "protobuf" in kind else ""))

@@ -1,10 +1,9 @@
-"""The process-backed cluster, driven by real clients: kubernetes, kubernetes_asyncio and, if installed, kubectl."""
+"""The process-backed cluster, driven by real clients: kubernetes, kubernetes_asyncio and kubectl."""
 
 import asyncio
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -779,15 +778,23 @@ def test_a_busy_port_and_a_used_state_are_named(cluster, tmp_path):
     assert (done.returncode, "cannot be read" in done.stderr) == (1, True)
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-def test_kubectl_gets_applies_logs_and_deletes(cluster, space, tmp_path):
-    def kubectl(*words, **more):
-        command = ("kubectl", "--kubeconfig", cluster.kubeconfig, "--context", "kubectl", "-n", space, *words)
-        env = {**os.environ, "HOME": str(tmp_path)}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=120, **more)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+@pytest.fixture
+def kubectl(cluster, space, tmp_path):
+    """Run today's kubectl in the test's namespace, with a home of its own; `fails` for its exit code."""
 
+    def run(*words, fails=False, **more):
+        command = (python("dev").parent / "kubectl", "--kubeconfig", cluster.kubeconfig, "--context", "kubectl")
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        done = subprocess.run(
+            (*command, "-n", space, *words), capture_output=True, text=True, check=False, env=env, timeout=120, **more
+        )
+        assert bool(done.returncode) is fails, done.stdout + done.stderr
+        return done.stdout + (done.stderr if fails else "")
+
+    return run
+
+
+def test_kubectl_gets_applies_logs_and_deletes(kubectl):
     def manifest(version):
         items = [deployment(version) | {"apiVersion": "apps/v1", "kind": "Deployment"}]
         items.append(service() | {"apiVersion": "v1", "kind": "Service"})
@@ -807,8 +814,43 @@ def test_kubectl_gets_applies_logs_and_deletes(cluster, space, tmp_path):
     kubectl("create", "-f", "-", input=json.dumps(body))
     kubectl("wait", "pod/hello", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s")
     assert kubectl("logs", "-f", "hello") == "hi\n"
+    assert "Started container base" in kubectl("describe", "pod", "hello")
+    assert "pod/hello" in kubectl("get", "events")
+    assert kubectl("label", "pod", "hello", "team=north") == "pod/hello labeled\n"
+    assert kubectl("get", "pods", "-l", "team=north", "-o", "name") == "pod/hello\n"
+    assert kubectl("diff", "-f", "-", input=manifest("2")) == ""
+    assert "3" in kubectl("diff", "-f", "-", input=manifest("3"), fails=True)
+    kubectl("scale", "deployment/web", "--replicas=1")
+    kubectl("rollout", "restart", "deployment/web")
+    kubectl("rollout", "status", "deployment/web", "--timeout=90s")
     kubectl("delete", "deployment/web", "service/web", "pod/hello")
     assert kubectl("get", "deployments", "-o", "name") == ""
+
+
+def test_kubectl_prints_no_token(kubectl, cluster):
+    said = kubectl("cluster-info")
+    assert f"http://127.0.0.1:{cluster.port}" in said
+    assert (cluster.home / "token").read_text().strip() not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("exec", "hello", "--", "ls"), "Not Implemented"),
+        (("port-forward", "pod/hello", ":80"), "Not Implemented"),
+        (("top", "pods"), "Metrics API not available"),
+        (("auth", "can-i", "get", "pods"), "left out of this stand-in"),
+        (("create", "configmap", "x", "--from-literal=a=b"), "--dry-run=client -o yaml"),
+        (("apply", "--server-side", "-f", "-"), "Server-side apply not available"),
+        (("explain", "pod"), "couldn't find resource"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_kubectl_is_told_what_is_left_out(kubectl, words, said):
+    body = json.dumps(pod("hello", "import time; time.sleep(600)") | {"apiVersion": "v1", "kind": "Pod"})
+    kubectl("apply", "-f", "-", input=body)
+    kubectl("wait", "pod/hello", "--for=condition=Ready", "--timeout=90s")
+    assert said in kubectl(*words, fails=True, input=body)
 
 
 def test_a_pod_moves_to_another_port_when_somebody_has_taken_its_own(own_cluster):

@@ -52,6 +52,10 @@ def test_connections_hold_what_the_architecture_says(at) -> None:
         assert connections[name]["password"] == getattr(at.secrets, f"{name}_token")
 
 
-def test_kubectl_gets_the_token_in_the_url(at) -> None:
+def test_kubectl_gets_the_token_for_a_proxy_and_not_in_the_url_that_it_prints(at) -> None:
     (cluster,) = at.kubectl_config["clusters"]
-    assert cluster["cluster"]["server"] == f"http://flightline:{at.secrets.cluster_token}@127.0.0.1:9004"
+    assert cluster["cluster"] == {
+        "server": "http://127.0.0.1:9004",
+        "proxy-url": f"http://flightline:{at.secrets.cluster_token}@127.0.0.1:9004",
+    }
+    assert "proxy-url" not in at.kubeconfig["clusters"][0]["cluster"]
