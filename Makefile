@@ -88,6 +88,14 @@ logs:  ## follow a service's log: make logs SERVICE=scheduler
 airgap: arguments setup  ## the demo in a network without a way out, watched (needs root and iproute2)
 	@"$(PYTHON)" -m sandbox.demo.airgap
 
+SEED ?= 1
+SEEDS ?= 1 2 3 4 5 6 7 8 9 10
+chaos: arguments setup  ## the demo while processes are killed, its end checked: make chaos SEED=n
+	@.venv/airflow/bin/python -m sandbox.demo.chaos $(SEED)
+
+chaos-ten: arguments setup  ## the same with ten seeds, one after the other
+	@.venv/airflow/bin/python -m sandbox.demo.chaos $(SEEDS)
+
 # --- images -----------------------------------------------------------------------------------------------------------
 
 ENGINE ?= docker
@@ -150,4 +158,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap images test test-all check lint type format bench replay soak clean
+.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap chaos chaos-ten images test test-all check lint type format bench replay soak clean
