@@ -76,7 +76,11 @@ def freeze(
     )
     ti.xcom_push("mlflow_run", mlflow.run_url(prepared["run_id"]))
     if asked := triggering_asset_events.get(assets.retrain(spec)):
-        runs.log(mlflow.get_conn(), prepared["run_id"], tags={runs.REASON: asked[-1].extra["reason"]})
+        runs.log(
+            mlflow.get_conn(),
+            prepared["run_id"],
+            tags={runs.REASON: str(asked[-1].extra.get("reason", "asked for"))[:1000]},
+        )
     frozen = prepared["frozen"]
     notes.say(
         ti,

@@ -1,0 +1,87 @@
+"""When the champion is looked at, and what follows from what was seen."""
+
+from collections import defaultdict
+from datetime import date, timedelta
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from flightline import assets
+from flightline.tasks import monitor
+from include.foundation.spec import load
+
+SPEC = load("flight_delays")
+UNTIL = date(2013, 4, 30)
+SEEN = {
+    "champion": "3", "start": "2013-05-15", "end": "2013-05-21", "signals": ["performance"],
+    "train": True, "reason": "performance in 2 of the last 3 windows",
+}  # fmt: skip
+
+
+class Ti:
+    def __init__(self):
+        self.pushed = {}
+
+    def xcom_push(self, key, value):
+        self.pushed[key] = value
+
+
+def due(monkeypatch, days, *, champion=True, monitored=""):
+    """Whether it is due, and what the task keeps, with gold for so many days after the champion's training."""
+    version = SimpleNamespace(
+        version="3",
+        tags={"monitored": monitored} if monitored else {},
+        manifest=lambda: SimpleNamespace(window=SimpleNamespace(end=UNTIL)),
+    )
+    monkeypatch.setattr("flightline.hooks.lake.LakeHook", lambda: SimpleNamespace(lake="lake"))
+    monkeypatch.setattr("flightline.hooks.mlflow.MlflowHook", lambda: SimpleNamespace(get_conn=lambda: "client"))
+    monkeypatch.setattr("include.stages.registry.champion", lambda *_: version if champion else None)
+    monkeypatch.setattr("include.foundation.lake.tables.days", lambda *_: [UNTIL + timedelta(days=days)])
+    monkeypatch.setattr("include.foundation.lake.tables.current_snapshot_id", lambda *_: 42)
+    ti = Ti()
+    return monitor.due.function(SPEC.name, ti=ti), ti.pushed
+
+
+@pytest.mark.parametrize(
+    ("days", "known", "says"),
+    [
+        (30, {"champion": False}, "there is no champion to watch: promote a version first"),
+        (6, {}, "gold ends on 2013-05-06: no whole window of 7 days since 2013-04-30"),
+        (-3, {}, "no whole window"),
+        (20, {"monitored": "2013-05-14: ordinary"}, "the windows up to 2013-05-14 were looked at"),
+    ],
+)
+def test_nothing_new_to_look_at_is_said(monkeypatch, days, known, says):
+    wanted, kept = due(monkeypatch, days, **known)
+    assert not wanted
+    assert says in kept["note"]
+    assert "input" not in kept
+
+
+@pytest.mark.parametrize("monitored", ["", "2013-05-07: ordinary"])
+def test_a_new_window_is_looked_at_once_for_each_state_of_champion_and_gold(monkeypatch, monitored):
+    wanted, kept = due(monkeypatch, 14, monitored=monitored)
+    assert wanted
+    assert kept["input"] == "version 3, gold 42"
+
+
+def test_what_was_seen_is_one_sentence():
+    ti = Ti()
+    monitor.verdict.function(SPEC.name, SEEN, ti=ti)
+    assert ti.pushed["note"] == (
+        "flight_delays version 3, 2013-05-15 to 2013-05-21: performance; training again: performance in 2 of the last "
+        "3 windows"
+    )
+
+
+def test_a_training_is_asked_for_with_its_reason_or_not_at_all():
+    asked = SimpleNamespace(keys=[], extra={})
+    asked.add_partitions = asked.keys.extend
+    events = defaultdict(lambda: asked)
+    monitor.retrain.function(SPEC.name, SEEN, outlet_events=events)
+    assert [*events] == [assets.retrain(SPEC)]
+    assert asked.keys == ["2013-05-21"]
+    assert asked.extra == {"champion": "3", "reason": SEEN["reason"]}
+    with pytest.raises(AirflowSkipException, match="performance in 2 of the last 3"):
+        monitor.retrain.function(SPEC.name, {**SEEN, "train": False}, outlet_events={})
