@@ -139,6 +139,7 @@ class Watch:
             resamples=spec.gates.resamples,
             confidence=self.rules.retraining.confidence,
             seed=self._seed,
+            groups=judged[DAY].to_numpy(),
         )
 
     def answers(self, rows: pl.DataFrame) -> Answers:

@@ -34,5 +34,10 @@ class Monitoring(Part):
     compare_days: int = Field(28, ge=1, le=LONGEST, description="newest days on which a challenger is compared")
     sigmas: float = Field(3.0, gt=0, le=10, description="how unusual a window is that shows a signal")
     features_share: float = Field(0.3, gt=0, le=1, description="share of the features that must have drifted")
-    max_age_days: int = Field(56, ge=1, le=LONGEST, description="an older champion is a signal by itself")
+    max_age_days: int = Field(
+        28,
+        ge=1,
+        le=LONGEST,
+        description="an older champion is a signal by itself: what no detector sees is asked about",
+    )
     retraining: Retraining = Retraining()

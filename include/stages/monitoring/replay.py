@@ -121,6 +121,7 @@ class Past:
             resamples=RESAMPLES,
             confidence=self.rules.retraining.confidence,
             seed=self.seed,
+            groups=self.rows[DAY][self.place(begin) : self.place(today)].to_numpy(),
         )
 
 

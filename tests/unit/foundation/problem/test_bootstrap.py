@@ -39,6 +39,18 @@ def test_tells_better_from_same():
     assert (same.low, same.value, same.high) == (0, 0, 0)
 
 
+def test_rows_that_share_their_luck_are_drawn_together():
+    """Ten copies of each row say no more than the rows do: drawn as groups, the interval stays as wide as theirs."""
+    once = sample(300)
+    copies = [np.repeat(each, 10) for each in once]
+    options = {"resamples": 400, "confidence": 0.9, "seed": 3}
+    rows = paired_gain(BINARY, "auc", *once, **options)
+    grouped = paired_gain(BINARY, "auc", *copies, **options, groups=np.repeat(np.arange(300), 10))
+    assert (grouped.low, grouped.high) == pytest.approx((rows.low, rows.high), abs=1e-12)
+    alone = paired_gain(BINARY, "auc", *copies, **options)
+    assert alone.high - alone.low < 0.5 * (rows.high - rows.low)
+
+
 def test_covers_the_true_difference():
     """A 90% interval of 60 independent samples misses the true difference in about 6 of them."""
     truth = np.diff([roc_auc_score(s[0], s[k]) for s in [sample(200_000, seed=99)] for k in (2, 1)])[0]
