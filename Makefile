@@ -126,11 +126,14 @@ images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (clos
 
 # --- quality ---------------------------------------------------------------------------------------------------------
 
+# One process for what starts services, one for all the rest.
+PARALLEL := -n 2 --dist loadgroup
+
 test: setup-dev  ## every test that takes no more than seconds to a minute
-	@$(DEV)/python -m pytest -m "not long"
+	@$(DEV)/python -m pytest $(PARALLEL) -m "not long"
 
 test-all: setup-dev  ## every test, the long fault tests too
-	@$(DEV)/python -m pytest
+	@$(DEV)/python -m pytest $(PARALLEL)
 
 lint: .venv/dev/ready  ## style and import walls
 	@$(DEV)/ruff check .
