@@ -237,8 +237,10 @@ def test_a_run_announces_every_month_that_depends_on_its_days(
     days = [day for n in range(5) if (day := date(2013, 1, 30) + timedelta(days=n)) >= starts]
     replace_days(lake, spec.table("silver", "sales"), pl.concat([_sales(day) for day in days]), days, {})
 
+    ti = SimpleNamespace(xcom_push=lambda *_: None)
+
     def run():
-        built = features.build.function(spec.name, {"start_date": "2013-02-01", "end_date": "2013-02-01"})
+        built = features.build.function(spec.name, {"start_date": "2013-02-01", "end_date": "2013-02-01"}, ti=ti)
         events = OutletEventAccessors()
         features.publish.function(spec.name, built, events)
         return built["days"], events[assets.gold(spec)].partition_keys
