@@ -126,8 +126,8 @@ images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (clos
 
 # --- quality ---------------------------------------------------------------------------------------------------------
 
-# One process for what starts services, one for all the rest.
-PARALLEL := -n 2 --dist loadgroup
+# The tests of a file that starts services stay in one process.
+PARALLEL := -n 2 --dist loadfile
 
 test: setup-dev  ## every test that takes no more than seconds to a minute
 	@$(DEV)/python -m pytest $(PARALLEL) -m "not long"

@@ -41,14 +41,6 @@ def pytest_configure() -> None:
         signal.signal(number, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups when its turn comes
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes, what starts services runs in one of them, in order: they share what is started."""
-    for item in items:
-        if item.get_closest_marker("integration"):
-            item.add_marker(pytest.mark.xdist_group("services"))
-
-
 @pytest.fixture(scope="session")
 def service_home() -> Iterator[Path]:
     """A short path (PostgreSQL's socket allows 107 characters) for the state of the session's services."""

@@ -70,4 +70,4 @@ def test_the_challenger_must_be_better_by_the_margin() -> None:
     for low in (0.01, -0.02, float("nan")):
         no = decide(RULES, seen("age", "age"), today=TODAY, trained=[LONG_AGO], challenge=lambda low=low: better(low))
         assert not no.train
-        assert "not above 0.01: it would not help" in no.reason
+        assert "not above 0.01: training would not help" in no.reason
