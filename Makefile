@@ -126,14 +126,11 @@ images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (clos
 
 # --- quality ---------------------------------------------------------------------------------------------------------
 
-# The tests of a file that starts services stay in one process.
-PARALLEL := -n 2 --dist loadfile
-
 test: setup-dev  ## every test that takes no more than seconds to a minute
-	@$(DEV)/python -m pytest $(PARALLEL) -m "not long"
+	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not long"
 
 test-all: setup-dev  ## every test, the long fault tests too
-	@$(DEV)/python -m pytest $(PARALLEL)
+	@$(DEV)/python -m pytest
 
 lint: .venv/dev/ready  ## style and import walls
 	@$(DEV)/ruff check .

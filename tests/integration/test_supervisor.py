@@ -31,7 +31,7 @@ from sandbox.endpoints import OFFSETS, Endpoints
 from sandbox.lake import seaweedfs
 from sandbox.supervisor import processes
 from sandbox.supervisor.control import remains
-from sandbox.supervisor.service import REPO, running
+from sandbox.supervisor.service import REPO, free_ports, running
 
 pytestmark = pytest.mark.integration
 
@@ -379,7 +379,7 @@ def test_the_whole_sandbox(new_sandbox) -> None:
 
     before = processes_of(new_sandbox)
     kill_supervisor(new_sandbox)
-    new_sandbox.port += 100  # what the sandbox made itself follows a new base port
+    new_sandbox.port = free_ports(60)[0]  # what the sandbox made itself follows a new base port
     new_sandbox.env["FLIGHTLINE_PORT"] = str(new_sandbox.port)
     new_sandbox.up()
     assert not any(map(runs, before))
