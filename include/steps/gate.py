@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from include.foundation.artifact import Scorer, open_model, score, store
+from include.foundation.artifact import score, store
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence.verdict import Verdict, text_digest
 from include.foundation.problem.protocol import Answers
@@ -42,7 +42,7 @@ def gate(training: Training, version: str | None) -> Report:
             )
         # An earlier verdict does not outlive a judgement that breaks.
         tag(client, spec.name, version, {GATE: "judging"})
-    rows, scorer = training.data.holdout, _open(training, uri, model)
+    rows, scorer = training.data.holdout, store.scorer(training.lake.objects(), uri, model)
     reference = champion(client, spec.name)
     if reference and reference.version == version:
         reference = None  # judged once more, the champion is no rival of its own
@@ -85,16 +85,12 @@ def gate(training: Training, version: str | None) -> Report:
     return report
 
 
-def _open(training: Training, uri: str, digest: str) -> Scorer:
-    return open_model(store.fetch(training.lake.objects(), uri, digest), digest)
-
-
 def _champion(training: Training, version: ModelVersion) -> tuple[Answers, str]:
     """The champion's answers on the same rows, and who it is; NaN, so that the gate fails, and why, if it has none."""
     name = f"champion version {version.version} (model {version.digest[:12]})"
     rows = training.data.holdout
     try:
-        scorer = _open(training, version.file(training.lake.models), version.digest)
+        scorer = store.scorer(training.lake.objects(), version.file(training.lake.models), version.digest)
         if (scorer.metadata.problem, scorer.metadata.classes) != (training.spec.problem, training.data.classes):
             raise InvalidInput(
                 f"it answers {scorer.metadata.problem} {list(scorer.metadata.classes)}, the rows are "

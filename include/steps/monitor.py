@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from include.foundation.artifact import Scorer, open_model, score, store
+from include.foundation.artifact import Scorer, score, store
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.commit import replace_days
@@ -121,7 +121,10 @@ class Watch:
         return found
 
     def challenge(self) -> Interval:
-        """What a model of the newest window, without its newest days, gains on these days over the champion."""
+        """What a model of the newest window, without its newest days, gains on these days over the champion.
+
+        NaN, which is no gain, where no label of these days, or of those before them, has matured.
+        """
         spec, part = self.training.spec, self.training.part
         end = self.observations[-1].end
         begin = max(end - timedelta(days=self.rules.compare_days - 1), self.since)
@@ -129,6 +132,8 @@ class Watch:
         recent = self._gold(begin - timedelta(days=spec.training.window_days), begin - timedelta(days=1))
         first = judged["event_time"].min()
         known = recent.filter(pl.col("label").is_not_null() & (pl.col("label_known_at") < first))
+        if judged.is_empty() or known.is_empty():
+            return Interval(value=np.nan, low=np.nan, high=np.nan)
         model = part.fit(known, {**self.champion.manifest().parameters, **self.training.settings.machine}, self._seed)
         return paired_gain(
             self.training.problem,
@@ -170,8 +175,8 @@ class Watch:
 
     @cached_property
     def _scorer(self) -> Scorer:
-        uri, digest = self.champion.file(self.training.lake.models), self.champion.digest
-        return open_model(store.fetch(self.training.lake.objects(), uri, digest), digest)
+        lake = self.training.lake
+        return store.scorer(lake.objects(), self.champion.file(lake.models), self.champion.digest)
 
     @property
     def _seed(self) -> int:
@@ -188,9 +193,11 @@ def _keep(
     client, spec, newest = training.client, training.spec, observations[-1]
     rows = rows_of(version.version, reference, observations)
     replace_days(training.lake, spec.monitoring_table, rows, rows[DAY], {RUN_KEY: f"{version.version} {newest.end}"})
-    for number, each in enumerate(observations):
-        if each.value is not None:
-            client.log_metric(version.run_id, f"monitoring.{reference.metric}", each.value, step=number)
+    name = f"monitoring.{reference.metric}"
+    logged = {each.step: each.value for each in client.get_metric_history(version.run_id, name)}
+    for number, each in enumerate(observations):  # labels that have matured since may have changed an older one
+        if each.value is not None and each.value != logged.get(number):
+            client.log_metric(version.run_id, name, each.value, step=number)
     text = markdown(f"{spec.name} version {version.version}", reference, observations, decision)
     client.log_text(version.run_id, text, f"monitoring/{newest.end}.md")
     tag(client, spec.name, version.version, {MONITORED: f"{newest.end}: {', '.join(newest.signals) or 'ordinary'}"})

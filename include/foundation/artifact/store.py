@@ -1,6 +1,6 @@
 """Model files in the object store, at `<models>/<use case>/<sha256>/model.onnx`: written once, checked on each read."""
 
-from include.foundation.artifact.model_file import digest
+from include.foundation.artifact.model_file import Scorer, digest, open_model
 from include.foundation.errors import DigestMismatch
 from include.foundation.lake.objects import Objects
 
@@ -34,3 +34,14 @@ def fetch(objects: Objects, uri: str, sha256: str) -> bytes:
     if (actual := digest(data)) != sha256:
         raise DigestMismatch(f"{uri} has SHA-256 {actual}, pinned is {sha256}")
     return data
+
+
+def scorer(objects: Objects, uri: str, sha256: str) -> Scorer:
+    """The model file, opened.
+
+    Raises:
+        MissingInput: it is not there.
+        DigestMismatch: it is not the pinned one.
+        InvalidInput: it is no model file that can be opened.
+    """
+    return open_model(fetch(objects, uri, sha256), sha256)

@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 
 from include.foundation.artifact import store
-from include.foundation.artifact.model_file import open_model
 from include.foundation.artifact.scoring import score
 from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
@@ -51,7 +50,7 @@ def answers(
     """
     features, model = module(spec.name, "features"), module(spec.name, "model")
     rows = gold.sort("event_time", "id").gather_every(max(1, gold.height // count)).head(count)
-    scorer = open_model(store.fetch(lake.objects(), uri, digest), digest)
+    scorer = store.scorer(lake.objects(), uri, digest)
     kind, found = problem(scorer.metadata.problem), score(model, scorer, rows).astype(np.float64)
     requests = rows.select(list(features.Request.model_fields)).to_dicts()
     records = [features.Request.model_validate(request).model_dump(mode="json") for request in requests]

@@ -169,15 +169,17 @@ def get(client: "MlflowClient", name: str, version: str) -> ModelVersion:
 
 def trained(client: "MlflowClient", name: str) -> list[ModelVersion]:
     """All versions that training registered (they have a manifest), oldest first."""
-    found = [each for each in client.search_model_versions(f"name = '{name}'") if DIGEST_TAG in each.tags]
-    return [_version(each) for each in sorted(found, key=lambda version: int(version.version))]
+    return _tagged(client, name, DIGEST_TAG)
 
 
 def newest(client: "MlflowClient", name: str, *, tagged: str | None = None) -> ModelVersion | None:
     """The version (of those with a tag) that was registered last, whatever its gates said; None if there is none."""
-    versions = client.search_model_versions(f"name = '{name}'")
-    found = [version for version in versions if tagged is None or tagged in version.tags]
-    return _version(max(found, key=lambda version: int(version.version))) if found else None
+    return next(reversed(_tagged(client, name, tagged)), None)
+
+
+def _tagged(client: "MlflowClient", name: str, tagged: str | None) -> list[ModelVersion]:
+    found = [each for each in client.search_model_versions(f"name = '{name}'") if tagged is None or tagged in each.tags]
+    return [_version(each) for each in sorted(found, key=lambda version: int(version.version))]
 
 
 def champion(client: "MlflowClient", name: str) -> ModelVersion | None:
