@@ -6,9 +6,10 @@ not always better.
 **Starts** — every morning at 05:47 UTC; by hand.
 
 **Order** — `due` looks whether there is a champion and a whole window of gold (`monitoring.window_days`) that was not
-looked at yet; if not, the rest is skipped. `watch` is a pod: it has the champion answer the rows of gold since its
-training, holds each window against the training window and the holdout, and keeps what it saw. `verdict` says it.
-`retrain` starts `train` if the policy (`monitoring.retraining`) says so, and is skipped if not.
+looked at yet; if not, the rest is skipped. By hand it looks again, and fails with the reason where there is nothing to
+look at. `watch` is a pod: it has the champion answer the rows of gold since its training, holds each window against the
+training window and the holdout, and keeps what it saw. `verdict` says it. `retrain` starts `train` if the policy
+(`monitoring.retraining`) says so, and is skipped if not.
 
 **Signals** — *performance*: the metric on matured labels is worse than the holdout's windows make likely; *features*:
 many of them are distributed otherwise; *answers*: so are the champion's; *age*: it is older than `max_age_days`.

@@ -29,7 +29,11 @@ class Monitoring(Part):
     """How the champion is watched on what arrives after its training."""
 
     window_days: int = Field(
-        7, ge=1, le=LONGEST, description="days of one window; whole weeks, where days of the week differ"
+        7,
+        ge=1,
+        le=LONGEST,
+        description="days of one window: whole weeks, where days of the week differ; by default a third of the holdout,"
+        " a week at most",
     )
     compare_days: int = Field(28, ge=1, le=LONGEST, description="newest days on which a challenger is compared")
     sigmas: float = Field(3.0, gt=0, le=10, description="how unusual a window is that shows a signal")

@@ -63,6 +63,18 @@ class UseCase(Part):
         found = KINDS.get(str(said.get("problem", cls.model_fields["problem"].default)))
         return {**said, "training": {"metric": found.metric().name if found else "", **said["training"]}}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _watches_windows_that_the_holdout_holds(cls, said: Any) -> Any:
+        """Without a length of its own: a third of the holdout, a week at most, for three tell how windows differ."""
+        if not isinstance(said, dict) or not isinstance(said.get("training"), dict):
+            return said
+        watch, holdout = said.get("monitoring", {}), said["training"].get("holdout_days")
+        if not isinstance(watch, dict) or not isinstance(holdout, int):
+            return said
+        longest = Monitoring.model_fields["window_days"].default
+        return {**said, "monitoring": {"window_days": min(longest, max(1, holdout // 3)), **watch}}
+
     @model_validator(mode="after")
     def _metric_is_one_of_the_problem(self) -> "UseCase":
         try:

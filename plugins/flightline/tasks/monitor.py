@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightline import assets, notes
 from flightline.failing import failing_fast
@@ -14,8 +14,14 @@ from include.foundation.spec import load
 
 @task.short_circuit
 @failing_fast
-def due(use_case: str, ti: Any = None) -> bool:
-    """Whether there is a champion, and a whole window of gold since its training that was not looked at yet."""
+def due(use_case: str, dag_run: Any = None, ti: Any = None) -> bool:
+    """Whether there is a champion, and a whole window of gold since its training that was not looked at yet.
+
+    A run by hand looks again.
+
+    Raises:
+        AirflowFailException: a run by hand has nothing to look at: it would be green and have done nothing.
+    """
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
     from include.foundation.lake import tables
@@ -24,21 +30,28 @@ def due(use_case: str, ti: Any = None) -> bool:
 
     spec, lake = load(use_case), LakeHook().lake
     version = registry.champion(MlflowHook().get_conn(), use_case)
+    by_hand = dag_run.run_type == "manual"
     if version is None:
-        notes.say(ti, "there is no champion to watch: promote a version first")
-        return False
+        return _nothing(ti, "there is no champion to watch: promote a version first", by_hand=by_hand)
     days = tables.days(lake, spec.gold)
     until, length = version.manifest().window.end, spec.monitoring.window_days
     windows = max(((days[-1] - until).days if days else 0) // length, 0)
     newest = until + timedelta(days=windows * length)
     if not windows:
-        notes.say(ti, "gold ends on %s: no whole window of %s days since %s", days[-1] if days else "-", length, until)
-        return False
-    if version.tags.get(MONITORED, "").startswith(f"{newest}:"):
-        notes.say(ti, "the windows up to %s were looked at", newest)
-        return False
+        ends = days[-1] if days else "-"
+        reason = f"gold ends on {ends}: no whole window of {length} days since {until}"
+        return _nothing(ti, reason, by_hand=by_hand)
+    if version.tags.get(MONITORED, "").startswith(f"{newest}:") and not by_hand:
+        return _nothing(ti, f"the windows up to {newest} were looked at")
     ti.xcom_push("input", f"version {version.version}, gold {tables.current_snapshot_id(lake, spec.gold)}")
     return True
+
+
+def _nothing(ti: Any, reason: str, *, by_hand: bool = False) -> bool:
+    if by_hand:
+        raise AirflowFailException(reason)
+    notes.say(ti, "%s", reason)
+    return False
 
 
 @task

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightline import assets
 from flightline.tasks import monitor
@@ -27,7 +27,7 @@ class Ti:
         self.pushed[key] = value
 
 
-def due(monkeypatch, days, *, champion=True, monitored=""):
+def due(monkeypatch, days, *, champion=True, monitored="", run_type="scheduled"):
     """Whether it is due, and what the task keeps, with gold for so many days after the champion's training."""
     version = SimpleNamespace(
         version="3",
@@ -40,7 +40,7 @@ def due(monkeypatch, days, *, champion=True, monitored=""):
     monkeypatch.setattr("include.foundation.lake.tables.days", lambda *_: [UNTIL + timedelta(days=days)])
     monkeypatch.setattr("include.foundation.lake.tables.current_snapshot_id", lambda *_: 42)
     ti = Ti()
-    return monitor.due.function(SPEC.name, ti=ti), ti.pushed
+    return monitor.due.function(SPEC.name, dag_run=SimpleNamespace(run_type=run_type), ti=ti), ti.pushed
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,19 @@ def test_nothing_new_to_look_at_is_said(monkeypatch, days, known, says):
     assert not wanted
     assert says in kept["note"]
     assert "input" not in kept
+
+
+@pytest.mark.parametrize(
+    ("days", "known", "says"),
+    [(30, {"champion": False}, "promote a version first"), (6, {}, "no whole window of 7 days since 2013-04-30")],
+)
+def test_a_run_by_hand_that_has_nothing_to_look_at_fails(monkeypatch, days, known, says):
+    with pytest.raises(AirflowFailException, match=says):
+        due(monkeypatch, days, **known, run_type="manual")
+
+
+def test_a_run_by_hand_looks_again(monkeypatch):
+    assert due(monkeypatch, 20, monitored="2013-05-14: ordinary", run_type="manual")[0]
 
 
 @pytest.mark.parametrize("monitored", ["", "2013-05-07: ordinary"])
