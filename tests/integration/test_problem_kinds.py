@@ -139,7 +139,7 @@ def test_from_landed_files_to_served_answers(name, tree, step, lake, s3, postgre
         assert model["outputs"] == [{"name": "value", "datatype": "FP32", "shape": [-1]}]
     assert "probability" not in answer
     assert model["parameters"]["problem"] == spec.problem
-    assert "flightline_score_bucket" in metrics
+    assert "flightline_serving_score_bucket" in metrics
 
 
 def test_three_classes_under_binary_are_refused_at_gold(step, lake):

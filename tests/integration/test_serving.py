@@ -397,5 +397,5 @@ def test_no_input_makes_it_fail(served: str) -> None:
     assert not [
         line
         for line in metrics.splitlines()
-        if line.startswith("flightline_requests_total") and 'code="5' in line and 'endpoint="predict"' in line
+        if line.startswith("flightline_serving_requests_total") and 'code="5' in line and 'endpoint="predict"' in line
     ]

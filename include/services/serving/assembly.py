@@ -51,8 +51,13 @@ def assemble(settings: Settings) -> tuple[Guard, Readiness]:
     log.info("opened model %s of run %s", scorer.digest, settings.model_run)
 
     features = spec.module(use_case.name, "features")
-    metrics = Metrics(problem(scorer.metadata.problem))
-    metrics.model.labels(use_case.name, settings.model_version, scorer.digest, settings.model_run).set(1)
+    metrics = Metrics(
+        problem(scorer.metadata.problem),
+        use_case=use_case.name,
+        version=settings.model_version,
+        stage=settings.stage,
+    )
+    metrics.model.labels(scorer.digest, settings.model_run).set(1)
     reader = Reader(settings.online_dsn, use_case.name, features.VIEWS)
     predictor = Predictor(
         features=features,

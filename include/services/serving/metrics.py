@@ -7,30 +7,35 @@ from include.foundation.problem.protocol import Problem
 
 
 class Metrics(RequestMetrics):
-    """The metrics of one serving process, which answers problems of a kind."""
+    """The metrics of one serving process.
 
-    def __init__(self, kind: Problem) -> None:
-        super().__init__()
+    Args:
+        kind: of the problem that it answers.
+        labels: `use_case`, `version`, `stage`: whose answers they are.
+    """
+
+    def __init__(self, kind: Problem, **labels: str) -> None:
+        super().__init__("serving", **labels)
         registry = self.registry
-        self.rows = Counter("flightline_rows", "Rows scored.", ["endpoint"], registry=registry)
+        self.rows = Counter(f"{self.prefix}_rows", "Rows scored.", ["endpoint"], registry=registry)
         self.model = Gauge(
-            "flightline_model_info",
+            f"{self.prefix}_model_info",
             "The model that is served; always 1.",
-            ["use_case", "version", "digest", "run_id"],
+            ["digest", "run_id"],
             registry=registry,
         )
-        self.ready = Gauge("flightline_ready", "1 while the process can answer.", registry=registry)
+        self.ready = Gauge(f"{self.prefix}_ready", "1 while the process can answer.", registry=registry)
         self.online_seconds = Histogram(
-            "flightline_online_read_seconds", "One read of the online table.", buckets=SECONDS, registry=registry
+            f"{self.prefix}_online_read_seconds", "One read of the online table.", buckets=SECONDS, registry=registry
         )
         self.scores = Histogram(
-            "flightline_score",
+            f"{self.prefix}_score",
             f"Predicted {kind.kind.output.plural.lower()}.",
             buckets=kind.buckets,
             registry=registry,
         )
         self.missing = Counter(
-            "flightline_feature_missing",
+            f"{self.prefix}_feature_missing",
             "Rows without a usable value of the feature (null, or an unknown category).",
             ["feature"],
             registry=registry,

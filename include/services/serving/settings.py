@@ -13,6 +13,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     use_case: str = Field(alias="FLIGHTLINE_USE_CASE", min_length=1)
+    stage: str = Field(default="none", alias="FLIGHTLINE_STAGE", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     model_uri: str = Field(alias="FLIGHTLINE_MODEL_URI", pattern=r"^s3://[^/]+/.+")
     model_digest: str = Field(alias="FLIGHTLINE_MODEL_DIGEST", pattern=r"^[0-9a-f]{64}$")
     model_version: str = Field(default="unknown", alias="FLIGHTLINE_MODEL_VERSION", pattern=r"^[A-Za-z0-9._-]{1,64}$")

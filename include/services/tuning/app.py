@@ -40,7 +40,7 @@ def application(store: Store, tokens: Iterable[str], *, limits: Limits, access_l
         limits: what it takes.
         access_log: gets a line for each request.
     """
-    tokens, metrics = tuple(tokens), RequestMetrics()
+    tokens, metrics = tuple(tokens), RequestMetrics("tuning")
     threads, computing = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(1)
 
     def endpoint(handler: api.Handler) -> Callable[[Request], Awaitable[Response]]:

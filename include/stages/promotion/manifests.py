@@ -100,6 +100,7 @@ def _place(spec: UseCase, stage: Stage) -> dict[str, Any]:
         "namespace": stage.namespace,
         "path": path(spec, stage),
         "slug": spec.slug,
+        "stage": stage.name,
     }
 
 

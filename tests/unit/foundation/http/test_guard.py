@@ -50,7 +50,7 @@ def _ask(test: Callable[[httpx.AsyncClient, Guard], Awaitable[Any]], host: str =
     guard = Guard(
         ROUTES,
         limits=Limits(body=100, hosts=Hosts(["models.agency.gov"])),
-        metrics=RequestMetrics(),
+        metrics=RequestMetrics("test"),
         access_log=AccessLog(log),
         translate=lambda error: Refusal.busy("away") if isinstance(error, Away) else None,
     )
@@ -103,8 +103,8 @@ def test_requests_are_counted_and_logged_without_what_was_sent() -> None:
         return guard._metrics.text().decode()
 
     text, log = _ask(test)
-    assert 'flightline_requests_total{code="200",endpoint="echo"} 1.0' in text
-    assert 'flightline_requests_total{code="500",endpoint="fail"} 1.0' in text
+    assert 'flightline_test_requests_total{code="200",endpoint="echo"} 1.0' in text
+    assert 'flightline_test_requests_total{code="500",endpoint="fail"} 1.0' in text
     lines = [json.loads(line) for line in log.splitlines()]
     assert [(line["endpoint"], line["status"], line["rows"]) for line in lines] == [("echo", 200, 3), ("fail", 500, 0)]
     assert b"secret" not in log

@@ -27,7 +27,7 @@ async def _slow(scope: Any, receive: Any, send: Any) -> None:
 @asynccontextmanager
 async def _serving(**more: Any) -> AsyncIterator[int]:
     (port,) = free_ports(1)
-    guard = Guard(_slow, limits=Limits(body=100), metrics=RequestMetrics(), access_log=AccessLog(io.BytesIO()))
+    guard = Guard(_slow, limits=Limits(body=100), metrics=RequestMetrics("test"), access_log=AccessLog(io.BytesIO()))
     task = asyncio.create_task(server.serve(guard, host="127.0.0.1", port=port, **more))
     while True:
         try:

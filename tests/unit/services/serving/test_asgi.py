@@ -359,13 +359,13 @@ def test_metrics(serve: Callable[..., None], scorer: Scorer) -> None:
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
-        assert values["flightline_requests_total", "200", "predict"] == 1
-        assert values["flightline_requests_total", "422", "predict"] == 1
-        assert values["flightline_requests_total", "404", "none"] == 1
-        assert values["flightline_rows_total", "predict"] == 2
-        assert values["flightline_request_seconds_count", "predict"] == 2
-        assert values["flightline_score_count",] == 2
-        assert values["flightline_feature_missing_total", "past"] == 1
+        assert values["flightline_serving_requests_total", "200", "predict"] == 1
+        assert values["flightline_serving_requests_total", "422", "predict"] == 1
+        assert values["flightline_serving_requests_total", "404", "none"] == 1
+        assert values["flightline_serving_rows_total", "predict"] == 2
+        assert values["flightline_serving_request_seconds_count", "predict"] == 2
+        assert values["flightline_serving_score_count",] == 2
+        assert values["flightline_serving_feature_missing_total", "past"] == 1
 
     serve(test)
 

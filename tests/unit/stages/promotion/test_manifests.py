@@ -83,6 +83,7 @@ def test_the_pod_gets_the_pin_and_the_spec() -> None:
     assert container["command"] == ["python", "-m", "include.services.serving"]
     assert {item["name"]: item["value"] for item in container["env"]} == {
         "FLIGHTLINE_USE_CASE": "flight_delays",
+        "FLIGHTLINE_STAGE": "production",
         "FLIGHTLINE_MODEL_URI": VERSION["model_uri"],
         "FLIGHTLINE_MODEL_DIGEST": "a" * 64,
         "FLIGHTLINE_MODEL_VERSION": "3",
