@@ -1,4 +1,4 @@
-"""`python -m include.steps <command>`: the steps of a training run, as pods and shells run them."""
+"""`python -m include.steps <command>`: the work of the Dags, as pods and shells run it."""
 
 import argparse
 import json
@@ -22,6 +22,7 @@ from include.steps.monitor import monitor
 from include.steps.prepare import prepare
 from include.steps.register import register_version
 from include.steps.sample import sample
+from include.steps.score import score
 from include.steps.trial import trial
 
 log = logging.getLogger("include.steps")
@@ -60,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
     of_a_run("register", "register the fitted model as a version")
     monitor = steps.add_parser("monitor", help="watch the champion on what came since its training")
     monitor.add_argument("use_case", help="name of the use case")
+    scored = steps.add_parser("score", help="answer gold's rows with a version, into the lake's table of scores")
+    scored.add_argument("use_case", help="name of the use case")
+    scored.add_argument("--start", type=date.fromisoformat, required=True, help="first day")
+    scored.add_argument("--end", type=date.fromisoformat, required=True, help="last day, included")
+    scored.add_argument("--version", help="registered version that answers (default: the champion)")
+    scored.add_argument("--snapshot", type=int, help="snapshot of gold to read (default: the current one)")
     gate = of_a_run("gate", "judge the fitted model on the holdout; exit code 0 when the report is written")
     answers = steps.add_parser(
         "sample", help="requests of gold's newest day and what this image's code answers, as JSON"
@@ -103,6 +110,19 @@ def run(options: argparse.Namespace) -> Any:
         )
     if options.command == "sample":
         return sample(Lake.from_env(), options.use_case, uri=options.uri, digest=options.digest)
+    if options.command == "score":
+        parts = services()
+        return _recorded(
+            score(
+                options.use_case,
+                client=parts["client"],
+                lake=parts["lake"],
+                start=options.start,
+                end=options.end,
+                version=options.version,
+                snapshot_id=options.snapshot,
+            )
+        )
     if options.command == "check":
         from include.steps.check import check  # needs pandera, which a trainer's image lacks
 

@@ -1,6 +1,6 @@
 """Names of the assets through which the Dags start each other.
 
-Partition keys: silver carries days (`2013-01-31`), gold months (`2013-01`), a model its version (`7`).
+Partition keys: silver carries days (`2013-01-31`), gold and scores months (`2013-01`), a model its version (`7`).
 
 They have names and no URIs: for a URI with a scheme Airflow asks every installed provider how to normalise it, which
 imports boto3 at each parse.
@@ -23,6 +23,11 @@ def silver(spec: UseCase, sources: Sequence[AnySource] | None = None) -> dict[st
 def gold(spec: UseCase) -> Asset:
     """The feature table of a use case."""
     return _table(spec.gold)
+
+
+def scores(spec: UseCase) -> Asset:
+    """What the champion says of gold."""
+    return _table(spec.scores)
 
 
 def model(spec: UseCase) -> Asset:

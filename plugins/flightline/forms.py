@@ -52,6 +52,17 @@ class Promote(BaseModel):
     until: str = Field(title="Until", description="The last stage to go to.")
 
 
+class Score(BaseModel):
+    """Which version answers."""
+
+    version: str | None = Field(
+        None,
+        pattern="^[0-9]+$",
+        title="Version",
+        description="A registered version that passed its gates. Empty: the champion.",
+    )
+
+
 class Maintain(BaseModel):
     """How much `platform.maintain` keeps."""
 

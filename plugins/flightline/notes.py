@@ -23,6 +23,20 @@ def say(ti: Any, sentence: str, *values: object) -> None:
     ti.xcom_push(NOTE, text)
 
 
+def nothing(ti: Any, reason: str, *, by_hand: bool = False) -> bool:
+    """Say why there is nothing to do; False, for a task that skips the rest.
+
+    Raises:
+        AirflowFailException: a person asked for it: the run would be green and have done nothing.
+    """
+    if by_hand:
+        from airflow.sdk.exceptions import AirflowFailException
+
+        raise AirflowFailException(reason)
+    say(ti, "%s", reason)
+    return False
+
+
 def keep_reason(context: Any) -> None:
     """`on_failure_callback`: keep why a task failed."""
     context["ti"].xcom_push(REASON, str(context.get("exception"))[:LONGEST])

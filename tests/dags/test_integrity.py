@@ -14,6 +14,7 @@ STAGES = {
     "ingest": {"plan", "publish", "reconcile"},
     "features": {"build", "publish"},
     "train": {"due", "freeze", "workers", "trial", "fit", "register", "gate", "verdict"},
+    "score": {"choose", "score", "announce"},
     "monitor": {"due", "watch", "verdict", "retrain"},
     "promote": {
         "choose",

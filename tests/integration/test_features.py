@@ -5,28 +5,37 @@ import random
 import subprocess
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel
 
+from include.foundation.artifact import Metadata, digest, encoded, open_model, store
+from include.foundation.artifact.writer import seal
 from include.foundation.errors import LeakFound, MissingInput
 from include.foundation.history import join
 from include.foundation.history.table import Reader
 from include.foundation.lake import tables
 from include.foundation.lake.commit import replace_days
 from include.foundation.lake.connection import Lake
-from include.foundation.spec import View, load
+from include.foundation.problem import problem
+from include.foundation.spec import View, load, module
 from include.foundation.spec.features import Features, Online
 from include.foundation.spec.schedule import Schedule
 from include.foundation.spec.sources import Source
+from include.services.serving.metrics import Metrics
+from include.services.serving.predictor import Predictor
+from include.services.serving.records import RecordReader
 from include.stages.features import stale
 from include.stages.features.build import build
 from include.stages.features.online import publish_online
 from include.stages.ingest.run import run as ingest
+from include.steps.score import score
 from include.use_cases.flight_delays import features as flight_delays
 from sandbox.supervisor.service import REPO, python
 
@@ -117,6 +126,63 @@ def test_online_equals_batch_bit_for_bit_on_ten_thousand_flights(full, postgres_
         bits = pl.col(name).reinterpret(signed=True)
         assert online.select(bits).equals(gold.select(bits)), name
     assert published.rows["airport"] > FLIGHTS
+
+
+def test_scores_are_the_endpoint_s_answers_bit_for_bit_on_ten_thousand_flights(full, postgres_database, monkeypatch):
+    """Records as callers send them, with history from PostgreSQL, by serving's own code: many at once, few, and one."""
+    model, gold, dsn = module(SPEC.name, "model"), _gold(full), postgres_database()
+    publish_online(full, SPEC, DAYS[0], DAYS[-1], dsn=dsn)
+    trees = model.fit(
+        gold.drop_nulls("label").with_columns(pl.col("label").cast(pl.Int8)),
+        {"n_estimators": 60, "num_leaves": 31, "num_threads": 2, "device": "cpu"},
+        7,
+    )
+    metadata = Metadata(
+        use_case=SPEC.name, features=tuple(trees.features), categories=trees.categories, created_from={}
+    )
+    data = seal(model.export(trees), metadata)
+    uri = store.put(full.objects(), full.models, SPEC.name, data)
+    version = SimpleNamespace(
+        version="1",
+        digest=digest(data),
+        file=lambda _: uri,
+        manifest=lambda: SimpleNamespace(feature_code=None),
+    )
+    monkeypatch.setattr("include.stages.registry.champion", lambda *_: version)
+    said = score(SPEC.name, client=None, lake=full, start=DAYS[0], end=DAYS[-1])
+    scores = tables.read(full, SPEC.scores)
+    assert said["rows"] == scores.height == gold.height >= FLIGHTS
+    assert scores["id"].equals(gold.sort("event_date", "event_time", "id")["id"])
+    assert scores["probability"].n_unique() > FLIGHTS / 5
+
+    scorer, reader = open_model(data), Reader(dsn, SPEC.name, flight_delays.VIEWS)
+    predictor = Predictor(
+        features=flight_delays,
+        encode=partial(encoded, model, scorer.metadata),
+        scorer=scorer,
+        read=reader.join,
+        look_up=reader.look_up,
+        metrics=Metrics(problem(SPEC.problem), use_case=SPEC.name, version="1", stage="test"),
+    )
+    fields = list(flight_delays.Request.model_fields)
+    asked = scores.select("id").join(gold.select("id", *fields), on="id", how="left", maintain_order="left")
+    bodies = [flight_delays.Request(**row).model_dump(mode="json") for row in asked.select(fields).to_dicts()]
+    records = RecordReader(flight_delays.Request).read(json.dumps({"records": bodies}).encode()).requests
+    bits = scores["probability"].to_numpy().view(np.uint32)
+
+    def differ(rows: range, at_once: int) -> int:
+        answers = [
+            each.fields["probability"]
+            for begin in range(rows.start, rows.stop, at_once)
+            for each in predictor.predict(records[begin : begin + at_once])
+        ]
+        return int(
+            (np.array(answers, np.float32).view(np.uint32) != bits[rows.start : rows.start + len(answers)]).sum()
+        )
+
+    assert differ(range(len(records)), 256) == 0
+    assert differ(range(0, 2000), 16) == differ(range(2000, 2500), 1) == 0
+    reader.close()
 
 
 def test_one_request_is_answered_as_many_are(full, postgres_database):

@@ -126,6 +126,22 @@ def newest(table: Table, days: Collection[date]) -> dict[date, Commit]:
     return found
 
 
+def changed_since(table: Table, since: int, *, until: int | None = None) -> frozenset[date] | None:
+    """Days whose rows commits changed after one snapshot and up to another (by default the current one).
+
+    None where that is not known: another program changed the table, or `since` is not among the commits before `until`
+    (any more).
+    """
+    days: frozenset[date] = frozenset()
+    for each in log(table, until):
+        if each.snapshot_id == since:
+            return days
+        if each.days is None:
+            return None
+        days |= each.days
+    return None
+
+
 def positions(table: Table) -> dict[str, int]:
     """How far streams have been read into the table: partition -> offset of the last message; {} before the first.
 

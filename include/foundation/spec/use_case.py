@@ -151,6 +151,11 @@ class UseCase(Part):
         return f"monitoring.{self.name}"
 
     @property
+    def scores(self) -> str:
+        """Iceberg identifier of what a version says of gold."""
+        return f"scores.{self.name}"
+
+    @property
     def gold(self) -> str:
         """Iceberg identifier of the feature table."""
         return f"gold.{self.name}"

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from include.foundation.errors import MissingInput
 from include.foundation.evidence.code import digest
 from include.foundation.lake import Lake, tables
-from include.foundation.lake.commit_log import Commit, log
+from include.foundation.lake.commit_log import Commit, changed_since, log
 from include.foundation.spec import UseCase
 from include.stages.features.silver import Silver
 
@@ -80,14 +80,9 @@ def _affected(silver: Silver, days: set[date], snapshots: Mapping[str, int]) -> 
     affected, features = set[date](), silver.spec.features
     for source in silver.spec.sources:
         identifier = silver.spec.table("silver", source.name)
-        replaced = set[date]()
-        for commit in log(tables.load(silver.lake, identifier), silver.snapshots[source.name]):
-            if commit.snapshot_id == snapshots.get(identifier):
-                break
-            if commit.days is None:
-                return days
-            replaced |= commit.days
-        else:  # it is not among the ancestors: expired, or silver was rolled back
+        table, since = tables.load(silver.lake, identifier), snapshots.get(identifier, 0)
+        replaced = changed_since(table, since, until=silver.snapshots[source.name])
+        if replaced is None:
             return days
         # An earlier day's labels look ahead, a later day looks back so far; a snapshot holds for every later day.
         ahead, back = (timedelta(days=n) for n in (features.label_days, features.lookback_days))

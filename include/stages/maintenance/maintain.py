@@ -51,7 +51,7 @@ def existing(lake: Lake, specs: Iterable[UseCase]) -> list[str]:
         names += [spec.table("bronze", each.name) for each in spec.sources]
         names += [spec.table("quarantine", each.name) for each in spec.sources]
         names += [spec.table("silver", each.name) for each in spec.sources]
-        names += [spec.gold, spec.monitoring_table]
+        names += [spec.gold, spec.scores, spec.monitoring_table]
     return [name for name in names if lake.catalog().table_exists(name)]
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from flightline import assets, notes
 from flightline.failing import failing_fast
@@ -32,7 +32,7 @@ def due(use_case: str, dag_run: Any = None, ti: Any = None) -> bool:
     version = registry.champion(MlflowHook().get_conn(), use_case)
     by_hand = dag_run.run_type == "manual"
     if version is None:
-        return _nothing(ti, "there is no champion to watch: promote a version first", by_hand=by_hand)
+        return notes.nothing(ti, "there is no champion to watch: promote a version first", by_hand=by_hand)
     days = tables.days(lake, spec.gold)
     until, length = version.manifest().window.end, spec.monitoring.window_days
     windows = max(((days[-1] - until).days if days else 0) // length, 0)
@@ -40,18 +40,11 @@ def due(use_case: str, dag_run: Any = None, ti: Any = None) -> bool:
     if not windows:
         ends = days[-1] if days else "-"
         reason = f"gold ends on {ends}: no whole window of {length} days since {until}"
-        return _nothing(ti, reason, by_hand=by_hand)
+        return notes.nothing(ti, reason, by_hand=by_hand)
     if version.tags.get(MONITORED, "").startswith(f"{newest}:") and not by_hand:
-        return _nothing(ti, f"the windows up to {newest} were looked at")
+        return notes.nothing(ti, f"the windows up to {newest} were looked at")
     ti.xcom_push("input", f"version {version.version}, gold {tables.current_snapshot_id(lake, spec.gold)}")
     return True
-
-
-def _nothing(ti: Any, reason: str, *, by_hand: bool = False) -> bool:
-    if by_hand:
-        raise AirflowFailException(reason)
-    notes.say(ti, "%s", reason)
-    return False
 
 
 @task

@@ -2,6 +2,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from flightline import notes
 
@@ -29,3 +30,10 @@ def test_a_note_has_sentences_and_reasons_in_their_order() -> None:
     assert notes.together(said) == "**publish** failed: over the budget\n\n3 days"
     assert notes.together([]) == ""
     assert len(notes.together([("a", "note", "x" * 400)] * 5)) <= notes.LONGEST
+
+
+def test_nothing_to_do_is_said_and_fails_where_a_person_asked(ti):
+    assert notes.nothing(ti, "100 % is there") is False
+    assert ti.pushed == {"note": "100 % is there"}
+    with pytest.raises(AirflowFailException, match="100 % is there"):
+        notes.nothing(ti, "100 % is there", by_hand=True)

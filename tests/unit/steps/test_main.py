@@ -17,7 +17,7 @@ def raising(error):
 
 def test_every_argument_of_every_command_has_help():
     (steps,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
-    assert set(steps.choices) == {"prepare", "check", "trial", "fit", "register", "gate", "sample", "monitor"}
+    assert set(steps.choices) == {"prepare", "check", "trial", "fit", "register", "gate", "sample", "monitor", "score"}
     for name, step in steps.choices.items():
         for action in step._actions:
             assert action.help, f"{name} {action.option_strings or action.dest}"

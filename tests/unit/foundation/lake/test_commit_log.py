@@ -11,7 +11,17 @@ from include.foundation.errors import InvalidInput
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.change import Append
 from include.foundation.lake.commit import TableWriter, replace_days
-from include.foundation.lake.commit_log import CARRIED, carry, compact, expand, find_commit, log, newest, positions
+from include.foundation.lake.commit_log import (
+    CARRIED,
+    carry,
+    changed_since,
+    compact,
+    expand,
+    find_commit,
+    log,
+    newest,
+    positions,
+)
 
 D = [date(2013, 1, 1) + timedelta(days=n) for n in range(6)]
 TABLE = "silver.t"
@@ -110,3 +120,15 @@ def test_what_another_program_expired_is_lost_and_said_to_be(folder_lake: Lake) 
     last = ours(folder_lake, "c", D[2])
     expire(folder_lake, *(each.snapshot_id for each in table.snapshots() if each.snapshot_id != last))
     assert any(each.lost for each in log(tables.load(folder_lake, TABLE))), "that something was lost is not forgotten"
+
+
+def test_days_that_changed_since_a_snapshot_are_known_or_it_is_said_that_they_are_not(folder_lake: Lake) -> None:
+    a, b, c = ours(folder_lake, "a", *D[:3]), ours(folder_lake, "b", D[1]), ours(folder_lake, "c", D[2], D[3])
+    table = tables.load(folder_lake, TABLE)
+    assert changed_since(table, c) == set()
+    assert changed_since(table, a) == {D[1], D[2], D[3]}
+    assert changed_since(table, a, until=b) == {D[1]}
+    assert changed_since(table, b, until=a) is None
+    assert changed_since(table, 7) is None
+    table.append(rows(D[0]).to_arrow().cast(table.schema().as_arrow()))
+    assert changed_since(tables.load(folder_lake, TABLE), c) is None, "another program may have changed any day"
