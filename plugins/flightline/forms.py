@@ -63,6 +63,18 @@ class Score(BaseModel):
     )
 
 
+class Replay(Days):
+    """Which quarantined rows are judged again."""
+
+    table: str = Field(title="Table", description="The quarantine table whose rows are to be judged again.")
+    run: str | None = Field(
+        None, title="Run", description="Only rows that this run quarantined (column `run_id`). Empty: any."
+    )
+    reason: str | None = Field(
+        None, title="Reason", description="Only rows with a reason that has this text in it. Empty: any."
+    )
+
+
 class Maintain(BaseModel):
     """How much `platform.maintain` keeps."""
 

@@ -26,7 +26,10 @@ STAGES = {
         *(f"revert.{step}" for step in ("undo", "restore", "resync", "report_failure")),
     },
 }
-PLATFORM = {"maintain": {"tables", "maintain"}}  # not of one use case
+PLATFORM = {  # not of one use case
+    "maintain": {"tables", "maintain"},
+    "replay": {"plan", "judge", "reconcile"},
+}
 STEPS = ("wanted", "render", "commit", "sync", "smoke")  # of each stage of `promote`
 HEAVY = (
     "kubernetes",
@@ -129,7 +132,9 @@ def test_a_dag_of_the_platform_has_its_tasks_and_says_what_it_is(bag, name):
     assert not dag.catchup
 
 
-@pytest.mark.parametrize("dag_id", [*(f"flight_delays.{stage}" for stage in STAGES), "platform.maintain"])
+@pytest.mark.parametrize(
+    "dag_id", [*(f"flight_delays.{stage}" for stage in STAGES), *(f"platform.{name}" for name in PLATFORM)]
+)
 def test_every_field_of_a_form_has_a_type_and_help(bag, dag_id):
     params = bag.dags[dag_id].params
     for name in params:

@@ -1,5 +1,6 @@
 """Gold and the online table from real flights: any order of runs gives the same rows, and online gives batch's bits."""
 
+import hashlib
 import json
 import random
 import subprocess
@@ -9,6 +10,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
+import pandera.polars as pandera
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -34,7 +36,11 @@ from include.services.serving.records import RecordReader
 from include.stages.features import stale
 from include.stages.features.build import build
 from include.stages.features.online import publish_online
+from include.stages.ingest import landing, publish, replay
 from include.stages.ingest.run import run as ingest
+from include.stages.maintenance.expire import expire
+from include.stages.training import dataset
+from include.stages.training.frozen import freeze
 from include.steps.score import score
 from include.use_cases.flight_delays import features as flight_delays
 from sandbox.supervisor.service import REPO, python
@@ -396,3 +402,73 @@ def test_days_that_never_landed_are_missing(full, empty):
         build(full, SPEC, date(2014, 1, 1), date(2014, 1, 2))
     with pytest.raises(MissingInput, match=r"silver\.flight_delays__flights"):
         build(empty, SPEC, DAYS[0], DAYS[0])
+
+
+def test_what_a_model_was_trained_on_stays_as_it_was_after_a_late_day_a_correction_and_a_replay(
+    full, empty, monkeypatch
+):
+    quality = SPEC.quality.model_copy(update={"quarantine_budget": 0.1})
+    spec = SPEC.model_copy(update={"quality": quality})
+    lake, late = replace(empty, landing=empty.landing + "-late"), DAYS[2]
+    for source in spec.files:
+        for found in full.objects().list(f"{full.landing}/{spec.name}/{source.name}/"):
+            if found.uri[-14:-4] <= str(DAYS[4]):
+                lake.objects().put(found.uri.replace(full.landing, lake.landing), full.objects().get(found.uri))
+    ingest(lake, spec, [day for day in DAYS[:5] if day != late], run_id="in time")
+    build(lake, spec, DAYS[0], DAYS[4])
+    frozen = freeze(lake, spec, image="none", start=DAYS[0], end=DAYS[4])
+
+    def digest_of(frozen):
+        parts = dataset.load(lake, spec, frozen).parts
+        return hashlib.sha256(b"".join(part.write_ipc(None).getvalue() for part in parts.values())).hexdigest()
+
+    trained_on, snapshots = digest_of(frozen), [frozen.snapshot_id]
+
+    def news():
+        """Gold made anew: the training input is the one of then, and nothing is known before it was."""
+        before = _gold(lake)
+        build(lake, spec, DAYS[0], DAYS[4])
+        snapshots.append(tables.current_snapshot_id(lake, spec.gold))
+        gold = _gold(lake)
+        assert (gold["known_at"] <= gold["event_time"]).all()
+        assert digest_of(frozen) == trained_on
+        return before, gold
+
+    ingest(lake, spec, [late], run_id="late")
+    before, gold = news()
+    assert {*gold["event_date"]} - {*before["event_date"]} == {late}
+    unaffected = pl.col("event_date") < late
+    assert_frame_equal(gold.filter(unaffected), before.filter(unaffected), check_exact=True)
+    assert_frame_equal(gold, _gold(full, end=DAYS[4]), check_exact=True)
+
+    uri = landing.uri(lake.landing, spec.name, "weather", DAYS[1])
+    header, *lines = lake.objects().get(uri).decode().splitlines()
+    at = {name: place for place, name in enumerate(header.split(","))}
+    rows = [line.split(",") for line in lines]
+    noon = next(row for row in rows if row[at["origin"]] == "JFK" and row[at["hour"]] == "12")
+    noon[at["temp"]], noon[at["wind_speed"]] = "99.5", "160"
+    lake.objects().put(uri, "\n".join([header, *map(",".join, rows), ""]).encode())
+    ingest(lake, spec, [DAYS[1]], run_id="corrected")
+    before, gold = news()  # the hour is in quarantine, so an older one is the newest that was known
+    moved = (pl.col("known_at") != before["known_at"]) | (pl.col("weather_temp").ne_missing(before["weather_temp"]))
+    assert gold.filter(moved).height > 0
+
+    class Mended(module(spec.name, "contract").Weather):
+        wind_speed: float = pandera.Field(in_range={"min_value": 0, "max_value": 200}, nullable=True)
+
+    monkeypatch.setattr(publish, "module", lambda *_: SimpleNamespace(Weather=Mended))
+    plan = replay.Replay.of(lake, spec, "weather", run="corrected")
+    assert replay.replay(lake, spec, plan, run_id="again").quarantined == 0
+    assert replay.reconcile(lake, spec, plan)["quarantined"] == 0
+    _, gold = news()
+    seen = gold.filter((pl.col("origin") == "JFK") & (pl.col("weather_temp") == 99.5))
+    assert seen.height > 0
+    # The corrected hour, as the first one, is known when it is over.
+    assert seen["event_time"].min() >= datetime.fromisoformat(noon[at["time_hour"]]) + timedelta(hours=1)
+    assert len({*snapshots}) == 4
+
+    expire(lake, spec.gold, before=datetime.now(UTC) + timedelta(days=1), dry_run=False)
+    assert digest_of(frozen) == trained_on
+    again = freeze(lake, spec, image="none", start=DAYS[0], end=DAYS[4])
+    assert again.key != frozen.key
+    assert digest_of(again) != trained_on

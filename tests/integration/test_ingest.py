@@ -9,7 +9,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandera.polars as pandera
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,9 +28,11 @@ from include.foundation.errors import (
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.lake.commit_log import RUN_KEY
-from include.foundation.spec import UseCase, load
+from include.foundation.spec import UseCase, load, module
 from include.foundation.spec.sources import JsonLines, Parquet
 from include.stages.ingest import landing, rows
+from include.stages.ingest import publish as publishing
+from include.stages.ingest import replay as replaying
 from include.stages.ingest.plan import Plan
 from include.stages.ingest.publish import LAYERS, Stage, check, publish
 from include.stages.ingest.reconcile import reconcile
@@ -556,3 +560,42 @@ def test_any_runs_in_any_order_leave_the_same_rows(
     for number in dict.fromkeys([*(n for days in runs for n in days), 2, 0, 1]):
         run(other, spec, [D[number]], run_id=f"day {number}")
     assert state(other) == expected
+
+
+def test_rows_enter_silver_once_the_contract_is_mended_and_ingest_agrees(
+    weather: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = publishing.contract_of(WEATHER, "Weather")
+    land(weather, D[1], *(line(D[1], hour, wind=160 if hour < 2 else 5) for hour in range(19)))
+    land(weather, D[2], *(line(D[2], hour, wind=2000 if hour < 1 else 5) for hour in range(19)))
+    generous = WEATHER.model_copy(update={"quality": WEATHER.quality.model_copy(update={"quarantine_budget": 0.1})})
+    run(weather, generous, D[:3], run_id="first")
+    silver = WEATHER.table("silver", "weather")
+    untouched = tables.read(weather, silver, start=D[0], end=D[0])
+
+    class Mended(module(SPEC.name, "contract").Weather):  # type: ignore[misc]
+        wind_speed: float = pandera.Field(in_range={"min_value": 0, "max_value": 200}, nullable=True)
+
+    monkeypatch.setattr(publishing, "module", lambda *_: SimpleNamespace(Weather=Mended))
+    monkeypatch.setattr(replaying, "code_of", lambda _: "mended")
+    assert publishing.contract_of(WEATHER, "Weather").columns == strict.columns
+    plan = replaying.Replay.of(weather, WEATHER, "weather", run="first", reason="wind_speed")
+    assert (plan.days, plan.rows) == (tuple(D[1:3]), 3)
+    before = commits(weather)
+    done = replaying.replay(weather, WEATHER, plan, run_id="again")
+    assert (done.landed, done.before, done.quarantined) == (38, 3, 1)
+    assert replaying.reconcile(weather, WEATHER, plan) == {"landed": 38, "silver": 37, "quarantined": 1}
+    assert commits(weather) == {**before, "silver": before["silver"] + 1, "quarantine": before["quarantine"] + 1}
+    assert tables.read(weather, silver, start=D[0], end=D[0]).equals(untouched)
+    assert tables.read(weather, silver, start=D[1], end=D[1])["wind_speed"].to_list()[:3] == [160, 160, 5]
+    (held,) = tables.read(weather, WEATHER.table("quarantine", "weather")).rows(named=True)
+    assert (held["reasons"], held["run_id"]) == (["wind_speed: in_range(0, 200): '2000'"], "again")
+
+    # The ingest run that was before it still agrees; a run after it makes the same rows.
+    files = Plan.of(weather, WEATHER, D[:3])
+    assert reconcile(weather, WEATHER, files, run_id="first")["weather"]["quarantined"] == 1
+    replayed = state(weather)
+    run(weather, generous, D[:3], run_id="second")
+    assert state(weather) == replayed
+    with pytest.raises(RetryableError, match="other runs were at work"):
+        replaying.reconcile(weather, WEATHER, plan)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from include.foundation.spec.part import Name, Part
 from include.foundation.spec.sources import JsonLines, Source
 
+GAPS = "quarantine.gaps"  # the table of what brokers deleted unread, of all use cases
 # What Kafka allows, without `.` and `..`.
 TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-][a-zA-Z0-9._-]*$", max_length=249)]
 

@@ -138,7 +138,7 @@ class Stage:
         self._plan = plan
         self._files = plan.files[source]
         self._contract = contract_of(spec, self._source.contract)
-        self._key = plan.key(self._source, run_id=run_id, code=_code(spec.name))
+        self._key = plan.key(self._source, run_id=run_id, code=code_of(spec.name))
         self._started = time.monotonic()
         self._tally = Tally(source)
         self._counts = Days(DAY)
@@ -308,6 +308,6 @@ def contract_of(spec: UseCase, name: str) -> Contract:
         raise InvalidInput(f"{spec.name}/contract.py: {name}: {type(error).__name__}: {cause(error)}") from error
 
 
-def _code(use_case: str) -> str:
+def code_of(use_case: str) -> str:
     """SHA-256 of what turns files into rows: with other code, a run's earlier commits do not count as done."""
     return digest("include.stages.ingest.judging", "include.stages.quality", f"include.use_cases.{use_case}.contract")

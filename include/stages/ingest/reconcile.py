@@ -1,8 +1,9 @@
 """What is true of the tables when a run is done, whatever other runs did meanwhile.
 
 No row is lost and none doubled: landed rows are silver rows plus quarantined rows, per source and day. All layers of a
-day are of one run, and a run whose rows stand took the files that are landed now. Nothing keeps two runs on one day
-from committing at once, so every run looks after its commits: whichever was last sees what all of them left.
+day are of one run, or silver and quarantine of one replay of its bronze; and a run whose rows stand took the files that
+are landed now. Nothing keeps two runs on one day from committing at once, so every run looks after its commits:
+whichever was last sees what all of them left.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from include.foundation.echo import listing
 from include.foundation.errors import MissingInput, PermanentError, RetryableError
 from include.foundation.lake import tables
-from include.foundation.lake.commit_log import RUN_KEY, newest
+from include.foundation.lake.commit_log import RUN_KEY, changed_since, newest
 from include.stages.ingest.publish import LAYERS
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from include.foundation.spec import UseCase
     from include.stages.ingest.plan import Plan
     from include.stages.ingest.publish import Layer
+
+REPLAYED = "replayed"  # key of a commit's summary: the state of bronze that a replay judged again
 
 
 def reconcile(lake: Lake, spec: UseCase, plan: Plan, *, run_id: str) -> dict[str, dict[str, int]]:
@@ -43,7 +46,7 @@ def reconcile(lake: Lake, spec: UseCase, plan: Plan, *, run_id: str) -> dict[str
     outdated: list[str] = []
     faults: list[str] = []
     for source in spec.files:
-        seen = {layer: _seen(lake, spec.table(layer, source.name), plan.days) for layer in LAYERS}
+        seen = {layer: state_of(lake, spec.table(layer, source.name), plan.days) for layer in LAYERS}
         bronze, quarantine, silver = (counts for _, counts in seen.values())
         totals[source.name] = {
             "landed": sum(bronze.values()),
@@ -53,7 +56,8 @@ def reconcile(lake: Lake, spec: UseCase, plan: Plan, *, run_id: str) -> dict[str
         commits = {layer: each for layer, (each, _) in seen.items()}
         changed = plan.changed(lake, source)
         for day in sorted({*bronze, *quarantine, *silver}):
-            if len({each[day].summary[RUN_KEY] if day in each else None for each in commits.values()}) > 1:
+            keys = {each[day].summary[RUN_KEY] if day in each else None for each in commits.values()}
+            if len(keys) > 1 and not _replayed(lake, spec, source.name, commits, day):
                 mixed.append(f"{source.name} {day}: {', '.join(_runs(commits, day))}")
             elif day in changed and day in commits["bronze"] and commits["bronze"][day].summary["run_id"] == run_id:
                 outdated.append(changed[day])
@@ -76,7 +80,7 @@ def reconcile(lake: Lake, spec: UseCase, plan: Plan, *, run_id: str) -> dict[str
     return totals
 
 
-def _seen(lake: Lake, identifier: str, days: Sequence[date]) -> tuple[dict[date, Commit], dict[date, int]]:
+def state_of(lake: Lake, identifier: str, days: Sequence[date]) -> tuple[dict[date, Commit], dict[date, int]]:
     """Per day the newest commit, and the rows of days that have some, both of one moment."""
     try:
         table = tables.load(lake, identifier)
@@ -86,6 +90,19 @@ def _seen(lake: Lake, identifier: str, days: Sequence[date]) -> tuple[dict[date,
         return {}, {}
     counts = tables.counts(lake, identifier, start=min(days), end=max(days), snapshot_id=snapshot.snapshot_id)
     return newest(table, days), {day: rows for day, rows in counts.items() if day in days}
+
+
+def _replayed(
+    lake: Lake, spec: UseCase, source: str, commits: Mapping[Layer, Mapping[date, Commit]], day: date
+) -> bool:
+    """Whether one replay made silver and quarantine of a day, from bronze as it is."""
+    silver, quarantine = (commits[layer].get(day) for layer in ("silver", "quarantine"))
+    if silver is None or quarantine is None or REPLAYED not in silver.summary:
+        return False
+    bronze = tables.load(lake, spec.table("bronze", source))
+    changed = changed_since(bronze, int(silver.summary[REPLAYED]))
+    same = silver.summary[RUN_KEY] == quarantine.summary[RUN_KEY]
+    return same and changed is not None and day not in changed
 
 
 def _runs(commits: Mapping[Layer, Mapping[date, Commit]], day: date) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from include.foundation.errors import PermanentError
 from include.foundation.lake import tables
 from include.foundation.lake.commit_log import log
+from include.foundation.spec.topics import GAPS
 from include.stages.maintenance.compact import compact
 from include.stages.maintenance.expire import expire
 from include.stages.maintenance.orphans import remove_orphans
@@ -46,7 +47,7 @@ class Upkeep(BaseModel):
 
 def existing(lake: Lake, specs: Iterable[UseCase]) -> list[str]:
     """The tables of these use cases that exist; tables of others in the same catalog are not ours to touch."""
-    names = []
+    names = [GAPS]
     for spec in specs:
         names += [spec.table("bronze", each.name) for each in spec.sources]
         names += [spec.table("quarantine", each.name) for each in spec.sources]

@@ -12,6 +12,7 @@ from include.foundation.lake import tables
 from include.foundation.lake.change import Append
 from include.foundation.lake.commit import TableWriter
 from include.foundation.lake.commit_log import positions
+from include.foundation.spec.topics import GAPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from include.foundation.spec.topics import Topic
     from include.stages.ingest.topics.reader import Gap
 
-TABLE = "quarantine.gaps"
 SCHEMA = pl.Schema(
     {
         "event_date": pl.Date(),  # when it was found: when the messages were of is not known any more
@@ -48,7 +48,7 @@ def note(lake: Lake, spec: UseCase, source: Topic, found: Sequence[Gap], *, run_
             change = Append(positions={name: gap.last}, after={} if known is None else {name: known})
             now = datetime.now(UTC)
             row = (now.date(), now, spec.name, source.name, gap.partition, gap.first, gap.last, run_id)
-            writer = TableWriter(lake, TABLE, schema=SCHEMA, change=change)
+            writer = TableWriter(lake, GAPS, schema=SCHEMA, change=change)
             try:
                 writer.write(pl.DataFrame([row], schema=SCHEMA, orient="row"))
                 writer.commit({"run_id": run_id})
@@ -61,6 +61,6 @@ def note(lake: Lake, spec: UseCase, source: Topic, found: Sequence[Gap], *, run_
 
 def _known(lake: Lake) -> dict[str, int]:
     try:
-        return positions(tables.load(lake, TABLE))
+        return positions(tables.load(lake, GAPS))
     except MissingInput:
         return {}

@@ -96,7 +96,7 @@ def _make(
         # Only now, so that a run that made them from a later state in between is seen at the commit.
         for day in days:
             rows = tables.read(lake, spec.table("bronze", source.name), start=day, end=day, columns=bronze.names())
-            for verdict in _verdicts(contract, source, rows):
+            for verdict in verdicts(contract, source, rows):
                 tally.add(verdict)
                 writers["quarantine"].write(verdict.failed.with_columns(run_id=pl.lit(run_id)))
                 writers["silver"].write(verdict.passed)
@@ -112,7 +112,7 @@ def _make(
             writer.commit(summary)
 
 
-def _verdicts(contract: Contract, source: Topic, rows: pl.DataFrame) -> Iterator[Verdict]:
+def verdicts(contract: Contract, source: Topic, rows: pl.DataFrame) -> Iterator[Verdict]:
     """Of the rows of a day: those that are none by themselves, and those that the contract judges."""
     faulty = rows.filter(pl.col(FAULT).is_not_null())
     if faulty.height:
@@ -134,7 +134,7 @@ def _behind(lake: Lake, spec: UseCase, source: Topic) -> tuple[set[date], int | 
         table = tables.load(lake, bronze)
     except MissingInput:
         return set(), None
-    made_from = _made_from(lake, spec.table("silver", source.name))
+    made_from = bronze_state(lake, spec.table("silver", source.name))
     days: set[date] = set()
     for commit in log(table):
         if str(commit.snapshot_id) == made_from:
@@ -144,7 +144,8 @@ def _behind(lake: Lake, spec: UseCase, source: Topic) -> tuple[set[date], int | 
     return days, head.snapshot_id if head else None
 
 
-def _made_from(lake: Lake, silver: str) -> str | None:
+def bronze_state(lake: Lake, silver: str) -> str | None:
+    """The state of bronze that a table of silver was made from; None where it was not made yet."""
     try:
         return next((c.summary[MADE_FROM] for c in log(tables.load(lake, silver)) if MADE_FROM in c.summary), None)
     except MissingInput:

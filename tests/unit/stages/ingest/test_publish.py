@@ -6,7 +6,7 @@ from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
 from include.foundation.spec import load
 from include.stages.ingest.plan import Plan
-from include.stages.ingest.publish import _code, check
+from include.stages.ingest.publish import check, code_of
 
 SPEC = load("flight_delays")
 NO_FILES = Plan(use_case=SPEC.name, days=(), files={source.name: () for source in SPEC.sources})
@@ -29,6 +29,6 @@ def test_a_module_that_the_contract_imports_makes_other_code(monkeypatch, tmp_pa
     for limit in (150, 60):
         neighbour.write_text(f"MOST = {limit}\n")
         code.digest.cache_clear()
-        found.add(_code("rain"))
+        found.add(code_of("rain"))
     code.digest.cache_clear()
     assert len(found) == 2

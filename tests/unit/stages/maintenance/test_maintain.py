@@ -51,6 +51,9 @@ def test_a_writer_beside_it_is_no_fault(folder_lake: Lake, monkeypatch: pytest.M
 
 
 def test_only_tables_of_the_use_cases_are_looked_after(folder_lake: Lake) -> None:
-    for name in (TABLE, "gold.of_another_team"):
+    ours = {TABLE, "quarantine.gaps", "scores.flight_delays", "quarantine.flight_delays__weather"}
+    for name in {*ours, "gold.of_another_team"}:
         replace_days(folder_lake, name, ROWS, D, {})
-    assert existing(folder_lake, [load("flight_delays")]) == [TABLE]
+    found = existing(folder_lake, [load("flight_delays")])
+    assert {*found} == ours
+    assert len(found) == len(ours)

@@ -1,11 +1,14 @@
 """Silver and quarantine of a topic are what the contract says of bronze, whatever came when."""
 
 from datetime import date
+from types import SimpleNamespace
 
+import pandera.polars as pa
 import pytest
 
 from include.foundation.errors import RetryableError
 from include.foundation.lake import tables
+from include.stages.ingest import publish, replay
 from include.stages.ingest.topics import silver
 
 FIRST, SECOND = date(2013, 1, 1), date(2013, 1, 2)
@@ -102,3 +105,29 @@ def test_days_are_made_again_when_they_are_asked_for(case, row):
     case.derive()
     assert case.derive([FIRST, date(2013, 5, 1)]).days == (FIRST,)
     assert held(case, "silver").height == 1
+
+
+def test_a_replay_makes_no_other_days_than_its_own_and_ingest_goes_on_where_it_was(case, row, monkeypatch):
+    class Mended(publish.module(case.spec.name, "contract").Weather):
+        wind: float = pa.Field(ge=-5, nullable=True)
+
+    case.send(row(), row("2013-01-01T06:00:00Z", wind=-1), b"{", row("2013-01-02T00:00:00Z", wind=-1))
+    case.consume()
+    case.derive()
+    case.send(row("2013-01-02T09:00:00Z"))
+    case.consume()
+    monkeypatch.setattr(publish, "module", lambda *_: SimpleNamespace(Weather=Mended))
+    monkeypatch.setattr(replay, "code_of", lambda _: "mended")
+
+    plan = replay.Replay.of(case.lake, case.spec, "weather", reason="wind", end=FIRST)
+    done = replay.replay(case.lake, case.spec, plan, run_id="again")
+    assert (done.before - done.quarantined, plan.days) == (1, (FIRST,))
+    totals = replay.reconcile(case.lake, case.spec, plan)
+    assert totals["landed"] == totals["silver"] + totals["quarantined"]
+    assert held(case, "silver")["wind"].to_list() == [3.0, -1.0]
+
+    behind = replay.Replay.of(case.lake, case.spec, "weather", reason="wind", start=SECOND)
+    with pytest.raises(RetryableError, match="run ingest first"):
+        replay.replay(case.lake, case.spec, behind, run_id="again")
+    assert case.derive().days == (SECOND,)
+    assert held(case, "silver").height == 4
