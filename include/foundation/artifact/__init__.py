@@ -6,6 +6,6 @@
 """
 
 from include.foundation.artifact.model_file import Metadata, Scorer, digest, open_model
-from include.foundation.artifact.scoring import encoded, score
+from include.foundation.artifact.scoring import encoded, matrix, named, score
 
-__all__ = ["Metadata", "Scorer", "digest", "encoded", "open_model", "score"]
+__all__ = ["Metadata", "Scorer", "digest", "encoded", "matrix", "named", "open_model", "score"]

@@ -38,6 +38,9 @@ class Topic(Part):
     unknown_columns: Literal["refuse", "ignore"] = Field(
         "refuse", description="what to do with a message that has a key that the contract does not have"
     )
+    nested: Literal["refuse", "text"] = Field(
+        "refuse", description="what to do with a value that is an object or a list: `text` keeps it as JSON"
+    )
     null_values: tuple[str, ...] = ("", "NA")
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ def _kind(said: Any) -> str:
     return str(said.get("kind", "file") if isinstance(said, dict) else said.kind)
 
 
+PREDICTIONS = "predictions"  # the source that is derived
 AnySource = Annotated[Annotated[Source, Tag("file")] | Annotated[Topic, Tag("topic")], Discriminator(_kind)]
 
 
@@ -50,6 +51,8 @@ class UseCase(Part):
     @model_validator(mode="after")
     def _lands_daily(self) -> "UseCase":
         distinct("sources", [source.name for source in self.sources])
+        if PREDICTIONS in (source.name for source in self.sources):
+            raise ValueError(f"sources: {PREDICTIONS} is the prediction log; call yours another")
         if not any(source.every != "snapshot" for source in self.sources):
             raise ValueError("sources: at least one must land every day or hour; its days are the days of features")
         return self
@@ -132,6 +135,25 @@ class UseCase(Part):
     def topics(self) -> tuple[Topic, ...]:
         """The sources that are topics."""
         return tuple(source for source in self.sources if isinstance(source, Topic))
+
+    @property
+    def predictions(self) -> Topic | None:
+        """The prediction log: a topic that serving writes and no spec names; None where nothing is logged.
+
+        It is no source of the features, so it is not among `sources`.
+        """
+        if not self.serving.prediction_log:
+            return None
+        topic = f"{PREDICTIONS}.{self.name}"
+        return Topic(
+            name=PREDICTIONS,
+            kind="topic",
+            topic=topic,
+            contract=PREDICTIONS,
+            event_time="scored_at",
+            nested="text",
+            null_values=(),
+        )
 
     def source(self, name: str) -> Source:
         """The source of that name that lands as files. Raises KeyError if there is none."""

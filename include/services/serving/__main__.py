@@ -28,7 +28,7 @@ def main() -> int:
     json_log.configure()
     try:
         settings = Settings.from_env(os.environ)
-        app, readiness = assemble(settings)
+        app, readiness, prediction_log = assemble(settings)
     except FlightlineError as error:
         code = next(code for kind, code in EXIT.items() if isinstance(error, kind))
         log.critical("not serving: %s", error, extra={"fields": {"error": type(error).__name__, "exit": code}})
@@ -43,6 +43,8 @@ def main() -> int:
             background=[readiness.watch()],
         )
     )
+    if prediction_log:
+        prediction_log.close()
     return 0
 
 

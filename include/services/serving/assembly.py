@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 from include.foundation import spec
-from include.foundation.artifact import open_model
+from include.foundation.artifact import Scorer, open_model
 from include.foundation.artifact.scoring import encoded
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
@@ -16,10 +16,12 @@ from include.foundation.http.host import Hosts
 from include.foundation.http.json_log import AccessLog
 from include.foundation.lake import S3, Objects
 from include.foundation.problem import problem
+from include.foundation.spec import UseCase
 from include.services.serving.asgi import application
 from include.services.serving.batcher import Batcher
 from include.services.serving.description import Description
 from include.services.serving.metrics import Metrics
+from include.services.serving.prediction_log import PredictionLog
 from include.services.serving.predictor import Predictor
 from include.services.serving.readiness import Readiness
 from include.services.serving.records import example
@@ -30,8 +32,12 @@ log = logging.getLogger(__name__)
 BATCH = 256  # rows
 
 
-def assemble(settings: Settings) -> tuple[Guard, Readiness]:
+def assemble(settings: Settings) -> tuple[Guard, Readiness, PredictionLog | None]:
     """Load everything that `settings` name.
+
+    Returns:
+        The application, whether it can answer, and the prediction log, which is to be closed after the last answer;
+        None if predictions are not logged.
 
     Raises:
         DigestMismatch: the model file is not the pinned one.
@@ -79,11 +85,34 @@ def assemble(settings: Settings) -> tuple[Guard, Readiness]:
         metadata=scorer.metadata,
         example=sample,
     )
+    prediction_log = _prediction_log(settings, use_case, scorer, metrics)
     service = Service(
-        predictor=predictor, batcher=batcher, readiness=readiness, description=description, metrics=metrics
+        predictor=predictor,
+        batcher=batcher,
+        readiness=readiness,
+        description=description,
+        metrics=metrics,
+        prediction_log=prediction_log,
     )
     limits = Limits(
         body=settings.max_body, in_flight=settings.max_in_flight, hosts=Hosts(settings.allowed_hosts.split())
     )
     access_log = AccessLog(sys.stdout.buffer if settings.access_log else None)
-    return application(service, limits=limits, metrics=metrics, access_log=access_log), readiness
+    app = application(service, limits=limits, metrics=metrics, access_log=access_log)
+    return app, readiness, prediction_log
+
+
+def _prediction_log(settings: Settings, use_case: UseCase, scorer: Scorer, metrics: Metrics) -> PredictionLog | None:
+    topic = use_case.predictions
+    if not topic or not settings.brokers:
+        why = "FLIGHTLINE_KAFKA names no broker" if topic else "serving.prediction_log is false in the spec"
+        log.info("predictions are not logged: %s", why)
+        return None
+    log.info("predictions are logged to the topic %s of %s", topic.topic, settings.kafka.get("bootstrap.servers"))
+    about = {
+        "use_case": use_case.name,
+        "version": settings.model_version,
+        "model_digest": f"sha256:{scorer.digest}",
+        "stage": settings.stage,
+    }
+    return PredictionLog(settings.brokers, topic=topic.topic, about=about, metadata=scorer.metadata, metrics=metrics)

@@ -34,6 +34,23 @@ class Metrics(RequestMetrics):
             buckets=kind.buckets,
             registry=registry,
         )
+        self.prediction_log = Gauge(
+            f"{self.prefix}_prediction_log",
+            "1 if predictions are logged, 0 if no broker is configured.",
+            registry=registry,
+        )
+        self.predictions_logged = Counter(
+            f"{self.prefix}_predictions_logged", "Rows put into the prediction log's buffer.", registry=registry
+        )
+        self.predictions_dropped = Counter(
+            f"{self.prefix}_predictions_dropped",
+            "Rows that the prediction log lost: its buffer was full, the message was refused, no broker took it.",
+            ["reason"],
+            registry=registry,
+        )
+        self.predictions_waiting = Gauge(
+            f"{self.prefix}_predictions_waiting", "Rows in the prediction log's buffer.", registry=registry
+        )
         self.missing = Counter(
             f"{self.prefix}_feature_missing",
             "Rows without a usable value of the feature (null, or an unknown category).",

@@ -43,12 +43,16 @@ class Prediction:
 
     Attributes:
         fields: the answer as its problem kind gives it, JSON-able with NumPy's numbers.
+        answer: the model's, a float32 or float32 [classes].
+        features: the encoded features that it was made of, float32 [k].
         event_time: the moment the record asks about, UTC.
         known_at: of the newest history that was used, UTC; None if there is none.
         ages: view -> seconds from when its history was known to the moment that is asked about; None if it is missing.
     """
 
     fields: Mapping[str, Any]
+    answer: Any
+    features: NDArray[np.float32]
     event_time: datetime
     known_at: datetime | None
     ages: Mapping[str, float | None]
@@ -116,10 +120,13 @@ class Predictor:
             where = traceback.format_tb(error.__traceback__)
             log.warning("features cannot be computed: %s", type(error).__name__, extra={"fields": {"traceback": where}})
             raise Refusal(422, f"features cannot be computed of this record ({type(error).__name__})") from error
-        answers = self.kind.fields(self.score(matrix), self.metadata.classes)
+        answers = self.score(matrix)
+        shown = self.kind.fields(answers, self.metadata.classes)
         return [
             Prediction(
                 fields=fields,
+                answer=answer,
+                features=features,
                 event_time=event_time,
                 known_at=max((at for at in known if at), default=None),
                 ages={
@@ -127,7 +134,9 @@ class Predictor:
                     for view, at in zip(self._views, known, strict=True)
                 },
             )
-            for fields, event_time, known in zip(answers, event_times, known_at, strict=True)
+            for fields, answer, features, event_time, known in zip(
+                shown, answers, matrix, event_times, known_at, strict=True
+            )
         ]
 
     def _matrix(
@@ -176,13 +185,13 @@ class Predictor:
             self._metrics.scores.observe(value)
         return answers
 
-    def score_columns(self, columns: Mapping[str, Sequence[str | None] | NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Answers, float32 [n] or [n, classes], of features that are not encoded yet: feature -> n values."""
+    def encode_columns(self, columns: Mapping[str, Sequence[str | None] | NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Encoded rows, float32 [n, features], of features that are not encoded yet: feature -> n values."""
         frame = pl.DataFrame(
             {name: columns[name] for name in self.metadata.features},
             schema_overrides=dict.fromkeys(self.metadata.categories, pl.String),
         )
-        return self.score(self._encode(frame))
+        return self._encode(frame)
 
 
 def _stored(value: Any) -> Any:

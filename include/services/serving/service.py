@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from include.services.serving import records, tensors
 from include.services.serving.batcher import Batcher
 from include.services.serving.description import Description
 from include.services.serving.metrics import Metrics
+from include.services.serving.prediction_log import PredictionLog
 from include.services.serving.predictor import Prediction, Predictor
 from include.services.serving.readiness import Readiness
 
@@ -29,6 +31,7 @@ class Answer:
     body: bytes = b""
     content_type: str = "application/json"
     rows: int = 0
+    then: Callable[[], None] | None = None  # what is left to do once it is sent
 
 
 class Route(NamedTuple):
@@ -76,7 +79,9 @@ class Service:
         readiness: Readiness,
         description: Description,
         metrics: Metrics,
+        prediction_log: PredictionLog | None = None,
     ) -> None:
+        self._log = prediction_log
         self._predictor, self._batcher, self._metrics = predictor, batcher, metrics
         self._records = records.RecordReader(predictor.request_type)
         self.readiness, self.description = readiness, description
@@ -91,8 +96,13 @@ class Service:
             "metrics": lambda: Answer(body=metrics.text(), content_type=metrics.content_type),
         }
 
-    async def answer(self, found: Route, body: bytes) -> Answer:
+    async def answer(self, found: Route, body: bytes, *, request_id: str = "") -> Answer:
         """Answer a request to the endpoint that `route` found.
+
+        Args:
+            found: the endpoint.
+            body: of the request.
+            request_id: what the prediction log calls the request.
 
         Raises:
             Refusal: it cannot be answered.
@@ -101,7 +111,7 @@ class Service:
             self._check_model(found.parts)
         if found.method == "GET":
             return self._pages[found.endpoint]()
-        return await (self._predict(body) if found.endpoint == "predict" else self._infer(body))
+        return await (self._predict if found.endpoint == "predict" else self._infer)(body, request_id)
 
     def _check_model(self, parts: Mapping[str, str | None]) -> None:
         name, version = self.description.name, self.description.version
@@ -116,7 +126,7 @@ class Service:
             return Answer(status=503, body=orjson.dumps({**about, "ready": False, "reason": fault}))
         return Answer(body=orjson.dumps({**about, "ready": True}))
 
-    async def _predict(self, body: bytes) -> Answer:
+    async def _predict(self, body: bytes, request_id: str) -> Answer:
         read = self._records.read
         asked = read(body) if len(body) <= INLINE else await asyncio.to_thread(read, body)
         predictions = await self._batcher.submit(asked.requests)
@@ -131,10 +141,15 @@ class Service:
             }
             for p in predictions
         ]
-        return self._answered("predict", answers[0] if asked.single else answers, rows=len(answers))
+        then = None
+        if self._log:
+            records, rows = [vars(record) for record in asked.requests], [p.features for p in predictions]
+            then = partial(self._log.write, request_id, records, rows, [p.answer for p in predictions])
+        return self._answered("predict", answers[0] if asked.single else answers, rows=len(answers), then=then)
 
-    async def _infer(self, body: bytes) -> Answer:
-        request, answers = self._score(body) if len(body) <= INLINE else await asyncio.to_thread(self._score, body)
+    async def _infer(self, body: bytes, request_id: str) -> Answer:
+        score = self._score
+        request, matrix, answers = score(body) if len(body) <= INLINE else await asyncio.to_thread(score, body)
         response = tensors.response(
             model=self.description.name,
             version=self.description.version,
@@ -142,17 +157,21 @@ class Service:
             output=self._predictor.metadata.output.name,
             answers=answers,
         )
-        return self._answered("infer", response, rows=len(answers))
+        then = self._log and partial(self._log.write, request_id, [None] * len(answers), matrix, answers)
+        return self._answered("infer", response, rows=len(answers), then=then)
 
-    def _score(self, body: bytes) -> tuple[tensors.InferRequest, NDArray[np.float32]]:
+    def _score(self, body: bytes) -> tuple[tensors.InferRequest, NDArray[np.float32], NDArray[np.float32]]:
+        """What was asked, its encoded rows and their answers."""
         meta = self._predictor.metadata
         request = tensors.read(
             tensors.parse(body), features=meta.features, categories=meta.categories, output=meta.output.name
         )
-        if request.matrix is not None:
-            return request, self._predictor.score(request.matrix)
-        return request, self._predictor.score_columns(request.columns or {})
+        matrix = request.matrix
+        if matrix is None:
+            matrix = self._predictor.encode_columns(request.columns or {})
+        return request, matrix, self._predictor.score(matrix)
 
-    def _answered(self, endpoint: str, content: object, *, rows: int) -> Answer:
+    def _answered(self, endpoint: str, content: object, *, rows: int, then: Callable[[], None] | None) -> Answer:
         self._metrics.rows.labels(endpoint).inc(rows)
-        return Answer(body=orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z), rows=rows)
+        body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z)
+        return Answer(body=body, rows=rows, then=then)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError
 
 from include.foundation.errors import InvalidInput
 
@@ -34,7 +34,21 @@ class Settings(BaseModel):
     drain_seconds: float = Field(
         default=5.0, alias="FLIGHTLINE_DRAIN_SECONDS", ge=0, description="served while not ready"
     )
+    kafka: Json[dict[str, str | int | float | bool]] = Field(
+        default="{}",
+        alias="FLIGHTLINE_KAFKA",
+        validate_default=True,
+        description="librdkafka's settings of the prediction log, a JSON object; empty: predictions are not logged",
+    )
+    kafka_username: str | None = Field(default=None, alias="FLIGHTLINE_KAFKA_USERNAME", repr=False)
+    kafka_password: str | None = Field(default=None, alias="FLIGHTLINE_KAFKA_PASSWORD", repr=False)
     access_log: bool = Field(default=True, alias="FLIGHTLINE_ACCESS_LOG")
+
+    @property
+    def brokers(self) -> dict[str, str | int | float | bool]:
+        """Librdkafka's settings, credentials included; empty where predictions are not logged."""
+        secret = {"sasl.username": self.kafka_username, "sasl.password": self.kafka_password}
+        return self.kafka and {**self.kafka, **{name: value for name, value in secret.items() if value}}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":

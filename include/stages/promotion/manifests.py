@@ -26,6 +26,7 @@ def render(
     manifest_digest: str,
     feature_code: str,
     run_id: str,
+    kafka: str = "{}",
 ) -> dict[str, str]:
     """What is committed to the GitOps repository so that `stage` serves a version.
 
@@ -39,6 +40,7 @@ def render(
         manifest_digest: SHA-256 of the run manifest, hex.
         feature_code: SHA-256 of the feature code that the image must have, hex; empty for any.
         run_id: of the MLflow run that made the version.
+        kafka: librdkafka's settings of the prediction log, a JSON object without secrets; empty: nothing is logged.
 
     Returns:
         Path in the repository -> YAML text, ending in a newline.
@@ -56,6 +58,7 @@ def render(
         "manifest_digest": manifest_digest,
         "feature_code": feature_code,
         "run_id": run_id,
+        "kafka": kafka,
     }
     files = {
         f"{path(spec, stage)}/{kind}.yaml": yaml.safe_dump(_fill(_template(kind), values), sort_keys=False)

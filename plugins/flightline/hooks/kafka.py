@@ -1,14 +1,28 @@
 """Kafka, as one Connection says."""
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
-from include.foundation.errors import InvalidInput
+from include.foundation.echo import cause
+from include.foundation.errors import InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# What may stand in a Deployment, and so in Git. Everything else stays with Airflow: it may be a secret.
+PLAIN = (
+    "bootstrap.servers",
+    "security.protocol",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "ssl.ca.location",
+    "ssl.endpoint.identification.algorithm",
+)
+ANSWER_SECONDS = 15.0
 
 
 class KafkaHook(BaseHook):
@@ -42,6 +56,39 @@ class KafkaHook(BaseHook):
             raise InvalidInput(f"Connection {self.kafka_conn_id}: its extra lacks `bootstrap.servers` (host:port, ...)")
         given = {"sasl.username": connection.login, "sasl.password": connection.password}
         return {**found, **{name: value for name, value in given.items() if value}}
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is such a Connection."""
+        try:
+            self.get_connection(self.kafka_conn_id)
+        except AirflowNotFoundException:
+            return False
+        return True
+
+    @property
+    def plain_settings(self) -> str:
+        """The settings that are no secrets, as a JSON object; an empty one where there is no Connection."""
+        found = {name: self.settings[name] for name in PLAIN if name in self.settings} if self.is_configured else {}
+        return json.dumps(found, sort_keys=True)
+
+    def create_topic(self, topic: str) -> None:
+        """Make a topic as the brokers make them by default, unless it is there.
+
+        Raises:
+            ServiceUnavailable: no broker made it.
+        """
+        from confluent_kafka import KafkaError, KafkaException
+        from confluent_kafka.admin import AdminClient, NewTopic
+
+        made = AdminClient({**self.settings, "log_level": 0}).create_topics(
+            [NewTopic(topic)], request_timeout=ANSWER_SECONDS
+        )
+        try:
+            made[topic].result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise ServiceUnavailable(f"the topic {topic} could not be made: {cause(error)}") from error
 
     def get_conn(self) -> Any:
         """The settings."""

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from flightline import assets, notes, own_code
 from flightline.failing import failing_fast
-from include.foundation.errors import GateFailed, InvalidInput
+from include.foundation.errors import GateFailed, InvalidInput, ServiceUnavailable
 from include.foundation.spec import UseCase, load
 from include.foundation.spec.promotion import Stage
 
@@ -27,6 +27,7 @@ def choose(
     """The version to promote, of the form, else of the asset's partition, and what its approver needs to know."""
     from flightline.hooks.cluster import ClusterHook
     from flightline.hooks.gitops import GitOpsHook
+    from flightline.hooks.kafka import KafkaHook
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
     from include.stages import registry
@@ -63,6 +64,7 @@ def choose(
         "trainer_image": manifest.image,
         "feature_code": manifest.feature_code or "",
         "run_id": manifest.run_id,
+        "kafka": KafkaHook().plain_settings if spec.predictions else "{}",
         "champion": champion.version if champion else None,
         "folder": _folder_digest(folder),
     }
@@ -138,6 +140,7 @@ def verify(use_case: str, chosen: Mapping[str, Any], answer: Mapping[str, str]) 
         DigestMismatch: the stored model file is not the one that was judged. Nothing is deployed then.
     """
     from flightline.hooks.gitops import GitOpsHook
+    from flightline.hooks.kafka import KafkaHook
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
     from include.foundation.artifact import store
@@ -160,6 +163,11 @@ def verify(use_case: str, chosen: Mapping[str, Any], answer: Mapping[str, str]) 
         )
     data = store.fetch(LakeHook().lake.objects(), chosen["uri"], chosen["digest"])
     log.info("%s is as it was approved: its model file has %d bytes and its pinned digest", name, len(data))
+    if spec.predictions and KafkaHook().is_configured:
+        try:
+            KafkaHook().create_topic(spec.predictions.topic)
+        except ServiceUnavailable as error:  # no reason to deploy nothing
+            log.warning("%s; until it is there, predictions are dropped", error)
     return dict(manifests.readme(spec, stage) for stage in spec.promotion.stages)
 
 
@@ -303,6 +311,7 @@ def _files(spec: UseCase, stage: Stage, chosen: Mapping[str, Any]) -> dict[str, 
         manifest_digest=chosen["manifest"],
         feature_code=chosen["feature_code"],
         run_id=chosen["run_id"],
+        kafka=chosen["kafka"],
     )
 
 

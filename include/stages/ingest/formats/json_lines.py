@@ -25,10 +25,15 @@ ROWS = 20_000  # held as Python objects at once
 
 
 class JsonRows:
-    """JSON objects, one after another, as rows."""
+    """JSON objects, one after another, as rows.
 
-    def __init__(self, columns: Columns) -> None:
-        self._columns = columns
+    Args:
+        columns: what they must have.
+        nested: whether an object or a list in a column is kept, as its JSON; if not, it is a fault.
+    """
+
+    def __init__(self, columns: Columns, *, nested: bool = False) -> None:
+        self._columns, self._nested = columns, nested
         self._known: set[tuple[str, ...]] = set()
 
     def row(self, text: str, *, where: str) -> list[str | None]:
@@ -41,7 +46,7 @@ class JsonRows:
         Raises:
             InvalidInput: it is no object of plain values, or has columns that it must not have.
         """
-        found, columns = _object(text, where), self._columns
+        found, columns = _object(text, where, NESTED if self._nested else DECODER), self._columns
         if (keys := tuple(found)) not in self._known:
             # Keys that are absent have no value, so only those that are there are looked at.
             there = {columns.landed.get(key, key) for key in keys}
@@ -51,7 +56,19 @@ class JsonRows:
             self._known.add(keys)
         if columns.landed:
             found = {columns.landed.get(key, key): value for key, value in found.items()}
-        return [_text(found.get(column), column, where) for column in columns.names]
+        return [self._text(found.get(column), column, where) for column in columns.names]
+
+    def _text(self, value: object, column: str, where: str) -> str | None:
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if self._nested:
+            try:
+                return _json(value)
+            except RecursionError as error:
+                raise InvalidInput(f"{where}: {column} is nested too deeply") from error
+        raise InvalidInput(f"{where}: {column} is an object or a list; only plain values are read")
 
 
 class JsonLinesFile:
@@ -78,9 +95,9 @@ def _frame(rows: list[list[str | None]], columns: Columns, first: int) -> pl.Dat
     return frame.with_columns((pl.int_range(pl.len()) + first).alias(POSITION))
 
 
-def _object(text: str, where: str) -> dict[str, object]:
+def _object(text: str, where: str, decoder: json.JSONDecoder) -> dict[str, object]:
     try:
-        found = DECODER.decode(text)
+        found = decoder.decode(text)
     except (ValueError, RecursionError) as error:
         fault = "a blank line" if not text.strip() else f"not JSON: {cause(error)}"
         raise InvalidInput(f"{where}: {fault}") from error
@@ -97,13 +114,26 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _text(value: object, column: str, where: str) -> str | None:
-    if value is None or isinstance(value, str):
+class _Number(str):
+    """A number with its digits, and no text among an object's values."""
+
+    __slots__ = ()
+
+
+def _json(value: object) -> str:
+    """A decoded value as JSON."""
+    if isinstance(value, _Number):
         return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    raise InvalidInput(f"{where}: {column} is an object or a list; only plain values are read")
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(key)}: {_json(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    return json.dumps(value)
 
 
 # Made once: `json.loads` would make one for every object.
-DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_pairs)
+def _decoder(number: type[str]) -> json.JSONDecoder:
+    return json.JSONDecoder(parse_int=number, parse_float=number, parse_constant=number, object_pairs_hook=_pairs)
+
+
+DECODER, NESTED = _decoder(str), _decoder(_Number)

@@ -64,7 +64,7 @@ class Parser:
         self._source = source
         self._schema = schema(names)
         self._columns = Columns.of(source.as_lines(), names)
-        self._objects = JsonRows(self._columns)
+        self._objects = JsonRows(self._columns, nested=source.nested == "text")
         self._none: list[str | None] = [None] * len(names)
         if source.event_time is not None and source.event_time not in names:
             raise InvalidInput(

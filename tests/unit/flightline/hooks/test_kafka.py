@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from flightline.hooks import kafka
 from flightline.hooks.kafka import KafkaHook
-from include.foundation.errors import InvalidInput
+from include.foundation.errors import InvalidInput, ServiceUnavailable
 
 
 def settings(monkeypatch, **fields):
@@ -31,3 +32,23 @@ def test_the_extra_is_librdkafkas_settings(monkeypatch):
 def test_what_is_no_setting_is_named(monkeypatch, extra, message):
     with pytest.raises(InvalidInput, match=message):
         settings(monkeypatch, extra=extra)
+
+
+def test_only_what_is_no_secret_leaves_airflow(monkeypatch):
+    extra = {"bootstrap.servers": "a:9092", "sasl.mechanism": "PLAIN", "ssl.key.password": "secret", "x": 1}
+    settings(monkeypatch, extra=extra, login="me", password="secret")
+    assert KafkaHook().is_configured
+    assert json.loads(KafkaHook().plain_settings) == {"bootstrap.servers": "a:9092", "sasl.mechanism": "PLAIN"}
+
+
+def test_without_a_connection_there_are_no_settings(monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_KAFKA", raising=False)
+    assert not KafkaHook().is_configured
+    assert KafkaHook().plain_settings == "{}"
+
+
+def test_a_topic_that_no_broker_makes_is_said(monkeypatch):
+    settings(monkeypatch, extra={"bootstrap.servers": "127.0.0.1:1"})
+    monkeypatch.setattr(kafka, "ANSWER_SECONDS", 1.0)
+    with pytest.raises(ServiceUnavailable, match="the topic t could not be made"):
+        KafkaHook().create_topic("t")

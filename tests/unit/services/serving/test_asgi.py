@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from types import ModuleType
 from typing import Any
+from unittest.mock import create_autospec
 
 import httpx
 import numpy as np
@@ -26,6 +27,7 @@ from include.services.serving.asgi import application
 from include.services.serving.batcher import Batcher
 from include.services.serving.description import Description
 from include.services.serving.metrics import Metrics
+from include.services.serving.prediction_log import PredictionLog
 from include.services.serving.predictor import Predictor
 from include.services.serving.readiness import Readiness
 from include.services.serving.records import example
@@ -47,6 +49,9 @@ class Server:
         self, make_predictor: Callable[..., Predictor], scorer: Scorer, max_body: int = 4096, **changes: Any
     ) -> None:
         self.metrics = Metrics(problem("binary"))
+        self.logged: list[tuple[Any, ...]] = []
+        prediction_log = create_autospec(PredictionLog, instance=True)
+        prediction_log.write.side_effect = lambda *row: self.logged.append(row)
         predictor = make_predictor(metrics=self.metrics, **changes)
         self.batcher = Batcher(predictor.predict, size=64)
         sample = example(predictor.request_type)
@@ -66,6 +71,7 @@ class Server:
             readiness=self.readiness,
             description=description,
             metrics=self.metrics,
+            prediction_log=prediction_log,
         )
         self.log = io.BytesIO()
         limits = Limits(body=max_body, in_flight=2)
@@ -446,3 +452,40 @@ def test_a_use_case_without_history(serve: Callable[..., None], features: Module
         assert [answer["known_at"] for answer in answers] == [None] * 3
 
     serve(test, features=alone, read=lambda asked: asked)
+
+
+def test_each_row_is_logged_under_the_callers_id_once_it_is_answered(serve: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, server: Server) -> None:
+        answer = await client.post(PREDICT, json={"records": [RECORD, RECORD]}, headers={"x-request-id": "r-1"})
+        assert answer.headers["x-request-id"] == "r-1"
+        ((request_id, records, features, answers),) = server.logged
+        assert request_id == "r-1"
+        assert [record["shop"] for record in records] == ["north", "north"]
+        np.testing.assert_array_equal(features, np.array([[1, 1.5, 1, 2]] * 2, np.float32))
+        assert [float(value) for value in answers] == [pytest.approx(_sigmoid(5.5))] * 2
+
+        server.logged.clear()
+        await client.post(INFER, json={"inputs": [TENSOR]}, headers={"x-request-id": "r-2"})
+        ((request_id, records, features, answers),) = server.logged
+        assert (request_id, records) == ("r-2", [None])
+        np.testing.assert_array_equal(features, np.array([[1, 1.5, 1, 2]], np.float32))
+
+        server.logged.clear()
+        assert (await client.post(PREDICT, json={"shop": 1})).status_code == 422
+        assert server.logged == []
+
+    serve(test)
+
+
+@pytest.mark.parametrize("given", ["", "two words", "x" * 129, "\u00e9"])
+def test_a_request_without_a_sound_id_gets_one(serve: Callable[..., None], given: str) -> None:
+    async def test(client: httpx.AsyncClient, server: Server) -> None:
+        ids = set()
+        for _ in range(2):
+            answer = await client.post(PREDICT, json=RECORD, headers={"x-request-id": given.encode()})
+            assert len(answer.headers["x-request-id"]) == 32
+            ids.add(answer.headers["x-request-id"])
+        assert ids == {row[0] for row in server.logged}
+        assert len(ids) == 2
+
+    serve(test)

@@ -26,6 +26,7 @@ def test_settings_and_their_defaults() -> None:
         ({"FLIGHTLINE_ONLINE_DSN": ""}, "FLIGHTLINE_ONLINE_DSN"),
         ({"PORT": "http"}, "PORT"),
         ({"FLIGHTLINE_MODEL_VERSION": "3 or so"}, "FLIGHTLINE_MODEL_VERSION"),
+        ({"FLIGHTLINE_KAFKA": "a:9092"}, "FLIGHTLINE_KAFKA"),
     ],
 )
 def test_a_malformed_variable_is_named(change: dict[str, str], names: str) -> None:
@@ -37,3 +38,11 @@ def test_every_missing_variable_is_named() -> None:
     with pytest.raises(InvalidInput) as caught:
         Settings.from_env({})
     assert all(name in str(caught.value) for name in ENVIRON)
+
+
+def test_brokers_are_the_settings_with_the_credentials_of_a_secret() -> None:
+    assert Settings.from_env(ENVIRON | {"FLIGHTLINE_KAFKA_PASSWORD": "hidden"}).brokers == {}
+    said = {"FLIGHTLINE_KAFKA": '{"bootstrap.servers": "a:9092"}', "FLIGHTLINE_KAFKA_USERNAME": "me"}
+    settings = Settings.from_env(ENVIRON | said | {"FLIGHTLINE_KAFKA_PASSWORD": "hidden"})
+    assert settings.brokers == {"bootstrap.servers": "a:9092", "sasl.username": "me", "sasl.password": "hidden"}
+    assert "hidden" not in repr(settings)

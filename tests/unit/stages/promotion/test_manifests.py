@@ -81,7 +81,7 @@ def test_the_pod_gets_the_pin_and_the_spec() -> None:
     assert deployment["spec"]["replicas"] == PRODUCTION.replicas == 2
     assert container["image"] == "flightline/serving:0.1.0"
     assert container["command"] == ["python", "-m", "include.services.serving"]
-    assert {item["name"]: item["value"] for item in container["env"]} == {
+    assert {item["name"]: item["value"] for item in container["env"] if "value" in item} == {
         "FLIGHTLINE_USE_CASE": "flight_delays",
         "FLIGHTLINE_STAGE": "production",
         "FLIGHTLINE_MODEL_URI": VERSION["model_uri"],
@@ -89,6 +89,7 @@ def test_the_pod_gets_the_pin_and_the_spec() -> None:
         "FLIGHTLINE_MODEL_VERSION": "3",
         "FLIGHTLINE_MODEL_RUN": "r1",
         "FLIGHTLINE_FEATURE_CODE": "d" * 64,
+        "FLIGHTLINE_KAFKA": "{}",
     }
     assert container["envFrom"] == [{"secretRef": {"name": "flightline-serving"}}]
     assert container["resources"]["requests"] == {"cpu": FLIGHTS.serving.cpu, "memory": FLIGHTS.serving.memory}
@@ -129,7 +130,7 @@ def test_every_annotation_and_variable_is_a_string() -> None:
     values = [
         *deployment["metadata"]["annotations"].values(),
         *pod["metadata"]["annotations"].values(),
-        *(item["value"] for item in pod["spec"]["containers"][0]["env"]),
+        *(item.get("value", "of a Secret") for item in pod["spec"]["containers"][0]["env"]),
     ]
     assert all(isinstance(value, str) for value in values)
     assert not Template(json.dumps(_rendered())).get_identifiers()
@@ -139,3 +140,15 @@ def test_names_of_a_stage_with_an_underscore_are_valid() -> None:
     stage = Stage(name="pre_production", replicas=1)
     assert stage.namespace == "flightline-pre-production"
     assert manifests.application(FLIGHTS, stage, "x")["metadata"]["name"] == "flight-delays-pre-production"
+
+
+def test_a_deployment_says_where_predictions_are_logged_and_only_names_the_secret() -> None:
+    kafka = '{"bootstrap.servers": "a:9092"}'
+    env = _rendered(kafka=kafka)["deployment"]["spec"]["template"]["spec"]["containers"][0]["env"]
+    named = {each["name"]: each for each in env}
+    assert named["FLIGHTLINE_KAFKA"]["value"] == kafka
+    assert named["FLIGHTLINE_KAFKA_PASSWORD"] == {
+        "name": "FLIGHTLINE_KAFKA_PASSWORD",
+        "valueFrom": {"secretKeyRef": {"name": "flightline-kafka", "key": "password", "optional": True}},
+    }
+    assert '"name": "FLIGHTLINE_KAFKA", "value": "{}"' in json.dumps(_rendered())
