@@ -15,6 +15,7 @@ STAGES = {
     "features": {"build", "publish"},
     "train": {"due", "freeze", "workers", "trial", "fit", "register", "gate", "verdict"},
     "score": {"choose", "score", "announce"},
+    "predictions": {"consume", "join"},
     "monitor": {"due", "watch", "verdict", "retrain"},
     "promote": {
         "choose",

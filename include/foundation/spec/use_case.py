@@ -178,6 +178,11 @@ class UseCase(Part):
         return f"scores.{self.name}"
 
     @property
+    def predictions_table(self) -> str:
+        """Iceberg identifier of the prediction log, joined with labels."""
+        return f"predictions.{self.name}"
+
+    @property
     def gold(self) -> str:
         """Iceberg identifier of the feature table."""
         return f"gold.{self.name}"

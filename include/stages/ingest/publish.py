@@ -25,7 +25,8 @@ from include.foundation.lake.change import Replace
 from include.foundation.lake.commit import TableWriter
 from include.foundation.lake.commit_log import RUN_KEY, find_commit
 from include.foundation.spec import module
-from include.stages.ingest import history, landing, rows
+from include.foundation.spec.use_case import PREDICTIONS
+from include.stages.ingest import history, landing, predictions, rows
 from include.stages.ingest.faults import raise_together
 from include.stages.ingest.hourly import ReplaceHeld
 from include.stages.ingest.judging import judge_all
@@ -293,6 +294,8 @@ def _days(lake: Lake, spec: UseCase, plan: Plan, source: str) -> set[date]:
 
 def contract_of(spec: UseCase, name: str) -> Contract:
     """A contract of the use case. Raises InvalidInput if there is none of that name, or it is not one."""
+    if name == PREDICTIONS:
+        return predictions.contract(spec)
     written = module(spec.name, "contract")
     if not hasattr(written, name):
         there = [key for key, value in vars(written).items() if getattr(value, "__module__", "") == written.__name__]

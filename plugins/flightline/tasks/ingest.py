@@ -1,15 +1,19 @@
 """Tasks of `<use case>.ingest`."""
 
 import logging
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import task
 
 from flightline import assets, notes, period
 from flightline.failing import failing_fast
-from include.foundation.spec import load
+from include.foundation.spec import UseCase, load
+from include.foundation.spec.topics import Topic
+
+if TYPE_CHECKING:
+    from include.foundation.lake import Lake
 
 log = logging.getLogger(__name__)
 
@@ -108,27 +112,39 @@ def consume(
         ServiceUnavailable: no broker answers; retried.
         AirflowFailException: the credentials are refused, or the topic is not the one that was read before.
     """
-    from flightline.hooks.kafka import KafkaHook
     from flightline.hooks.lake import LakeHook
-    from include.stages.ingest.topics.bronze import consume as read
-    from include.stages.ingest.topics.silver import derive
 
     spec, lake, done = load(use_case), LakeHook().lake, []
     asked = params.get("start_date") or params.get("end_date")
     days = period.days(*period.requested(params, spec)) if asked else []
     for source in spec.topics:
-        taken, gaps = read(lake, spec, source, KafkaHook().settings, run_id=str(run_id))
-        log.info("%s: %d messages of %s", source.name, taken, source.topic)
-        for gap in gaps:
-            log.warning("%s: messages %d to %d of %s are lost", source.name, gap.first, gap.last, gap.partition)
-        made = derive(lake, spec, source, run_id=str(run_id), days=days)
-        if made.over_budget:
-            log.warning("%s: more rows are quarantined than `quality.quarantine_budget` allows", source.name)
-        for reason, rows in made.reasons.items():
-            log.info("%s: quarantined %d rows: %s", source.name, rows, reason)
-        if made.days:
+        read, changed = read_topic(lake, spec, source, run_id=str(run_id), days=days)
+        if changed:
             asset = assets.silver(spec, [source])[source.name]
-            outlet_events[asset].add_partitions([day.isoformat() for day in made.days])
-        done.append({"messages": taken, "gaps": len(gaps), **made.model_dump(mode="json")})
+            outlet_events[asset].add_partitions([day.isoformat() for day in changed])
+        done.append(read)
     notes.say(ti, "%s", "; ".join(f"{each['source']}: {each['messages']:,} messages" for each in done))
     return done
+
+
+def read_topic(
+    lake: "Lake", spec: UseCase, source: Topic, *, run_id: str, days: Collection[date] = ()
+) -> tuple[dict[str, Any], tuple[date, ...]]:
+    """Read a topic to its end; what was done, and the days of silver and quarantine that were made anew.
+
+    Raises as `consume` does.
+    """
+    from flightline.hooks.kafka import KafkaHook
+    from include.stages.ingest.topics.bronze import consume as read
+    from include.stages.ingest.topics.silver import derive
+
+    taken, gaps = read(lake, spec, source, KafkaHook().settings, run_id=run_id)
+    log.info("%s: %d messages of %s", source.name, taken, source.topic)
+    for gap in gaps:
+        log.warning("%s: messages %d to %d of %s are lost", source.name, gap.first, gap.last, gap.partition)
+    made = derive(lake, spec, source, run_id=run_id, days=days)
+    if made.over_budget:
+        log.warning("%s: more rows are quarantined than `quality.quarantine_budget` allows", source.name)
+    for reason, rows in made.reasons.items():
+        log.info("%s: quarantined %d rows: %s", source.name, rows, reason)
+    return {"messages": taken, "gaps": len(gaps), **made.model_dump(mode="json")}, made.days

@@ -95,7 +95,7 @@ def test_no_credentials_get_into_the_application(monkeypatch, extra):
     monkeypatch.setenv("AIRFLOW_CONN_GITOPS", json.dumps(gitops))
     monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps({"conn_type": "kubernetes"}))
     chosen = {"version": "1", "uri": "s3://models/x", "digest": "ab" * 32, "manifest": "cd" * 32}
-    chosen |= {"image": "flightline/serving:1", "feature_code": "ef" * 32, "run_id": "r1"}
+    chosen |= {"image": "flightline/serving:1", "feature_code": "ef" * 32, "run_id": "r1", "kafka": "{}"}
     answer = {"by": "ada", "at": "now"}
     rendered = promote.render.function(SPEC.name, "staging", chosen, answer)
     assert rendered["application"]["spec"]["source"]["repoURL"] == "https://git.example/x.git"

@@ -143,3 +143,12 @@ def test_a_margin_is_in_the_metrics_unit():
         _with({"problem": "regression", "training": {"metric": "mae"}, "gates": {"floor": 30, "baseline_margin": 2}})
     )
     assert (spec.gates.floor, spec.gates.baseline_margin) == (30, 2)
+
+
+def test_the_prediction_log_is_a_topic_unless_the_spec_says_no() -> None:
+    found = UseCase.model_validate(SOUND)
+    assert found.predictions
+    assert found.predictions.topic == found.predictions_table == "predictions.flight_delays"
+    assert UseCase.model_validate(_with({"serving": {"prediction_log": False}})).predictions is None
+    with pytest.raises(ValidationError, match="predictions is the prediction log"):
+        UseCase.model_validate({**SOUND, "sources": [{"name": "predictions", "contract": "X"}]})

@@ -108,3 +108,18 @@ def test_names_are_mapped_as_those_of_files():
 def test_what_does_not_fit_the_contract_is_refused(source, names, message):
     with pytest.raises(InvalidInput, match=message):
         Parser(source, names)
+
+
+def test_nested_values_are_kept_as_their_json_where_the_source_says_so():
+    text = SOURCE.model_copy(update={"nested": "text"})
+    value = b'{"at": "2013-01-01T05:00:00Z", "a": {"b": [1.10, "1", null, true, {"c": "\u00e9"}]}}'
+    (row,) = parsed(Sent(value), source=text).to_dicts()
+    assert row["a"] == '{"b": [1.10, "1", null, true, {"c": "\\u00e9"}]}'
+    assert row[FAULT] is None
+    for depth in (100, 950, 100_000):  # what is too deep is a fault, and stops nothing
+        deep = b'{"at": "2013-01-01T05:00:00Z", "a": ' + b"[" * depth + b"]" * depth + b"}"
+        (row,) = parsed(Sent(deep), source=text).to_dicts()
+        assert (row[FAULT] is None) == (row["a"] is not None)
+    assert "recursion" in row[FAULT]
+    (row,) = parsed(Sent(value)).to_dicts()
+    assert row[FAULT] == "message: a is an object or a list; only plain values are read"
