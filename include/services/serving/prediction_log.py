@@ -8,7 +8,7 @@ is dropped and counted: an answer is worth more than its record.
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -85,8 +85,8 @@ class PredictionLog:
         self,
         request_id: str,
         records: Sequence[Mapping[str, Any] | None],
-        matrix: Sequence[NDArray[Any]],
-        answers: Sequence[Any],
+        matrix: Iterable[NDArray[Any]],
+        answers: Iterable[Any],
     ) -> None:
         """Log the rows of one answered request. Never waits and never raises.
 
@@ -125,8 +125,8 @@ class PredictionLog:
         request_id: str,
         at: datetime,
         records: Sequence[Mapping[str, Any] | None],
-        matrix: Sequence[NDArray[Any]],
-        answers: Sequence[Any],
+        matrix: Iterable[NDArray[Any]],
+        answers: Iterable[Any],
     ) -> None:
         said = {
             "request_id": request_id,

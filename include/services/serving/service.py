@@ -157,7 +157,9 @@ class Service:
             output=self._predictor.metadata.output.name,
             answers=answers,
         )
-        then = self._log and partial(self._log.write, request_id, [None] * len(answers), matrix, answers)
+        then = None
+        if self._log:
+            then = partial(self._log.write, request_id, [None] * len(answers), matrix, answers)
         return self._answered("infer", response, rows=len(answers), then=then)
 
     def _score(self, body: bytes) -> tuple[tensors.InferRequest, NDArray[np.float32], NDArray[np.float32]]:

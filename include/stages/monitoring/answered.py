@@ -17,7 +17,7 @@ from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.change import Replace
 from include.foundation.lake.commit import TableWriter
-from include.foundation.lake.commit_log import RUN_KEY, log
+from include.foundation.lake.commit_log import RUN_KEY, changed_since, log
 from include.foundation.lake.layout import DAY
 from include.foundation.spec import FeaturesModule, UseCase, module
 from include.foundation.spec.use_case import PREDICTIONS
@@ -141,19 +141,12 @@ def _todo(lake: Lake, spec: UseCase, at: datetime) -> set[date]:
     rows = tables.read(lake, spec.predictions_table, columns=[DAY, "asked_date", *LABELS])
     near = {day + timedelta(days=n) for day in gold for n in (-1, 0, 1)}  # gold's day may be that of another zone
     touched = pl.col("asked_date").is_in(sorted(near)) | (pl.col("label").is_null() & (pl.col("label_known_at") <= at))
-    return changed | {*rows.filter(touched)[DAY]} & there
+    return {*changed, *rows.filter(touched)[DAY]} & there
 
 
-def _changed(lake: Lake, identifier: str, since: str | None) -> set[date] | None:
-    """Days of a table that commits after a snapshot changed; None if that cannot be told."""
-    days = set[date]()
-    for commit in log(tables.load(lake, identifier)):
-        if str(commit.snapshot_id) == since:
-            return days
-        if commit.days is None:
-            return None
-        days |= commit.days
-    return None
+def _changed(lake: Lake, identifier: str, since: str | None) -> frozenset[date] | None:
+    """Days of a table that were changed after a snapshot; None if that cannot be told."""
+    return None if since is None else changed_since(tables.load(lake, identifier), int(since))
 
 
 def _gold(lake: Lake, spec: UseCase, days: Sequence[date], snapshot_id: int | None) -> pl.DataFrame:

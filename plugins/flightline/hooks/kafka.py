@@ -79,7 +79,7 @@ class KafkaHook(BaseHook):
             ServiceUnavailable: no broker made it.
         """
         from confluent_kafka import KafkaError, KafkaException
-        from confluent_kafka.admin import AdminClient, NewTopic
+        from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
         made = AdminClient({**self.settings, "log_level": 0}).create_topics(
             [NewTopic(topic)], request_timeout=ANSWER_SECONDS
