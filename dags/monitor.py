@@ -7,9 +7,10 @@ not always better.
 
 **Order** — `due` looks whether there is a champion and a whole window of gold (`monitoring.window_days`) that was not
 looked at yet; if not, the rest is skipped. By hand it looks again, and fails with the reason where there is nothing to
-look at. `watch` is a pod: it has the champion answer the rows of gold since its training, holds each window against the
-training window and the holdout, and keeps what it saw. `verdict` says it. `retrain` starts `train` if the policy
-(`monitoring.retraining`) says so, and is skipped if not.
+look at. `watch` is a pod: it holds each window of gold since the champion's training against the training window and
+the holdout, and keeps what it saw. Where production's answers were logged (`predictions`) it judges these, elsewhere
+what the champion would answer. `verdict` says it. `retrain` starts `train` if the policy (`monitoring.retraining`) says
+so, and is skipped if not.
 
 **Signals** — *performance*: the metric on matured labels is worse than the holdout's windows make likely; *features*:
 many of them are distributed otherwise; *answers*: so are the champion's; *age*: it is older than `max_age_days`.
@@ -17,10 +18,16 @@ Signals only ask the question: they must last, the last training must be some ti
 spent. Then a challenger is fitted on the window that a training would have had before the newest days, and only if it
 is better on these days, by an interval and a margin, is a training started.
 
-**Inputs** — table `gold.…`, the champion's run and model file; Connections `lake`, `mlflow`, `cluster`.
+**Skew** — answers must be made of the features that gold has for the same row, to the bit. Where they are not, the
+verdict names the features and their shares: look at the online table (is `features` late?) and at the image. No
+training mends it, so it starts none.
 
-**Outputs** — table `monitoring.…`, a row a window; in the champion's MLflow run a metric a window and a report in
-`monitoring/`; the version's tag `monitored`; the asset `retrain.…`, whose event carries the reason.
+**Inputs** — tables `gold.…` and, if there is one, `predictions.…`; the champion's run and model file; Connections
+`lake`, `mlflow`, `cluster`.
+
+**Outputs** — tables `monitoring.…`, a row a window, and `monitoring.…__live`, a row a window, version and stage; in the
+champion's MLflow run a metric a window and a report in `monitoring/`; the version's tag `monitored`; the asset
+`retrain.…`, whose event carries the reason.
 
 **When it fails**
 - *the holdout has too few windows*: `training.holdout_days` must hold three windows of `monitoring.window_days`.

@@ -1,7 +1,9 @@
 """Watch the champion: hold what came since its training against what was ordinary, and say whether to train again."""
 
+import json
+from dataclasses import replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +18,14 @@ from include.foundation.problem.bootstrap import Interval, paired_gain
 from include.foundation.problem.labels import short
 from include.foundation.problem.protocol import Answers
 from include.foundation.spec import module
+from include.stages.monitoring.answered import asked_since
+from include.stages.monitoring.live import Live, live, numbers
+from include.stages.monitoring.live import rows_of as rows_of_live
 from include.stages.monitoring.observation import Observation, observe
 from include.stages.monitoring.policy import Decision, decide
 from include.stages.monitoring.reference import Reference
 from include.stages.monitoring.report import markdown, rows_of
+from include.stages.monitoring.skew import Skew, skew
 from include.stages.registry import ModelVersion, champion, tag, trained
 from include.stages.registry.versions import MONITORED
 from include.stages.training.runs import Training
@@ -60,16 +66,16 @@ def monitor(
         raise MissingInput(f"{use_case} has no champion to watch: promote a version first")
     training = Training(run_id=version.run_id, client=client, connection=connection, lake=lake, settings=settings)
     watch = Watch(training=training, champion=version)
-    reference, observations = watch.reference, watch.observations
-    newest = observations[-1]
-    decision = decide(
+    observations, newest = watch.observations, watch.observations[-1]
+    said = decide(
         training.spec.monitoring.retraining,
         observations,
         today=newest.end + timedelta(days=1),
         trained=[each.manifest().window.end + timedelta(days=1) for each in trained(client, use_case)],
         challenge=watch.challenge,
     )
-    _keep(training, version, reference, observations, decision)
+    decision = replace(said, reason=f"{said.reason}; {newest.skew}") if newest.skew.shares else said
+    _keep(watch, decision)
     return {
         "champion": version.version,
         "start": newest.start.isoformat(),
@@ -110,8 +116,9 @@ class Watch:
         while (end := begin + timedelta(days=self.rules.window_days - 1)) <= last:
             window = self.fresh.filter(pl.col(DAY).is_between(begin, end))
             if window.height:
-                answers = self.answers(window)
-                found.append(observe(self.reference, window, answers, kind=self.training.problem, rules=self.rules))
+                answers = self.answered(window)
+                seen = observe(self.reference, window, answers, kind=self.training.problem, rules=self.rules)
+                found.append(seen.model_copy(update={"skew": self.skew(window)}))
             begin = end + timedelta(days=1)
         if not found:
             raise MissingInput(
@@ -151,6 +158,52 @@ class Watch:
         """The champion's answers for rows of gold, as its model file gives them."""
         return score(self.training.part, self._scorer, rows).astype(np.float64)
 
+    def answered(self, rows: pl.DataFrame) -> Answers:
+        """What the champion really answered in production about rows of gold; where it was not asked, what it would."""
+        answers = self.answers(rows)
+        if self._own is None:
+            return answers
+        asked = self._own.filter(pl.col("stage") == self.training.spec.promotion.stages[-1].name)
+        newest = asked.sort("scored_at").unique("id", keep="last").select("id", "answer")
+        there = rows.select("id").with_row_index("place").join(newest, on="id")
+        real = numbers(there["answer"], self.training.data.classes)
+        if real is not None:
+            answers[there["place"].to_numpy()] = real
+        return answers
+
+    def skew(self, rows: pl.DataFrame) -> Skew:
+        """How the features that the champion's answers were made of differ from those of rows of gold."""
+        if self._own is None:
+            return Skew()
+        asked = self._own.select("id", "features").filter(pl.col("id").is_in(rows["id"].implode()))
+        return skew(
+            [json.loads(text) for text in asked["features"]],
+            asked.select("id").join(rows.select("id", *self.features), on="id", how="left", maintain_order="left"),
+            part=self.training.part,
+            metadata=self._scorer.metadata,
+        )
+
+    @cached_property
+    def lives(self) -> list[Live]:
+        """What all versions answered about the windows, oldest first; nothing where nothing was logged."""
+        if self.log is None:
+            return []
+        kind, classes = self.training.problem, self.training.data.classes
+        log = self.log.with_columns(kind.encode(self.log["label"], classes))
+        told = partial(live, log, kind=kind, metric=self.training.spec.metric.name, classes=classes)
+        return [each for seen in self.observations for each in told(start=seen.start, end=seen.end)]
+
+    @cached_property
+    def log(self) -> pl.DataFrame | None:
+        """What versions really answered about the days since the training; None where nothing was logged."""
+        return asked_since(self.training.lake, self.training.spec, self.since)
+
+    @cached_property
+    def _own(self) -> pl.DataFrame | None:
+        """What the champion answered of it, as far as gold has the rows."""
+        digest = f"sha256:{self.champion.digest}"
+        return None if self.log is None else self.log.filter(pl.col("id").is_not_null(), model_digest=digest)
+
     @cached_property
     def fresh(self) -> pl.DataFrame:
         """Rows of gold since the training; their labels, encoded, where they have matured."""
@@ -183,21 +236,25 @@ class Watch:
         return self.training.frozen.seed
 
 
-def _keep(
-    training: Training,
-    version: ModelVersion,
-    reference: Reference,
-    observations: list[Observation],
-    decision: Decision,
-) -> None:
-    client, spec, newest = training.client, training.spec, observations[-1]
+def _keep(watch: Watch, decision: Decision) -> None:
+    client, spec, lake = watch.training.client, watch.training.spec, watch.training.lake
+    version, reference, observations, lives = watch.champion, watch.reference, watch.observations, watch.lives
+    newest = observations[-1]
+    key = {RUN_KEY: f"{version.version} {newest.end}"}
     rows = rows_of(version.version, reference, observations)
-    replace_days(training.lake, spec.monitoring_table, rows, rows[DAY], {RUN_KEY: f"{version.version} {newest.end}"})
-    name = f"monitoring.{reference.metric}"
-    logged = {each.step: each.value for each in client.get_metric_history(version.run_id, name)}
-    for number, each in enumerate(observations):  # labels that have matured since may have changed an older one
-        if each.value is not None and each.value != logged.get(number):
-            client.log_metric(version.run_id, name, each.value, step=number)
-    text = markdown(f"{spec.name} version {version.version}", reference, observations, decision)
+    replace_days(lake, spec.monitoring_table, rows, rows[DAY], key)
+    if lives:
+        asked = rows_of_live(lives, reference.metric)
+        replace_days(lake, spec.live_table, asked, rows[DAY], key)
+    metrics = {
+        f"monitoring.{reference.metric}": [each.value for each in observations],
+        "monitoring.skew": [each.skew.greatest for each in observations],
+    }
+    for name, values in metrics.items():
+        logged = {each.step: each.value for each in client.get_metric_history(version.run_id, name)}
+        for number, value in enumerate(values):  # what has matured since may have changed an older window
+            if value is not None and value != logged.get(number):
+                client.log_metric(version.run_id, name, value, step=number)
+    text = markdown(f"{spec.name} version {version.version}", reference, observations, decision, lives)
     client.log_text(version.run_id, text, f"monitoring/{newest.end}.md")
     tag(client, spec.name, version.version, {MONITORED: f"{newest.end}: {', '.join(newest.signals) or 'ordinary'}"})

@@ -1,7 +1,8 @@
 """Serving against `mlflow models serve`: the same model, the same client, one server after the other in the same run.
 
 Both are asked for single rows of encoded features, over kept-alive connections: all that MLflow's server can take. Ours
-is also asked for plain records, for which it reads history and computes features. Run by `make bench`; the caller is
+is also asked for plain records, for which it reads history and computes features; and for the same again with its
+prediction log on, to a real broker, the two in turns. Run by `make bench`; the caller is
 this file too, in a process of its own. CPU a request is what a busy machine disturbs least.
 """
 
@@ -14,13 +15,16 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import numpy as np
 import polars as pl
 import uvloop
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from include.foundation import spec
 from include.foundation.artifact import Metadata, store
@@ -32,11 +36,13 @@ from include.models.boosting.export import export
 from include.services.serving.records import example
 from sandbox.database import postgres
 from sandbox.lake import seaweedfs
+from sandbox.stream import tansu
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
 USE_CASE = "flight_delays"
 ROWS, TREES = 20_000, 200
 SECONDS, CONNECTIONS = 6, (1, 8)
+ROUNDS = 3  # of the log's cost
 
 
 class Measured(NamedTuple):
@@ -135,6 +141,11 @@ def train(matrix: np.ndarray) -> Any:
     return lightgbm.train(parameters, lightgbm.Dataset(matrix, label), TREES)
 
 
+def metrics(port: int) -> list[str]:
+    """Lines of a server's exposition."""
+    return httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+
+
 def ask(name: str, pid: int, port: int, path: str, body: Any) -> dict[int, tuple[Measured, float]]:
     """Measure one endpoint: connections -> (what the caller saw, CPU milliseconds a request)."""
     load(port, path, body, connections=4, seconds=1)
@@ -223,6 +234,40 @@ def our_server(home: Path, booster: Any, stack: ExitStack) -> tuple[Service, dic
     return service, record
 
 
+def logging(home: Path, ours: Service, stack: ExitStack) -> Service:
+    """Our server once more, with its prediction log on; and the broker."""
+    broker, port = free_ports(2)
+    stack.enter_context(running(tansu.service(host="127.0.0.1", port=broker), log=home / "tansu.log"))
+    settings = {"bootstrap.servers": f"127.0.0.1:{broker}"}
+    AdminClient(settings).create_topics([NewTopic(f"predictions.{USE_CASE}")])[f"predictions.{USE_CASE}"].result(30)
+    env = {**ours.env, "PORT": str(port), "FLIGHTLINE_KAFKA": json.dumps(settings)}
+    return replace(
+        ours,
+        name="logging",
+        env=env,
+        ports=(port,),
+        ready=lambda _: answers(f"http://127.0.0.1:{port}/v2/health/ready"),
+    )
+
+
+def cost_of_the_log(ours: Service, logged: Service, pids: tuple[int, int], path: str, body: Any) -> None:
+    """Ask both in turns, and print medians of the ratios."""
+    ratios: dict[int, list[list[float]]] = {connections: [] for connections in CONNECTIONS}
+    for _ in range(ROUNDS):
+        off = ask("log off", pids[0], ours.port, path, body)
+        on = ask("log on", pids[1], logged.port, path, body)
+        for connections, found in ratios.items():
+            (plain, plain_cost), (log, log_cost) = off[connections], on[connections]
+            seen = [after / before for before, after in zip(plain[:3], log[:3], strict=True)]
+            found.append([*seen, log_cost / plain_cost])
+    for connections, found in ratios.items():
+        speed, p50, p99, cpu = np.median(found, axis=0)
+        print(
+            f"log on / off, {path.rpartition('/')[2]}, {connections} connections: requests/s {speed:.2f}x, "
+            f"p50 {p50:.2f}x, p99 {p99:.2f}x, CPU a request {cpu:.2f}x"
+        )
+
+
 def main() -> None:
     """Measure and print."""
     width = len(spec.module(USE_CASE, "features").FEATURES)
@@ -245,6 +290,11 @@ def main() -> None:
                 "flightline, records", process.pid, ours.port, f"/v1/models/{USE_CASE}/predict", record
             ),
         }
+        logged = logging(home, ours, stack)
+        other = stack.enter_context(running(logged, log=home / "logging.log"))
+        for path, body in ((f"/v2/models/{USE_CASE}/infer", tensor), (f"/v1/models/{USE_CASE}/predict", record)):
+            cost_of_the_log(ours, logged, (process.pid, other.pid), path, body)
+        print(*(line for line in metrics(logged.port) if "predictions_" in line and "#" not in line), sep="\n")
     for name, found in rows.items():
         for connections, (measured, cost) in found.items():
             base, base_cost = theirs[connections]

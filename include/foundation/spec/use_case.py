@@ -173,6 +173,11 @@ class UseCase(Part):
         return f"monitoring.{self.name}"
 
     @property
+    def live_table(self) -> str:
+        """Iceberg identifier of how versions did on what they were asked."""
+        return f"{self.monitoring_table}__live"
+
+    @property
     def scores(self) -> str:
         """Iceberg identifier of what a version says of gold."""
         return f"scores.{self.name}"

@@ -49,10 +49,11 @@ def existing(lake: Lake, specs: Iterable[UseCase]) -> list[str]:
     """The tables of these use cases that exist; tables of others in the same catalog are not ours to touch."""
     names = [GAPS]
     for spec in specs:
-        names += [spec.table("bronze", each.name) for each in spec.sources]
-        names += [spec.table("quarantine", each.name) for each in spec.sources]
-        names += [spec.table("silver", each.name) for each in spec.sources]
-        names += [spec.gold, spec.scores, spec.monitoring_table]
+        sources = [*spec.sources, *([spec.predictions] if spec.predictions else [])]
+        names += [spec.table("bronze", each.name) for each in sources]
+        names += [spec.table("quarantine", each.name) for each in sources]
+        names += [spec.table("silver", each.name) for each in sources]
+        names += [spec.gold, spec.scores, spec.predictions_table, spec.monitoring_table, spec.live_table]
     return [name for name in names if lake.catalog().table_exists(name)]
 
 

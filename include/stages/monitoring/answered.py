@@ -25,6 +25,7 @@ from include.foundation.spec.use_case import PREDICTIONS
 MOMENT = pl.Datetime("us", "UTC")
 LOGGED = ("request_id", "row", "version", "model_digest", "stage", "scored_at", "features")
 LABELS = ("label", "label_known_at")
+AHEAD = timedelta(days=31)  # nobody asks longer before the moment in question
 LOG, GOLD = "log_snapshot", "gold_snapshot"
 
 
@@ -124,6 +125,16 @@ def joined(
             label=pl.when(pl.col("label_known_at") <= at).then("label"),
         )
     )
+
+
+def asked_since(lake: Lake, spec: UseCase, since: date) -> pl.DataFrame | None:
+    """What was answered about days from `since` on; None where nothing was logged."""
+    names = ["asked_date", "id", "version", "model_digest", "stage", "scored_at", "features", "answer", "label"]
+    try:
+        rows = tables.read(lake, spec.predictions_table, start=since - AHEAD, columns=names)
+    except MissingInput:
+        return None
+    return rows.filter(pl.col("asked_date") >= since)
 
 
 def _todo(lake: Lake, spec: UseCase, at: datetime) -> set[date]:

@@ -11,6 +11,7 @@ from include.foundation.lake.layout import DAY
 from include.foundation.problem.protocol import Answers, Problem
 from include.foundation.spec.monitoring import Monitoring
 from include.stages.monitoring.reference import Reference
+from include.stages.monitoring.skew import Skew
 
 
 class Observation(BaseModel):
@@ -25,6 +26,7 @@ class Observation(BaseModel):
         drifted: features whose distance is beyond their limit, the farthest beyond first.
         answers: distance of the answers' distribution.
         signals: what is not ordinary: `performance`, `features`, `answers`, `age`.
+        skew: of what was really answered. It is no drift, and no training mends it, so it is no signal.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +39,7 @@ class Observation(BaseModel):
     drifted: tuple[str, ...]
     answers: float
     signals: tuple[str, ...]
+    skew: Skew = Skew()
 
 
 def observe(

@@ -81,11 +81,9 @@ class KafkaHook(BaseHook):
         from confluent_kafka import KafkaError, KafkaException
         from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-        made = AdminClient({**self.settings, "log_level": 0}).create_topics(
-            [NewTopic(topic)], request_timeout=ANSWER_SECONDS
-        )
+        admin = AdminClient({**self.settings, "log_level": 0})  # what it was asked ends with it
         try:
-            made[topic].result()
+            admin.create_topics([NewTopic(topic)], request_timeout=ANSWER_SECONDS)[topic].result()
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise ServiceUnavailable(f"the topic {topic} could not be made: {cause(error)}") from error

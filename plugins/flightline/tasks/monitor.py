@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from flightline import assets, notes
 from flightline.failing import failing_fast
+from include.foundation.errors import MissingInput
 from include.foundation.spec import load
 
 
@@ -43,7 +44,12 @@ def due(use_case: str, dag_run: Any = None, ti: Any = None) -> bool:
         return notes.nothing(ti, reason, by_hand=by_hand)
     if version.tags.get(MONITORED, "").startswith(f"{newest}:") and not by_hand:
         return notes.nothing(ti, f"the windows up to {newest} were looked at")
-    ti.xcom_push("input", f"version {version.version}, gold {tables.current_snapshot_id(lake, spec.gold)}")
+    try:
+        log = tables.current_snapshot_id(lake, spec.predictions_table)
+    except MissingInput:
+        log = None
+    gold = tables.current_snapshot_id(lake, spec.gold)
+    ti.xcom_push("input", f"version {version.version}, gold {gold}, predictions {log}")
     return True
 
 

@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightline import assets
 from flightline.tasks import monitor
+from include.foundation.errors import MissingInput
 from include.foundation.spec import load
 
 SPEC = load("flight_delays")
@@ -27,7 +28,7 @@ class Ti:
         self.pushed[key] = value
 
 
-def due(monkeypatch, days, *, champion=True, monitored="", run_type="scheduled"):
+def due(monkeypatch, days, *, champion=True, monitored="", run_type="scheduled", logged=True):
     """Whether it is due, and what the task keeps, with gold for so many days after the champion's training."""
     version = SimpleNamespace(
         version="3",
@@ -38,7 +39,13 @@ def due(monkeypatch, days, *, champion=True, monitored="", run_type="scheduled")
     monkeypatch.setattr("flightline.hooks.mlflow.MlflowHook", lambda: SimpleNamespace(get_conn=lambda: "client"))
     monkeypatch.setattr("include.stages.registry.champion", lambda *_: version if champion else None)
     monkeypatch.setattr("include.foundation.lake.tables.days", lambda *_: [UNTIL + timedelta(days=days)])
-    monkeypatch.setattr("include.foundation.lake.tables.current_snapshot_id", lambda *_: 42)
+
+    def snapshot(_, identifier):
+        if identifier == SPEC.predictions_table and not logged:
+            raise MissingInput("no such table")
+        return 42
+
+    monkeypatch.setattr("include.foundation.lake.tables.current_snapshot_id", snapshot)
     ti = Ti()
     return monitor.due.function(SPEC.name, dag_run=SimpleNamespace(run_type=run_type), ti=ti), ti.pushed
 
@@ -73,10 +80,11 @@ def test_a_run_by_hand_looks_again(monkeypatch):
 
 
 @pytest.mark.parametrize("monitored", ["", "2013-05-07: ordinary"])
-def test_a_new_window_is_looked_at_once_for_each_state_of_champion_and_gold(monkeypatch, monitored):
+def test_a_new_window_is_looked_at_once_for_each_state_of_champion_gold_and_log(monkeypatch, monitored):
     wanted, kept = due(monkeypatch, 14, monitored=monitored)
     assert wanted
-    assert kept["input"] == "version 3, gold 42"
+    assert kept["input"] == "version 3, gold 42, predictions 42"
+    assert due(monkeypatch, 14, logged=False)[1]["input"] == "version 3, gold 42, predictions None"
 
 
 def test_what_was_seen_is_one_sentence():

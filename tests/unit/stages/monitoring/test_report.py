@@ -2,11 +2,13 @@ from datetime import date
 
 import polars as pl
 
+from include.stages.monitoring.live import Live
 from include.stages.monitoring.observation import Observation
 from include.stages.monitoring.policy import Decision
 from include.stages.monitoring.profile import Limit, Profile
 from include.stages.monitoring.reference import Reference
 from include.stages.monitoring.report import markdown, rows_of
+from include.stages.monitoring.skew import Skew
 
 LIMIT = Limit(profile=Profile.of(pl.Series("x", [1.0, 2.0])), limit=0.1)
 REFERENCE = Reference(
@@ -50,3 +52,18 @@ def test_a_row_a_window_keeps_what_is_absent_absent() -> None:
     assert rows["value"].to_list() == [None, 0.7]
     assert rows.schema["drifted"] == pl.List(pl.String)
     assert rows["version"].unique().to_list() == ["3"]
+
+
+def test_what_was_really_answered_and_its_skew_are_told() -> None:
+    skewed = seen(2).model_copy(update={"skew": Skew(rows=40, shares={"past": 0.25})})
+    live = Live(
+        start=date(2026, 2, 2), end=date(2026, 2, 2), version="3", stage="production", rows=40, labelled=10, value=0.75
+    )
+    text = markdown("taxi version 3", REFERENCE, [seen(1), skewed], Decision(train=False, reason="ordinary"), [live])
+    assert "| 2026-02-02 to 2026-02-02 | 3 | production | 40 | 25.0% | 0.7500 |" in text
+    assert "2026-02-02 to 2026-02-02: of 40 answers, served features differ from the lake's: past in 25.00%." in text
+    assert text.count("served features") == 1
+    kept = rows_of("3", REFERENCE, [seen(1), skewed])
+    assert kept["skew_rows"].to_list() == [0, 40]
+    assert kept["skewed"].to_list() == [[], ["past"]]
+    assert kept["skewed_shares"].to_list() == [[], [0.25]]
