@@ -45,7 +45,13 @@ setup: $(RUNTIME:%=.venv/%/ready)  ## install what the demo needs
 browser:
 	@PYTHON="$(PYTHON)" sandbox/supervisor/system-packages chromium
 
-setup-dev: setup browser .venv/dev/ready  ## install what tests, lint and types need
+# Taken from the packages without installing them: Debian would start both, open to every network.
+.venv/prometheus/ready: | system
+	@echo "programs prometheus prometheus-pushgateway"
+	@PYTHON="$(PYTHON)" sandbox/supervisor/fetch-packages .venv/prometheus prometheus prometheus-pushgateway
+	@touch $@
+
+setup-dev: setup browser .venv/prometheus/ready .venv/dev/ready  ## install what tests, lint and types need
 
 lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 	@compile() { $(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --generate-hashes "$$@" >/dev/null; }; set -e; \
@@ -140,6 +146,9 @@ lint: .venv/dev/ready  ## style and import walls
 type: .venv/dev/ready  ## mypy strict on include/ and plugins/
 	@$(DEV)/mypy
 
+dashboards: .venv/dev/ready  ## make deploy/grafana and deploy/prometheus of the specs again
+	@$(DEV)/python -m include.stages.observability
+
 format: .venv/dev/ready  ## rewrite the code in the house style
 	@$(DEV)/ruff check --fix-only --quiet .
 	@$(DEV)/ruff format .
@@ -158,4 +167,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap chaos chaos-ten images test test-all check lint type format bench replay soak clean
+.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap chaos chaos-ten images test test-all check lint type dashboards format bench replay soak clean

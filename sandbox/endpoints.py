@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.foundation.lake import Lake
+from sandbox import metrics
 from sandbox.database import postgres
 from sandbox.lake import seaweedfs
 from sandbox.supervisor.home import Home, Secrets
@@ -16,7 +17,7 @@ HOST = "127.0.0.1"
 ACCESS_KEY = "sandbox-access-key"  # Airflow hides it in every log: not a word that is used otherwise
 OFFSETS = {"airflow": 0, "mlflow": 1, "s3": 2, "sigopt": 3, "cluster": 4, "argocd": 5, "logs": 6, "catalog": 7}
 OFFSETS |= {"master": 8, "filer": 9, "volume": 10, "admin": 11}  # SeaweedFS's own
-OFFSETS |= {"kafka": 12}
+OFFSETS |= {"kafka": 12, "prometheus": 13, "pushgateway": 14}
 _NODE_PORTS = (20, 59)
 
 
@@ -155,6 +156,7 @@ class Endpoints:
             "sigopt": self._http("sigopt", password=self.secrets.sigopt_token),
             "gitops": _connection("git", host=self.gitops),
             "argocd": self._http("argocd", password=self.secrets.argocd_token),
+            **({"pushgateway": self._http("pushgateway")} if metrics.programs() else {}),
             "kafka": _connection("kafka", extra={"bootstrap.servers": f"{HOST}:{self.port_of('kafka')}"}),
         }
 

@@ -5,11 +5,13 @@ import subprocess
 from functools import partial
 
 from include import TELEMETRY_OFF
+from sandbox import metrics
 from sandbox.airflow import config as airflow_config
 from sandbox.database import postgres
 from sandbox.endpoints import HOST, Endpoints
 from sandbox.git import gitops
 from sandbox.lake import seaweedfs
+from sandbox.metrics import prometheus, pushgateway
 from sandbox.stream import tansu
 from sandbox.supervisor.home import write
 from sandbox.supervisor.service import REPO, SandboxError, Service, answers, python
@@ -34,6 +36,7 @@ def catalogue(at: Endpoints) -> dict[str, Service]:
         _sigopt(at),
         _cluster(at),
         _argocd(at),
+        *_metrics(at),
     )
     return {service.name: service for service in found}
 
@@ -171,4 +174,23 @@ def _argocd(at: Endpoints) -> Service:
         ports=(port,),
         prepare=prepare,
         ready=partial(answers, f"{url}/api/version"),
+    )
+
+
+def _metrics(at: Endpoints) -> tuple[Service, ...]:
+    """Nothing where the machine lacks one of them."""
+    if not (found := metrics.programs()):
+        return ()
+    port = at.port_of("pushgateway")
+    return (
+        pushgateway.service(found["prometheus-pushgateway"], at.home.path, host=HOST, port=port),
+        prometheus.service(
+            found["prometheus"],
+            at.home.path,
+            host=HOST,
+            port=at.port_of("prometheus"),
+            cluster=at.url("cluster"),
+            token=at.home.token("cluster"),
+            pushgateway=f"{HOST}:{port}",
+        ),
     )

@@ -54,7 +54,8 @@ def monitor(
         settings: threads and device of the challenger's fit.
 
     Returns:
-        `champion`, `start`, `end` (of the newest window), `signals` (its), `train`, `reason`; plain JSON.
+        `champion`; of the newest window `start`, `end`, `metric`, `value`, `answers`, `drifted` and `signals`; `train`,
+        `reason`; plain JSON.
 
     Raises:
         MissingInput: there is no champion, or no whole window has come since its training.
@@ -80,6 +81,10 @@ def monitor(
         "champion": version.version,
         "start": newest.start.isoformat(),
         "end": newest.end.isoformat(),
+        "metric": reference.metric,
+        "value": newest.value,
+        "answers": newest.answers,
+        "drifted": list(newest.drifted),
         "signals": list(newest.signals),
         "train": decision.train,
         "reason": decision.reason,

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from sandbox.cluster import discovery, logs, requests, selectors, status, tables
+from sandbox.cluster import discovery, logs, requests, scraping, selectors, status, tables
 from sandbox.cluster.node import Node
 from sandbox.cluster.proxy import Proxy
 from sandbox.cluster.registry import Registry
@@ -75,6 +75,8 @@ class Api:
             self._authenticate(request)
         if path in ("/healthz", "/readyz", "/livez"):
             return PlainTextResponse("ok")
+        if path == scraping.PATH:
+            return JSONResponse(scraping.targets(self._store))
         if path == "/openapi/v2":
             # An empty document of that protobuf type: kubectl then leaves validation to the server.
             return Response(b"", media_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")

@@ -25,6 +25,8 @@ from include.foundation.lake.change import Replace
 from include.foundation.lake.commit import TableWriter
 from include.foundation.spec import load
 from include.stages import registry
+from include.stages.observability.panels import rows
+from sandbox import metrics
 from sandbox.airflow.api import DONE
 from sandbox.supervisor.service import REPO, python
 from tests.integration import trips
@@ -359,6 +361,32 @@ def test_an_approved_version_is_served_and_becomes_champion(api, sandbox, mlflow
     assert served(sandbox, "staging") == served(sandbox, "production") == "1"
     endpoint = api.xcom("flight_delays.promote", run_id, "rollout.production.smoke", key="endpoint")
     assert httpx.get(f"{endpoint}/v2/health/ready").status_code == 200
+
+
+def test_every_panel_of_the_dashboard_has_something_to_show(sandbox):
+    """By what the Dags pushed and the endpoints say; what a monitor has seen is not there before there was one."""
+    if not metrics.programs():
+        pytest.skip("Prometheus is not there: `make .venv/prometheus/ready` fetches it where apt-get can")
+    url = sandbox.endpoints.url("prometheus")
+    empty = [("none", "was asked yet")]
+
+    def series(query):
+        answer = httpx.get(f"{url}/api/v1/query", params={"query": query.expr})
+        return answer.raise_for_status().json()["data"]["result"]
+
+    panels = [panel for row in rows(SPEC).values() for panel in row]
+    deadline = time.monotonic() + 120
+    while empty and time.monotonic() < deadline:
+        time.sleep(2)
+        empty = [
+            (panel.title, query.expr)
+            for panel in panels
+            for query in panel.queries
+            if "flightline_monitor_" not in query.expr and not series(query)
+        ]
+    assert not empty
+    rules = httpx.get(f"{url}/api/v1/rules").json()["data"]["groups"]
+    assert {rule["health"] for group in rules for rule in group["rules"]} == {"ok"}
 
 
 def test_links_of_tasks_lead_to_pages_that_answer(api, sandbox, pages):

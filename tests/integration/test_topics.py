@@ -93,7 +93,7 @@ def test_the_dag_reads_a_topic_to_silver_and_announces_the_days(
         return found, events[assets.silver(spec)["gusts"]].keys
 
     first, announced = consume("first")
-    assert (first["messages"], first["landed"], first["quarantined"], first["gaps"]) == (503, 503, 3, 0)
+    assert (first["messages"], first["landed"], first["quarantined"], first["lost"]) == (503, 503, 3, 0)
     assert {"2013-01-01", "2013-01-02", "2013-01-03"} < {*announced}
     assert tables.read(lake, "silver.gusty__gusts").height == 500
     assert {*tables.read(lake, "quarantine.gusty__gusts")["message_value"]} == {b"no row", None}

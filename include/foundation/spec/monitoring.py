@@ -44,4 +44,7 @@ class Monitoring(Part):
         le=LONGEST,
         description="an older champion is a signal by itself: what no detector sees is asked about",
     )
+    late_hours: int = Field(
+        36, ge=1, le=LONGEST, description="how far gold's end may lie behind, before its owner is told"
+    )
     retraining: Retraining = Retraining()

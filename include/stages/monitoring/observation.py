@@ -13,6 +13,8 @@ from include.foundation.spec.monitoring import Monitoring
 from include.stages.monitoring.reference import Reference
 from include.stages.monitoring.skew import Skew
 
+SIGNALS = ("performance", "features", "answers", "age")
+
 
 class Observation(BaseModel):
     """What a window showed; JSON-able.
@@ -25,7 +27,7 @@ class Observation(BaseModel):
         value: the metric on them; None where it is not defined, as without labels.
         drifted: features whose distance is beyond their limit, the farthest beyond first.
         answers: distance of the answers' distribution.
-        signals: what is not ordinary: `performance`, `features`, `answers`, `age`.
+        signals: what of `SIGNALS` is not ordinary.
         skew: of what was really answered. It is no drift, and no training mends it, so it is no signal.
     """
 
@@ -73,12 +75,12 @@ def observe(
         value = kind.measure(reference.metric, labels, answers[known.to_numpy()])(None)
     lost = -kind.kind.metric(reference.metric).gain(value, reference.value)
     end: date = rows[DAY].max()  # type: ignore[assignment]
-    found = {
-        "performance": bool(lost > reference.spread),
-        "features": len(beyond) >= rules.features_share * len(reference.features) > 0,
-        "answers": far > reference.answers.limit,
-        "age": (end - reference.until).days > rules.max_age_days,
-    }
+    found = (
+        bool(lost > reference.spread),
+        len(beyond) >= rules.features_share * len(reference.features) > 0,
+        far > reference.answers.limit,
+        (end - reference.until).days > rules.max_age_days,
+    )
     return Observation(
         start=rows[DAY].min(),
         end=end,
@@ -87,5 +89,5 @@ def observe(
         value=value if np.isfinite(value) else None,
         drifted=tuple(sorted(beyond, key=beyond.__getitem__, reverse=True)),
         answers=far,
-        signals=tuple(name for name, shown in found.items() if shown),
+        signals=tuple(name for name, shown in zip(SIGNALS, found, strict=True) if shown),
     )

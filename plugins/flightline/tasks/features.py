@@ -42,16 +42,19 @@ def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = 
 
 @task
 @failing_fast
-def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None) -> dict[str, Any]:
+def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None, ti: Any = None) -> dict[str, Any]:
     """Bring the newest history to the online table, then announce the months of all days that the run was about."""
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.online import OnlineHook
+    from flightline.hooks.pushgateway import PushgatewayHook
+    from include.foundation.lake import tables
     from include.stages.features.online import publish_online
+    from include.stages.observability import pushed
 
-    spec = load(use_case)
+    spec, lake = load(use_case), LakeHook().lake
     start, end, first, last = (date.fromisoformat(built[name]) for name in ("start", "end", "first", "last"))
     # From `first`, which lies far back where gold was made anew because its code has changed.
-    published = publish_online(LakeHook().lake, spec, min(first, start), end, dsn=OnlineHook().get_conn())
+    published = publish_online(lake, spec, min(first, start), end, dsn=OnlineHook().get_conn())
     # Not of the days that were built: a retry after gold's commit finds none to build, and the news would be lost.
     days = period.days(max(first, spec.schedule.start), min(max(last, end), spec.schedule.end or date.max))
     outlet_events[assets.gold(spec)].add_partitions(sorted({day.strftime("%Y-%m") for day in days}))
@@ -63,4 +66,5 @@ def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None) 
     }
     rows = ", ".join(f"{view} {count:,}" for view, count in published.rows.items()) or "no view"
     log.info("online history, rows: %s; requests from %s on find theirs", rows, f"{published.since:%Y-%m-%d %H:%M}")
+    PushgatewayHook().push(ti, {pushed.DATA_END: pushed.ends({spec.gold: tables.days(lake, spec.gold)})})
     return published.model_dump(mode="json")

@@ -82,11 +82,15 @@ def reconcile(
         AirflowFailException: the rows do not add up.
     """
     from flightline.hooks.lake import LakeHook
+    from flightline.hooks.pushgateway import PushgatewayHook
+    from include.foundation.lake import tables
     from include.stages.ingest.plan import Plan
     from include.stages.ingest.reconcile import reconcile as compare
+    from include.stages.observability import pushed
 
     spec, found = load(use_case), Plan(**planned)
-    totals = compare(LakeHook().lake, spec, found, run_id=str(run_id))
+    lake, silver = LakeHook().lake, [spec.table("silver", source.name) for source in spec.files]
+    totals = compare(lake, spec, found, run_id=str(run_id))
     for name, asset in assets.silver(spec, spec.files).items():
         outlet_events[asset].add_partitions([day.isoformat() for day in found.days])
         outlet_events[asset].extra = {"days": period.words(found.days), **totals[name]}
@@ -95,6 +99,14 @@ def reconcile(
         for name, rows in totals.items()
     )
     notes.say(ti, "%s, rows: %s", period.words(found.days), counts)
+    PushgatewayHook().push(
+        ti,
+        {
+            pushed.LANDED: {name: rows["landed"] for name, rows in totals.items()},
+            pushed.QUARANTINED: {name: rows["quarantined"] for name, rows in totals.items()},
+            pushed.DATA_END: pushed.ends({table: tables.days(lake, table) for table in silver}),
+        },
+    )
     return totals
 
 
@@ -113,6 +125,8 @@ def consume(
         AirflowFailException: the credentials are refused, or the topic is not the one that was read before.
     """
     from flightline.hooks.lake import LakeHook
+    from flightline.hooks.pushgateway import PushgatewayHook
+    from include.stages.observability import pushed
 
     spec, lake, done = load(use_case), LakeHook().lake, []
     asked = params.get("start_date") or params.get("end_date")
@@ -124,6 +138,14 @@ def consume(
             outlet_events[asset].add_partitions([day.isoformat() for day in changed])
         done.append(read)
     notes.say(ti, "%s", "; ".join(f"{each['source']}: {each['messages']:,} messages" for each in done))
+    PushgatewayHook().push(
+        ti,
+        {
+            pushed.LANDED: {each["source"]: each["messages"] for each in done},
+            pushed.QUARANTINED: {each["source"]: each["quarantined"] for each in done},
+            pushed.LOST: {each["source"]: each["lost"] for each in done},
+        },
+    )
     return done
 
 
@@ -147,4 +169,5 @@ def read_topic(
         log.warning("%s: more rows are quarantined than `quality.quarantine_budget` allows", source.name)
     for reason, rows in made.reasons.items():
         log.info("%s: quarantined %d rows: %s", source.name, rows, reason)
-    return {"messages": taken, "gaps": len(gaps), **made.model_dump(mode="json")}, made.days
+    lost = sum(gap.last - gap.first + 1 for gap in gaps)
+    return {"messages": taken, "lost": lost, **made.model_dump(mode="json")}, made.days

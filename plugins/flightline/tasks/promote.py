@@ -235,12 +235,15 @@ def smoke(use_case: str, stage: str, chosen: Mapping[str, Any], ti: Any = None) 
 def set_champion(use_case: str, chosen: Mapping[str, Any], ti: Any = None) -> dict[str, Any]:
     """Make the version the champion. Nothing else sets this alias."""
     from flightline.hooks.mlflow import MlflowHook
+    from flightline.hooks.pushgateway import PushgatewayHook
     from include.stages import registry
+    from include.stages.observability import pushed
 
     hook = MlflowHook()
     before = registry.set_champion(hook.get_conn(), use_case, chosen["version"])
     ti.xcom_push("mlflow_version", hook.version_url(use_case, chosen["version"]))
     previous = before.version if before else None
+    PushgatewayHook().push(ti, {pushed.CHAMPION: float(chosen["version"])})
     notes.say(ti, "the champion of %s is version %s, after %s", use_case, chosen["version"], previous or "none")
     return {"champion": chosen["version"], "previous": previous}
 

@@ -135,12 +135,16 @@ def verdict(
         GateFailed: a gate failed, or there is no verdict.
     """
     from flightline.hooks.mlflow import MlflowHook
+    from flightline.hooks.pushgateway import PushgatewayHook
     from include.stages import registry
+    from include.stages.observability import pushed
 
     mlflow = MlflowHook()
     for line in mlflow.read_text(prepared["run_id"], "gates/report.md").splitlines():
         log.info("%s", line)
-    gate = registry.get(mlflow.get_conn(), use_case, version).gate
+    found = registry.get(mlflow.get_conn(), use_case, version)
+    gate, metrics = found.gate, found.manifest().metrics
+    PushgatewayHook().push(ti, {pushed.TRAINED_VALUE: metrics, pushed.TRAINED_GATES: float(gate == "passed")})
     if gate != "passed":
         raise GateFailed(f"{use_case} version {version} is not for promotion: gate={gate}, see the table above")
     event = outlet_events[assets.model(load(use_case))]

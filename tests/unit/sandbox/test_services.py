@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import metrics
 from sandbox.database.postgres import socket_directory
 from sandbox.endpoints import OFFSETS, Endpoints
 from sandbox.git import gitops
@@ -16,7 +17,8 @@ from sandbox.supervisor.service import SandboxError, environment
 
 
 @pytest.fixture
-def at(tmp_path) -> Endpoints:
+def at(tmp_path, monkeypatch) -> Endpoints:
+    monkeypatch.setattr(metrics, "programs", lambda: {name: f"/usr/bin/{name}" for name in metrics.PACKAGES})
     return Endpoints(home=Home(tmp_path), port=9000, secrets=Secrets.new())
 
 
@@ -38,6 +40,14 @@ def test_ports_differ(at) -> None:
     grpc = [at.port_of(name) + 10_000 for name in ("master", "filer", "volume", "admin", "s3")]
     assert sorted(ports) == sorted([*(9000 + offset for offset in OFFSETS.values()), *grpc])
     assert len({*ports}) == len(ports)
+
+
+def test_without_prometheus_nothing_is_pushed(at, monkeypatch) -> None:
+    assert {"prometheus", "pushgateway"} < {*catalogue(at)}
+    assert "pushgateway" in at.connections
+    monkeypatch.setattr(metrics, "programs", dict)
+    assert not {"prometheus", "pushgateway"} & {*catalogue(at)}
+    assert "pushgateway" not in at.connections
 
 
 def test_the_lake_of_an_earlier_version_is_refused(at) -> None:
