@@ -28,7 +28,7 @@ def configuration(cluster: str, token: str, pushgateway: str) -> dict[str, Any]:
     del serving["kubernetes_sd_configs"]
     url = cluster + scraping.PATH
     serving["http_sd_configs"] = [
-        {"url": url, "refresh_interval": INTERVAL, "authorization": {"credentials_file": token}}
+        {"url": url, "refresh_interval": INTERVAL, "authorization": {"type": "Bearer", "credentials_file": token}}
     ]
     pushed["static_configs"] = [{"targets": [pushgateway]}]
     return found

@@ -15,7 +15,7 @@ def test_only_addresses_and_discovery_differ_from_production() -> None:
         {
             "url": "http://127.0.0.1:1/sandbox/prometheus-targets",
             "refresh_interval": "5s",
-            "authorization": {"credentials_file": "/token"},
+            "authorization": {"type": "Bearer", "credentials_file": "/token"},
         }
     ]
     assert len(serving["relabel_configs"]) == 4
