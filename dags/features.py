@@ -28,7 +28,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, AssetAll, PartitionedAssetTimetable, StartOfMonthMapper
 
-from flightline import assets, notes, period
+from flightline import assets, notes, notices, period
 from flightline.tasks import features
 from include.foundation.spec import load_all
 
@@ -44,6 +44,7 @@ for spec in load_all():
         catchup=False,
         max_active_runs=1,
         tags=[spec.name, "features"],
+        deadline=notices.deadline(spec, "features"),
         default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20), **notes.IN_WORDS},
         params=period.range_params(spec, otherwise="the month of the run's partition"),
     ):

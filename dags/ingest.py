@@ -57,7 +57,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from flightline import assets, notes, period
+from flightline import assets, notes, notices, period
 from flightline.tasks import ingest
 from flightline.timetable import BoundedCron
 from include.foundation.spec import load_all
@@ -73,6 +73,7 @@ for spec in load_all():
         # A backfill's runs are not counted here, they have a limit of their own; among them no two share a day.
         max_active_runs=1,
         tags=[spec.name, "ingest"],
+        deadline=notices.deadline(spec, "ingest"),
         default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20), **notes.IN_WORDS},
         params=period.range_params(spec, otherwise="the run's data interval"),
     ):

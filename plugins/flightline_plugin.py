@@ -2,7 +2,7 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from flightline import notes, run_metrics
+from flightline import notes, notices, run_metrics
 from flightline.timetable import BoundedCron
 from flightline.ui import menu
 
@@ -12,6 +12,6 @@ class FlightlinePlugin(AirflowPlugin):
 
     name = "flightline"
     timetables = (BoundedCron,)
-    listeners = (notes, run_metrics)
+    listeners = (notes, notices, run_metrics)
     external_views = menu.VIEWS
     fastapi_apps = ({"app": menu.app, "url_prefix": menu.PREFIX, "name": "Flightline"},)

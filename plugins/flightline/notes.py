@@ -59,19 +59,26 @@ def on_dag_run_failed(dag_run: Any) -> None:
 
 
 def _write(dag_run: Any) -> None:
+    if dag_run.dag_run_note and dag_run.dag_run_note.user_id:
+        return
+    if text := of(dag_run):
+        dag_run.note = text
+
+
+def of(dag_run: Any) -> str:
+    """What the tasks of a run said, in the scheduler; empty where they said nothing."""
     from airflow.models.xcom import XComModel  # noqa: TID251 (a listener runs in the scheduler, which has no SDK)
     from sqlalchemy import select
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
-    if session is None or (dag_run.dag_run_note and dag_run.dag_run_note.user_id):
-        return
+    if session is None:
+        return ""
     of_run = select(XComModel.task_id, XComModel.key, XComModel.value).where(
         XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id, XComModel.key.in_([NOTE, REASON])
     )
     said = session.execute(of_run.order_by(XComModel.timestamp.desc())).all()
-    if text := together([(row.task_id, row.key, row.value) for row in said]):
-        dag_run.note = text
+    return together([(row.task_id, row.key, row.value) for row in said])
 
 
 def together(said: Sequence[tuple[str, str, str]]) -> str:

@@ -3,6 +3,7 @@
 The tests build on each other, in this order.
 """
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import threading
 import time
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -147,6 +149,31 @@ def test_a_form_that_asks_for_nothing_is_refused_at_once(api, form, said, prefil
     state, logs = finish(api, "flight_delays.ingest", run_id)
     assert state == "failed"
     assert said in logs or (not logical_date and "this run has no data interval" in logs)
+
+
+def test_a_failed_run_is_told_to_people_with_reason_and_remedy(api):
+    told: list[str] = []
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Webhook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        where = {"conn_type": "http", "host": "127.0.0.1", "port": server.server_port}
+        api.request("POST", "/connections", json={"connection_id": "notices", **where})
+        run_id = api.trigger("flight_delays.ingest", {"start_date": "2013-01-03", "end_date": "2013-01-01"})
+        assert finish(api, "flight_delays.ingest", run_id)[0] == "failed"
+        deadline = time.monotonic() + 60
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.2)
+        api.request("DELETE", "/connections/notices")
+        server.shutdown()
+    (text,) = told
+    assert text.startswith("*flight_delays.ingest failed*\n**plan** failed: ")
+    assert f"/dags/flight_delays.ingest/runs/{run_id}" in text
 
 
 def press(pages, dag_id, **fields):

@@ -47,4 +47,7 @@ class Monitoring(Part):
     late_hours: int = Field(
         36, ge=1, le=LONGEST, description="how far gold's end may lie behind, before its owner is told"
     )
+    run_hours: int = Field(
+        6, ge=1, le=LONGEST, description="how long a run of ingest or features may take, before its owner is told"
+    )
     retraining: Retraining = Retraining()

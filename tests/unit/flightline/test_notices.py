@@ -1,0 +1,149 @@
+import asyncio
+import json
+import socketserver
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from flightline import notices
+from include.foundation.spec import load
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[int, list[tuple[str, dict]], list[int]]]:
+    """The port of a server, what it was sent, and the status codes that it answers next."""
+    taken: list[tuple[str, dict]] = []
+    codes: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append((self.path, json.loads(self.rfile.read(int(self.headers["content-length"])))))
+            self.send_response(codes.pop() if codes else 200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port, taken, codes
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def mail_server() -> Iterator[tuple[int, list[str]]]:
+    """The port of a server that speaks as much of RFC 5321 as a client needs, and the lines that it was sent."""
+    lines: list[str] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            in_data = False
+            for line in iter(lambda: self.rfile.readline().decode().rstrip("\r\n"), "QUIT"):
+                lines.append(line)
+                in_data = (in_data or line == "data") and line != "."
+                if not in_data or line == "data":
+                    self.wfile.write(b"354 go on\r\n" if line == "data" else b"250 ok\r\n")
+            self.wfile.write(b"221 bye\r\n")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1], lines
+        server.shutdown()
+        thread.join()
+
+
+def _connection(**fields: object) -> Connection:
+    return Connection(conn_id="notices", host="127.0.0.1", **fields)
+
+
+def test_a_failure_names_what_failed_why_and_where_the_remedies_are() -> None:
+    subject, text = notices.failure("flight_delays.train", "manual__1", "**fit** failed: the export differs")
+    assert subject == "flight_delays.train failed"
+    assert "**fit** failed: the export differs" in text
+    assert "/dags/flight_delays.train/runs/manual__1" in text
+    assert "No task said why" in notices.failure("flight_delays.train", "manual__1", "")[1]
+
+
+def test_a_webhook_gets_what_slack_takes(webhook) -> None:
+    port, taken, _ = webhook
+    connection = _connection(conn_type="http", port=port, password="T0/B0/secret")
+    notices.send(connection, subject="x.train failed", text="why")
+    assert taken == [("/T0/B0/secret", {"text": "*x.train failed*\nwhy"})]
+
+
+def test_a_webhook_that_refuses_or_is_away_is_an_error_without_the_secret(webhook) -> None:
+    port, _, codes = webhook
+    codes.append(404)
+    with pytest.raises(OSError, match="answered 404") as refused:
+        notices.send(_connection(conn_type="http", port=port, password="secret"), subject="s", text="t")
+    with pytest.raises(OSError, match="does not answer") as away:
+        notices.send(_connection(conn_type="http", port=1, password="secret"), subject="s", text="t")
+    assert "secret" not in f"{refused.value} {away.value}"
+
+
+def test_mail_says_the_same(mail_server) -> None:
+    port, lines = mail_server
+    extra = json.dumps({"from": "flightline@example.org", "to": "owner@example.org", "tls": "none"})
+    notices.send(_connection(conn_type="smtp", port=port, extra=extra), subject="x.train failed", text="why")
+    assert "Subject: Flightline: x.train failed" in lines
+    assert "rcpt TO:<owner@example.org>" in lines
+    assert "why" in lines
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"conn_type": "smtp", "extra": '{"from": "a@b"}'}, "its extra lacks to"),
+        ({"conn_type": "ftp"}, r"want http \(a webhook\) or smtp"),
+    ],
+)
+def test_a_connection_that_cannot_be_used_says_why(fields, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        notices.send(_connection(**fields), subject="s", text="t")
+
+
+def test_who_is_late_is_told_in_hours(webhook, monkeypatch) -> None:
+    port, taken, _ = webhook
+
+    async def found(_: str) -> Connection:
+        return _connection(conn_type="http", port=port)
+
+    monkeypatch.setattr(Connection, "async_get", found)
+    asyncio.run(notices.late(dag_id="x.ingest", hours=6))
+    ((_, body),) = taken
+    assert body["text"].startswith("*x.ingest is late*\nA run was not over 6 hours after it was queued.")
+
+
+def test_without_a_connection_nobody_is_told_and_nothing_fails(monkeypatch, caplog) -> None:
+    async def missing(_: str) -> Connection:
+        raise AirflowNotFoundException("no such connection")
+
+    monkeypatch.setattr(Connection, "async_get", missing)
+    asyncio.run(notices.late(dag_id="x.ingest", hours=6))
+    assert "x.ingest is late, and there is no Connection notices" in caplog.text
+
+
+def test_a_deadline_is_counted_from_when_the_run_was_queued() -> None:
+    spec = load("flight_delays")
+    found = notices.deadline(spec, "ingest")
+    assert found.interval.total_seconds() == spec.monitoring.run_hours * 3600
+    assert found.callback.kwargs == {"dag_id": "flight_delays.ingest", "hours": spec.monitoring.run_hours}
+
+
+def test_the_listener_does_not_wait(monkeypatch) -> None:
+    given: list[tuple[str, object]] = []
+    monkeypatch.setattr(notices, "with_connection", lambda *each: given.append(each))
+    monkeypatch.setattr(notices.notes, "of", lambda _: "**fit** failed: disk full")
+    notices.on_dag_run_failed(SimpleNamespace(dag_id="x.train", run_id="r"))
+    ((conn_id, work),) = given
+    assert conn_id == "notices"
+    assert "disk full" in work.keywords["text"]
