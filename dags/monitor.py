@@ -42,6 +42,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from flightline import assets, notes
+from flightline.operators.grafana import GrafanaAnnotationOperator
 from flightline.operators.jobs import JobOperator
 from flightline.tasks import monitor
 from include.foundation.spec import load_all
@@ -62,4 +63,6 @@ for spec in load_all():
         )
         verdict = monitor.verdict(spec.name, watch.output)
         monitor.due(spec.name) >> watch
-        verdict >> monitor.retrain.override(outlets=[assets.retrain(spec)])(spec.name, watch.output)
+        retrain = monitor.retrain.override(outlets=[assets.retrain(spec)])(spec.name, watch.output)
+        reason = "training again: {{ ti.xcom_pull('watch')['reason'] }}"
+        verdict >> retrain >> GrafanaAnnotationOperator(task_id="annotate", text=reason, tags=["retrain"])

@@ -16,7 +16,7 @@ STAGES = {
     "train": {"due", "freeze", "workers", "trial", "fit", "register", "gate", "verdict"},
     "score": {"choose", "score", "announce"},
     "predictions": {"consume", "join"},
-    "monitor": {"due", "watch", "verdict", "retrain"},
+    "monitor": {"due", "watch", "verdict", "retrain", "annotate"},
     "promote": {
         "choose",
         "approve",

@@ -4,9 +4,14 @@ import json
 import subprocess
 import threading
 from collections import deque
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from airflow.sdk import Connection
+
+from flightline.hooks.grafana import GrafanaHook
 
 
 @pytest.fixture
@@ -94,3 +99,38 @@ def argo(monkeypatch):
     monkeypatch.setattr("flightline.hooks.argocd.time.sleep", lambda seconds: None)
     yield scripted
     scripted.close()
+
+
+@pytest.fixture
+def grafana(monkeypatch) -> Iterator[list[dict]]:
+    """The annotations of a server to which the Connection leads; it finds them by tag, as Grafana does."""
+    kept: list[dict] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            wanted = {*parse_qs(urlsplit(self.path).query)["tags"]}
+            self._answer([each for each in kept if wanted <= {*each["tags"]}])
+
+        def do_POST(self) -> None:
+            kept.append({"id": len(kept) + 1, **json.loads(self.rfile.read(int(self.headers["content-length"])))})
+            self._answer({"message": "Annotation added", "id": len(kept)})
+
+        def _answer(self, body: object) -> None:
+            authorized = self.headers["authorization"] == "Bearer token" and self.path.startswith("/api/annotations")
+            self.send_response(200 if authorized else 401)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        found = Connection(
+            conn_id="grafana", conn_type="http", host="127.0.0.1", port=server.server_port, password="token"
+        )
+        monkeypatch.setattr(GrafanaHook, "get_connection", lambda *_: found)
+        yield kept
+        server.shutdown()
+        thread.join()
