@@ -19,6 +19,7 @@ import httpx
 from include.foundation.errors import FlightlineError
 from include.foundation.lake import Lake, tables
 from include.foundation.spec import load
+from sandbox import metrics
 from sandbox.airflow.api import DONE, AirflowApi
 from sandbox.airflow.config import USER
 from sandbox.demo.following_day import Answers, ask
@@ -122,8 +123,8 @@ def summary(at: Endpoints, api: AirflowApi, runs: dict[str, list[dict[str, Any]]
             lines.append(f"| {stage} | {name} | {run['state']} | {run['duration'] or 0:.1f} | {what} |")
     champion = _champion(at)
     if champion:
-        metrics = ", ".join(f"{name} {value:.4f}" for name, value in sorted(champion["metrics"].items()))
-        lines += ["", f"champion: version {champion['version']}, sha256 {champion['digest'][:16]}…", f"  {metrics}"]
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in sorted(champion["metrics"].items()))
+        lines += ["", f"champion: version {champion['version']}, sha256 {champion['digest'][:16]}…", f"  {shown}"]
     if answers:
         lines += ["", *answers.lines()]
     lines += [
@@ -132,6 +133,9 @@ def summary(at: Endpoints, api: AirflowApi, runs: dict[str, list[dict[str, Any]]
         f"MLflow    {at.url('mlflow')}/#/models/{SPEC.name}",
         f"Argo CD   {at.url('argocd')}   login admin, password {at.secrets.argocd_password}",
         *([f"Endpoint  {answers.url}   (each replica's own metrics: {answers.url}/metrics)"] if answers else []),
+        f"Metrics   {at.url('prometheus')}/alerts"
+        if metrics.programs()
+        else f"Metrics   none: Prometheus is not installed (Debian: {' '.join(metrics.PACKAGES)})",
         "stop: make down   next days: make play DAYS=7   more: make help",
     ]
     return "\n".join(lines)
