@@ -8,14 +8,17 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightline import assets
+from flightline.hooks.pushgateway import PushgatewayHook
 from flightline.tasks import monitor
 from include.foundation.errors import MissingInput
 from include.foundation.spec import load
+from include.stages.observability import pushed
 
 SPEC = load("flight_delays")
 UNTIL = date(2013, 4, 30)
 SEEN = {
     "champion": "3", "start": "2013-05-15", "end": "2013-05-21", "signals": ["performance"],
+    "metric": "auc", "value": 0.61, "answers": 0.02, "drifted": ["dep_delay"],
     "train": True, "reason": "performance in 2 of the last 3 windows",
 }  # fmt: skip
 
@@ -87,6 +90,31 @@ def test_a_new_window_is_looked_at_once_for_each_state_of_champion_gold_and_log(
     assert due(monkeypatch, 14, logged=False)[1]["input"] == "version 3, gold 42, predictions None"
 
 
+@pytest.fixture
+def pushed_values(monkeypatch):
+    """What was pushed."""
+    found = {}
+    monkeypatch.setattr(PushgatewayHook, "push", lambda _, ti, values: found.update(values))
+    return found
+
+
+def test_what_was_seen_is_pushed(pushed_values):
+    monitor.verdict.function(SPEC.name, SEEN, ti=Ti())
+    assert pushed_values == {
+        pushed.WINDOW_VALUE: {"auc": 0.61},
+        pushed.WINDOW_ANSWERS: 0.02,
+        pushed.WINDOW_DRIFTED: 1,
+        pushed.WINDOW_SIGNAL: {"performance": 1, "features": 0, "answers": 0, "age": 0},
+        pushed.RETRAINING: 1,
+    }
+
+
+def test_a_window_without_labels_has_no_value(pushed_values):
+    monitor.verdict.function(SPEC.name, {**SEEN, "value": None}, ti=Ti())
+    assert pushed.WINDOW_VALUE not in pushed_values
+
+
+@pytest.mark.usefixtures("pushed_values")
 def test_what_was_seen_is_one_sentence():
     ti = Ti()
     monitor.verdict.function(SPEC.name, SEEN, ti=ti)
