@@ -54,8 +54,8 @@ def monitor(
         settings: threads and device of the challenger's fit.
 
     Returns:
-        `champion`; of the newest window `start`, `end`, `metric`, `value`, `answers`, `drifted` and `signals`; `train`,
-        `reason`; plain JSON.
+        `champion`; of the newest window `start`, `end`, `metric`, `value`, `answers`, `drifted`, `signals` and
+        `skew` (the greatest share of a feature; None where nothing was compared); `train`, `reason`; plain JSON.
 
     Raises:
         MissingInput: there is no champion, or no whole window has come since its training.
@@ -81,11 +81,12 @@ def monitor(
         "champion": version.version,
         "start": newest.start.isoformat(),
         "end": newest.end.isoformat(),
-        "metric": reference.metric,
+        "metric": training.spec.metric.name,
         "value": newest.value,
         "answers": newest.answers,
         "drifted": list(newest.drifted),
         "signals": list(newest.signals),
+        "skew": newest.skew.greatest,
         "train": decision.train,
         "reason": decision.reason,
     }

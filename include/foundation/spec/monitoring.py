@@ -5,6 +5,8 @@ from pydantic import Field, model_validator
 from include.foundation.spec.gates import Margin
 from include.foundation.spec.part import LONGEST, Part
 
+SIGNALS = ("performance", "features", "answers", "age")  # of what may not be ordinary in a window
+
 
 class Retraining(Part):
     """When drift starts a training run. All of it must hold: signals, a pause since the last one, budget, and gain."""

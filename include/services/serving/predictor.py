@@ -69,7 +69,7 @@ class Predictor:
             the views' values.
         look_up: the same for a few requests, without a frame: their `event_time` (microseconds since 1970) and their
             keys to the joined values, as polars stores them; None leaves them to `read`.
-        metrics: counts every score.
+        metrics: of the process.
 
     Raises:
         InvalidInput: the model is of other features than the code computes.
@@ -177,13 +177,15 @@ class Predictor:
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Answers, float32 [n] or [n, classes], of encoded rows, float32 [n, features]."""
-        answers = self._scorer.score(matrix)
+        return self._scorer.score(matrix)
+
+    def count(self, matrix: NDArray[np.float32], answers: NDArray[np.float32]) -> None:
+        """Note in the metrics what somebody was answered; whether the process is ready is asked by nobody."""
         for name, missing in zip(self.metadata.features, np.isnan(matrix).sum(axis=0).tolist(), strict=True):
             if missing:
                 self._metrics.missing.labels(name).inc(missing)
         for value in self.kind.observed(answers):
             self._metrics.scores.observe(value)
-        return answers
 
     def encode_columns(self, columns: Mapping[str, Sequence[str | None] | NDArray[np.float32]]) -> NDArray[np.float32]:
         """Encoded rows, float32 [n, features], of features that are not encoded yet: feature -> n values."""

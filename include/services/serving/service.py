@@ -141,10 +141,12 @@ class Service:
             }
             for p in predictions
         ]
+        rows, given = [p.features for p in predictions], [p.answer for p in predictions]
+        if predictions:
+            self._predictor.count(np.stack(rows), np.stack(given))
         then = None
         if self._log:
-            records, rows = [vars(record) for record in asked.requests], [p.features for p in predictions]
-            then = partial(self._log.write, request_id, records, rows, [p.answer for p in predictions])
+            then = partial(self._log.write, request_id, [vars(record) for record in asked.requests], rows, given)
         return self._answered("predict", answers[0] if asked.single else answers, rows=len(answers), then=then)
 
     async def _infer(self, body: bytes, request_id: str) -> Answer:
@@ -171,7 +173,9 @@ class Service:
         matrix = request.matrix
         if matrix is None:
             matrix = self._predictor.encode_columns(request.columns or {})
-        return request, matrix, self._predictor.score(matrix)
+        answers = self._predictor.score(matrix)
+        self._predictor.count(matrix, answers)
+        return request, matrix, answers
 
     def _answered(self, endpoint: str, content: object, *, rows: int, then: Callable[[], None] | None) -> Answer:
         self._metrics.rows.labels(endpoint).inc(rows)

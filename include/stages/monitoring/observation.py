@@ -9,11 +9,9 @@ from pydantic import BaseModel, ConfigDict
 from include.foundation.errors import MissingInput
 from include.foundation.lake.layout import DAY
 from include.foundation.problem.protocol import Answers, Problem
-from include.foundation.spec.monitoring import Monitoring
+from include.foundation.spec.monitoring import SIGNALS, Monitoring
 from include.stages.monitoring.reference import Reference
 from include.stages.monitoring.skew import Skew
-
-SIGNALS = ("performance", "features", "answers", "age")
 
 
 class Observation(BaseModel):

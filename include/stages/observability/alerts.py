@@ -90,6 +90,13 @@ def _answers(spec: UseCase) -> tuple[Alert, ...]:
             " (`serving.cpu`) against long answers; the online table may be slow too.",
         ),
         Alert(
+            name="PredictionsLost",
+            expr=f"sum by (stage) ({names.rate('predictions_dropped_total')}) > 0",
+            lasting="5m",
+            summary="{{ $value | humanize }} answers a second of {{ $labels.stage }} are not logged",
+            remedy="Answers go on. Does the broker answer, and does it let the use case write to its topic?",
+        ),
+        Alert(
             name="FeatureAlwaysMissing",
             expr=f"{missing} > on () group_left () 0.9 * {asked}",
             lasting="15m",
@@ -119,6 +126,14 @@ def _model(spec: UseCase) -> tuple[Alert, ...]:
             lasting="0m",
             summary="the newest window's {{ $labels.signal }} are not distributed as in training",
             remedy="The monitor's report in MLflow names the features. Look for a change at their source first.",
+        ),
+        Alert(
+            name="Skew",
+            expr=f"{names.pushed(pushed.WINDOW_SKEW)} > 0",
+            lasting="0m",
+            summary="{{ $value | humanizePercentage }} of the answers were made of other features than the lake's",
+            remedy="The monitor's report in MLflow names the features. Is history published late, or does serving run"
+            " other code?",
         ),
         Alert(
             name="MonitorSilent",

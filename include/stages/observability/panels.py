@@ -125,6 +125,15 @@ def _answers(names: Names) -> tuple[Panel, ...]:
             unit="rowsps",
         ),
         Panel(
+            title="Prediction log",
+            text="Rows in a second that are logged, and such as are lost: the buffer was full, or no broker took them.",
+            queries=(
+                Query(f"sum by (stage) ({names.rate('predictions_logged_total')})", "{{stage}}: logged"),
+                Query(f"sum by (stage) ({names.rate('predictions_dropped_total')})", "{{stage}}: lost"),
+            ),
+            unit="rowsps",
+        ),
+        Panel(
             title="Memory of a replica",
             text="Resident memory; the limit is the spec's `serving.memory`.",
             queries=(Query(f'process_resident_memory_bytes{{use_case="{names.use_case}"}}', "{{stage}} {{instance}}"),),
@@ -155,6 +164,12 @@ def _model(spec: UseCase, names: Names) -> tuple[Panel, ...]:
             text="1: the newest window is not ordinary. Only signals that last, and a challenger that is better, start"
             " a training.",
             queries=(Query(names.pushed(pushed.WINDOW_SIGNAL), "{{signal}}"),),
+        ),
+        Panel(
+            title="Skew",
+            text="Share of the newest window's answers for which a feature was another than the lake has. Should be 0.",
+            queries=(Query(names.pushed(pushed.WINDOW_SKEW), "answers"),),
+            unit="percentunit",
         ),
         Panel(
             title="Drifted features",

@@ -45,6 +45,9 @@ WINDOW_VALUE = Pushed("monitor_value", "The champion's metric on the newest wind
 WINDOW_ANSWERS = Pushed("monitor_answers_distance", "How far the newest window's answers are from the holdout's.")
 WINDOW_DRIFTED = Pushed("monitor_drifted_features", "Features of the newest window beyond their limit.")
 WINDOW_SIGNAL = Pushed("monitor_signal", "1 for what is not ordinary in the newest window.", "signal")
+WINDOW_SKEW = Pushed(
+    "monitor_skew_ratio", "Share of the newest window's answers that other features than the lake's made."
+)
 RETRAINING = Pushed("monitor_retraining", "1 if the last look at the champion asked for a training.")
 
 ALL = tuple(each for each in globals().values() if isinstance(each, Pushed))

@@ -57,13 +57,14 @@ def due(use_case: str, dag_run: Any = None, ti: Any = None) -> bool:
 def verdict(use_case: str, seen: Mapping[str, Any], ti: Any = None) -> None:
     """Say what was seen, and what follows."""
     from flightline.hooks.pushgateway import PushgatewayHook
-    from include.stages.monitoring.observation import SIGNALS
+    from include.foundation.spec.monitoring import SIGNALS
     from include.stages.observability import pushed
 
     PushgatewayHook().push(
         ti,
         {
             **({pushed.WINDOW_VALUE: {seen["metric"]: seen["value"]}} if seen["value"] is not None else {}),
+            **({pushed.WINDOW_SKEW: seen["skew"]} if seen["skew"] is not None else {}),
             pushed.WINDOW_ANSWERS: seen["answers"],
             pushed.WINDOW_DRIFTED: len(seen["drifted"]),
             pushed.WINDOW_SIGNAL: {name: float(name in seen["signals"]) for name in SIGNALS},

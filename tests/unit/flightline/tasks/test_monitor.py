@@ -18,7 +18,7 @@ SPEC = load("flight_delays")
 UNTIL = date(2013, 4, 30)
 SEEN = {
     "champion": "3", "start": "2013-05-15", "end": "2013-05-21", "signals": ["performance"],
-    "metric": "auc", "value": 0.61, "answers": 0.02, "drifted": ["dep_delay"],
+    "metric": "auc", "value": 0.61, "answers": 0.02, "drifted": ["dep_delay"], "skew": 0.25,
     "train": True, "reason": "performance in 2 of the last 3 windows",
 }  # fmt: skip
 
@@ -105,13 +105,14 @@ def test_what_was_seen_is_pushed(pushed_values):
         pushed.WINDOW_ANSWERS: 0.02,
         pushed.WINDOW_DRIFTED: 1,
         pushed.WINDOW_SIGNAL: {"performance": 1, "features": 0, "answers": 0, "age": 0},
+        pushed.WINDOW_SKEW: 0.25,
         pushed.RETRAINING: 1,
     }
 
 
 def test_a_window_without_labels_has_no_value(pushed_values):
-    monitor.verdict.function(SPEC.name, {**SEEN, "value": None}, ti=Ti())
-    assert pushed.WINDOW_VALUE not in pushed_values
+    monitor.verdict.function(SPEC.name, {**SEEN, "value": None, "skew": None}, ti=Ti())
+    assert not {pushed.WINDOW_VALUE, pushed.WINDOW_SKEW} & {*pushed_values}
 
 
 @pytest.mark.usefixtures("pushed_values")

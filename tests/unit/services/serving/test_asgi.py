@@ -356,6 +356,10 @@ def test_what_was_held_is_let_go(serve: Callable[..., None], end: str) -> None:
 
 def test_metrics(serve: Callable[..., None], scorer: Scorer) -> None:
     async def test(client: httpx.AsyncClient, server: Server) -> None:
+        watch = asyncio.create_task(server.readiness.watch())  # what it asks itself is nobody's question
+        while server.readiness.fault:
+            await asyncio.sleep(0.01)
+        watch.cancel()
         await client.post(PREDICT, json={"records": [RECORD, RECORD | {"shop": "south"}]})
         await client.post(PREDICT, json={})
         await client.get("/nowhere")

@@ -42,6 +42,11 @@ CASES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
         [{ROWS: "0+90x120", MISSING: "0+89x120"}],
         [{ROWS: "0+90x120", MISSING: "0+45x120"}],
     ),
+    "PredictionsLost": (
+        [{'serving_predictions_dropped_total{stage="production",reason="full"}': "0+1x120"}],
+        [{'serving_predictions_dropped_total{stage="production",reason="full"}': "0x120"}],
+    ),
+    "Skew": ([{"monitor_skew_ratio": "0.01x120"}], [{"monitor_skew_ratio": "0x120"}]),
     "ModelWorse": ([{SIGNAL % "performance": "1x120"}], [{SIGNAL % "performance": "0x120", SIGNAL % "age": "1x120"}]),
     "DataDrifted": (
         [{SIGNAL % "features": "1x120"}, {SIGNAL % "answers": "1x120"}],
