@@ -107,6 +107,10 @@ class Replay(BaseModel):
         days = tuple(sorted(held[DAY].unique()))
         return cls(use_case=spec.name, source=source, days=days, rows=held.height, snapshot_id=snapshot_id or 0)
 
+    def source_of(self, spec: UseCase) -> AnySource:
+        """The source."""
+        return next(each for each in spec.sources if each.name == self.source)
+
 
 class Replayed(BaseModel):
     """What became of the days; JSON-able.
@@ -139,7 +143,7 @@ def replay(lake: Lake, spec: UseCase, plan: Replay, *, run_id: str) -> Replayed:
         InvalidInput: bronze lacks a column of today's contract, or the contract cannot be evaluated.
         RetryableError: other runs are at work on these days.
     """
-    source = next(each for each in spec.sources if each.name == plan.source)
+    source = plan.source_of(spec)
     key = _key(spec, source, plan)
     standing = {layer: find_commit(lake, spec.table(layer, source.name), key) for layer in LAYERS}
     if all(standing.values()):
@@ -195,7 +199,7 @@ def reconcile(lake: Lake, spec: UseCase, plan: Replay) -> dict[str, int]:
         RetryableError: another run was at work on a day.
         PermanentError: the rows of a day do not add up; the message names it and the counts.
     """
-    source = next(each for each in spec.sources if each.name == plan.source)
+    source = plan.source_of(spec)
     key = _key(spec, source, plan)
     bronze = tables.counts(lake, spec.table("bronze", plan.source), snapshot_id=plan.snapshot_id)
     commits, counts = {}, {}
