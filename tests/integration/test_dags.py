@@ -24,7 +24,7 @@ from polars.testing import assert_frame_equal
 from include.foundation.evidence.verdict import Verdict, text_digest
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.change import Replace
-from include.foundation.lake.commit import TableWriter
+from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.spec import load
 from include.stages import registry
 from include.stages.observability.panels import rows
@@ -47,6 +47,7 @@ PREFILLED = {
         **{"end_date": "", "rerun": "0"},
     },
     "flight_delays.promote": {"version": "", "until": "production"},
+    "flight_delays.score": {**DAYS, "version": ""},
     "platform.maintain": {"keep_days": "7", "orphan_days": "3", "min_files": "4", "dry_run": "on"},
 }
 
@@ -55,7 +56,9 @@ PREFILLED = {
 def api(sandbox):
     command = [str(python("sandbox")), "-m", "sandbox.demo.landing", "--from", "2013-01-01", "--to", "2013-01-03"]
     subprocess.run(command, cwd=REPO, env=sandbox.endpoints.shell_env, check=True)
-    sandbox.api.wait_for_dags(*(f"{SPEC.name}.{stage}" for stage in ("ingest", "features", "train", "promote")))
+    sandbox.api.wait_for_dags(
+        *(f"{SPEC.name}.{stage}" for stage in ("ingest", "features", "train", "promote", "score"))
+    )
     return sandbox.api
 
 
@@ -207,6 +210,12 @@ def press(pages, dag_id, **fields):
             "gold of 2013-01-",
         ),
         ("flight_delays.promote", {"version": "999"}, "failed", "999"),
+        (
+            "flight_delays.score",
+            {"start_date": "2013-01-01", "end_date": "2013-01-03"},
+            "failed",
+            "there is no champion to score with",
+        ),
         ("platform.maintain", {"dry_run": True}, "success", "rows; in a dry run"),
     ],
 )
@@ -530,6 +539,41 @@ def test_a_use_case_of_each_kind_goes_from_files_to_an_endpoint(api, lake):
         (said,) = httpx.post(f"{endpoint}/v1/models/{name}/predict", json={"records": [record]}).json()
         assert fields < {*said}
         assert tables.read(lake, f"gold.{name}").height == len(trips.DAYS) * trips.ROWS
+
+
+def test_rows_that_a_mended_contract_lets_in_reach_silver_gold_and_scores(api, lake):
+    bronze, quarantine, silver = (f"{layer}.crowding__trips" for layer in ("bronze", "quarantine", "silver"))
+    day, said = trips.DAYS[1], {"run_key": "too strict", "run_id": "too strict"}
+    before = tables.read(lake, silver)
+    refused = tables.read(lake, bronze, start=day, end=day).head(3)
+    held = refused.with_columns(reasons=pl.concat_list(pl.lit("warmth: too cold")), run_id=pl.lit("too strict"))
+    replace_days(lake, quarantine, held, [day], said)
+    kept = before.filter(pl.col("event_date") == day, ~pl.col("trip").is_in(refused["trip"].implode()))
+    replace_days(lake, silver, kept, [day], said)
+    runs = {stage: len(api.runs(f"crowding.{stage}")) for stage in ("features", "score")}
+    assert not lake.catalog().table_exists("scores.crowding"), "there was no champion when gold was made"
+
+    run_id = api.trigger("platform.replay", {"table": quarantine, "run": "too strict", "reason": "cold"})
+    state, logs = finish(api, "platform.replay", run_id)
+    assert state == "success", logs
+    rows = {"landed": trips.ROWS, "silver": trips.ROWS, "quarantined": 0}
+    assert api.xcom("platform.replay", run_id, "reconcile") == rows
+    assert_frame_equal(tables.read(lake, silver), before, check_row_order=False)
+    for stage, count in runs.items():
+        run = next_run(api, f"crowding.{stage}", after=count)
+        assert (run["state"], run["partition_key"]) == ("success", "2024-03"), stage
+
+    scores, gold = tables.read(lake, "scores.crowding"), tables.read(lake, "gold.crowding")
+    assert scores.height == gold.height == len(trips.DAYS) * trips.ROWS
+    assert {*scores["version"]} == {"1"}
+    assert scores.select(pl.col("probabilities").list.len()).to_series().unique().to_list() == [len(trips.CLASSES)]
+    events = api.get("/assets/events", source_dag_id="platform.replay")["asset_events"]
+    assert {event["name"] for event in events} == {silver}, "no other use case is told"
+
+    asked = {"start_date": str(day), "end_date": str(day), "version": "1"}
+    run_id = api.trigger("crowding.score", asked)
+    assert finish(api, "crowding.score", run_id)[0] == "success"
+    assert task_states(api, "crowding.score", run_id)["score"] == "skipped", "what is up to date is not done again"
 
 
 def test_upkeep_merges_small_files_and_leaves_the_rows_as_they_are(api, lake):

@@ -23,9 +23,11 @@ from flightline import own_code
 from flightline.hooks.cluster import ClusterHook
 from include.foundation.errors import DigestMismatch, ServiceUnavailable
 from include.foundation.evidence import code
+from include.foundation.lake import tables
 from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load
 from include.stages.promotion import manifests
+from include.stages.promotion.sample import COUNT
 from include.stages.promotion.smoke import smoke
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
@@ -147,6 +149,22 @@ uri = store.put(lake.objects(), lake.models, "tides", made.data)
 told = {"uri": uri, "digest": made.digest, "feature_code": code.feature_code("tides")}
 told["features"] = made.metadata.features
 print(json.dumps(told | {"built": len(built.days), "commit": os.environ["FLIGHTLINE_COMMIT"]}))
+"""
+
+SCORE = """
+from datetime import date
+from types import SimpleNamespace
+
+from include.foundation.lake import Lake
+from include.stages import registry
+from include.steps.score import score
+
+said = {said}
+manifest = SimpleNamespace(feature_code=said["feature_code"], image=said["trainer_image"])
+version = SimpleNamespace(**said, file=lambda models: said["uri"], manifest=lambda: manifest)
+registry.get = lambda *asked: version
+day = date.fromisoformat("{day}")
+score("tides", client=None, lake=Lake.from_env(), start=day, end=day, version=said["version"])
 """
 
 
@@ -285,7 +303,7 @@ def served(hook, spec, stage, chosen):
     return smoke(url, spec, digest=chosen["digest"], records=records, expected=expected, settling=5)
 
 
-def test_each_version_answers_with_its_own_code(hook, kubernetes, repository, monkeypatch):
+def test_each_version_answers_with_its_own_code(hook, kubernetes, lake, repository, monkeypatch):
     spec = load("tides", repository / "include/use_cases")
     staging, production = spec.promotion.stages
     one = trained(hook, repository, 1)
@@ -309,6 +327,15 @@ def test_each_version_answers_with_its_own_code(hook, kubernetes, repository, mo
     code.digest.cache_clear()
     for chosen in (one, two):
         own_code.require("tides", chosen)
+
+    for chosen in (one, two):
+        hook.run_pod(chosen["trainer_image"], ["-c", SCORE.format(said=chosen, day=DAYS[-1])])
+        scores = tables.read(lake, spec.scores)
+        assert {*scores["version"]} == {chosen["version"]}, "a new version replaces"
+        assert (scores["gold_snapshot"].null_count() > 0) == (chosen is one), "gold is of the second one's code"
+        _, expected = own_code.sample("tides", chosen)
+        asked = scores.gather_every(max(1, scores.height // COUNT)).head(COUNT)
+        assert asked["probability"].cast(pl.Float64).to_list() == [answer["probability"] for answer in expected]
 
     for chosen, stage in ((one, production), (two, production), (one, staging)):
         deploy(kubernetes, spec, stage, chosen)
