@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 ACCESS_KEY = "sandbox-access-key"  # Airflow hides it in every log: not a word that is used otherwise
 OFFSETS = {"airflow": 0, "mlflow": 1, "s3": 2, "sigopt": 3, "cluster": 4, "argocd": 5, "logs": 6, "catalog": 7}
 OFFSETS |= {"master": 8, "filer": 9, "volume": 10, "admin": 11}  # SeaweedFS's own
-OFFSETS |= {"kafka": 12, "prometheus": 13, "pushgateway": 14}
+OFFSETS |= {"kafka": 12, "prometheus": 13, "pushgateway": 14, "gateway": 15}
 _NODE_PORTS = (20, 59)
 
 

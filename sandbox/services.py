@@ -9,6 +9,7 @@ from sandbox import metrics
 from sandbox.airflow import config as airflow_config
 from sandbox.database import postgres
 from sandbox.endpoints import HOST, Endpoints
+from sandbox.gateway import traefik
 from sandbox.git import gitops
 from sandbox.lake import seaweedfs
 from sandbox.metrics import prometheus, pushgateway
@@ -35,6 +36,7 @@ def catalogue(at: Endpoints) -> dict[str, Service]:
         _mlflow(at),
         _sigopt(at),
         _cluster(at),
+        traefik.service(home, host=HOST, port=at.port_of("gateway")),
         _argocd(at),
         *_metrics(at),
     )
@@ -113,6 +115,7 @@ def _cluster(at: Endpoints) -> Service:
         "--state": str(at.home.path / "cluster"),
         "--images": str(images),
         "--node-ports": f"{low}-{high}",
+        "--gateway": str(traefik.folder(at.home.path)),
         "--token-file": str(token),
     }
 

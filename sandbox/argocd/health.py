@@ -143,6 +143,17 @@ def _service(live: Object) -> Health:
     return HEALTHY
 
 
+def _route(live: Object) -> Health:
+    """Argo CD skips conditions of an older generation and waits for a first status."""
+    parents = live.get("status", {}).get("parents") or []
+    if not parents:
+        return Health("Progressing", "Waiting for HTTPRoute status")
+    for each in (condition for parent in parents for condition in parent.get("conditions") or []):
+        if each["status"] == "False" and each.get("observedGeneration", 0) == live["metadata"].get("generation", 0):
+            return Health("Degraded", f"{each['type']}: {each.get('message') or each.get('reason', '')}")
+    return HEALTHY
+
+
 def _claim(live: Object) -> Health:
     phase = live.get("status", {}).get("phase")
     return {"Lost": Health("Degraded"), "Pending": Health("Progressing"), "Bound": HEALTHY}.get(
@@ -157,5 +168,6 @@ _CHECKS = {
     "Pod": _pod,
     "Job": _job,
     "Service": _service,
+    "HTTPRoute": _route,
     "PersistentVolumeClaim": _claim,
 }

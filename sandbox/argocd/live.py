@@ -119,7 +119,7 @@ class Cluster:
     def patch(self, manifest: Manifest, patch: Manifest) -> None:
         """Change an object by a strategic merge patch; custom resources know only the plain merge patch."""
         group = group_of(manifest["apiVersion"])
-        strategic = "." not in group or group.endswith(".k8s.io")
+        strategic = "." not in group or (group.endswith(".k8s.io") and not group.startswith("gateway."))
         kind = "strategic-merge-patch" if strategic else "merge-patch"
         self._request("PATCH", self._path(manifest), body=patch, content_type=f"application/{kind}+json")
 

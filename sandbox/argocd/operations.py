@@ -29,7 +29,8 @@ def finish(state: State, phase: str, message: str) -> None:
 def step(app: dict[str, Any], state: State, *, targets: tracking.Targets, live: Live, cluster: Cluster) -> None:
     """Advance a running operation; `state` is changed in place.
 
-    A wave is applied when everything of the waves before it is healthy; the last wave's health is not awaited.
+    A wave is applied when everything of the waves before it is healthy; the last wave's health is awaited only by
+    `PruneLast=true`, before anything is pruned.
 
     Raises:
         KubernetesError: the cluster does not answer; the next step tries again.
@@ -43,25 +44,26 @@ def step(app: dict[str, Any], state: State, *, targets: tracking.Targets, live: 
     if hooks:
         return finish(state, FAILED, f"resource hooks are left out of this stand-in: {', '.join(hooks)}")
 
-    last = max(map(tracking.wave, selected.values()), default=0)
+    last, prune_last = (
+        max(map(tracking.wave, selected.values()), default=0),
+        "PruneLast=true" in (sync.get("syncOptions") or []),
+    )
     for key, target in selected.items():
         if key in done:
             continue
-        if blocker := _blocker(selected, live, before=tracking.wave(target)):
-            awaited, judged = blocker
-            if judged.status == "Degraded":
-                return finish(state, FAILED, f"{awaited} is Degraded: {judged.message}")
-            state["message"] = f"waiting for healthy state of {awaited}"
+        if _waits(state, selected, live, before=tracking.wave(target)):
             return None
         wave = {k: t for k, t in selected.items() if tracking.wave(t) == tracking.wave(target)}
         result["resources"] += [_apply(k, t, app=app, sync=sync, cluster=cluster) for k, t in wave.items()]
         if any(resource["status"] == "SyncFailed" for resource in result["resources"]):
             reasons = {r["message"] for r in result["resources"] if r["status"] == "SyncFailed"}
             return finish(state, FAILED, f"one or more objects failed to apply, reason: {','.join(sorted(reasons))}")
-        if tracking.wave(target) != last:
+        if tracking.wave(target) != last or prune_last:
             return None
         break
 
+    if prune_last and _waits(state, selected, live, before=last + 1):
+        return None
     for key, found in tracking.owned(app["metadata"]["name"], live).items():
         if key not in targets and _selects(sync, key):
             result["resources"].append(_prune(key, found, sync=sync, cluster=cluster))
@@ -92,6 +94,19 @@ def _selects(sync: dict[str, Any], key: Key) -> bool:
         and (name.get("namespace") or key.namespace) == key.namespace
         for name in names
     )
+
+
+def _waits(state: State, selected: tracking.Targets, live: Live, *, before: int) -> bool:
+    """Whether an object of an earlier wave is not healthy; one that is Degraded ends the operation."""
+    blocker = _blocker(selected, live, before=before)
+    if blocker is None:
+        return False
+    awaited, judged = blocker
+    if judged.status == "Degraded":
+        finish(state, FAILED, f"{awaited} is Degraded: {judged.message}")
+    else:
+        state["message"] = f"waiting for healthy state of {awaited}"
+    return True
 
 
 def _blocker(selected: tracking.Targets, live: Live, *, before: int) -> tuple[Key, health.Health] | None:

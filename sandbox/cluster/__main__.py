@@ -54,6 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--node-ports", type=_ports, required=True, metavar="LO-HI", help="ports that Services may take"
     )
+    parser.add_argument("--gateway", type=Path, help="folder that Traefik reads; without it there is no Gateway API")
     parser.add_argument("--token-file", type=Path, help="holds the token that clients must send; made when absent")
     parser.add_argument(
         "--keep-pods", action="store_true", help="on SIGTERM leave the pods for the next start to adopt"
@@ -111,6 +112,7 @@ def main() -> None:
             node_ports=options.node_ports,
             token=token,
             keep_pods=options.keep_pods,
+            gateway=options.gateway,
         )
     except sqlite3.Error as error:
         sys.exit(f"the objects in {state} cannot be read ({error}): make room or remove {state} to begin anew")

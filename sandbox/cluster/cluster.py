@@ -10,6 +10,7 @@ from sandbox.cluster.controller import Controller
 from sandbox.cluster.deployments import Deployments
 from sandbox.cluster.events import Recorder
 from sandbox.cluster.garbage import Garbage
+from sandbox.cluster.gateways import Gateways
 from sandbox.cluster.images import Images
 from sandbox.cluster.jobs import Jobs
 from sandbox.cluster.node import Node
@@ -27,7 +28,14 @@ class Cluster:
     """Everything that works on one state directory; an ASGI application."""
 
     def __init__(
-        self, *, state: Path, images: Path, node_ports: tuple[int, int], token: str | None, keep_pods: bool
+        self,
+        *,
+        state: Path,
+        images: Path,
+        node_ports: tuple[int, int],
+        token: str | None,
+        keep_pods: bool,
+        gateway: Path | None = None,
     ) -> None:
         self._keep_pods = keep_pods
         self._store = Store(state / "objects.sqlite3")
@@ -43,6 +51,7 @@ class Cluster:
             Deployments(self._registry, recorder),
             Jobs(self._registry, recorder),
             Garbage(self._registry),
+            *([Gateways(self._registry, gateway)] if gateway else ()),
         )
         self._proxy = Proxy(self._store)
         self._api = Api(self._registry, self._node, self._proxy, token)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.cluster import admission, timestamps
 from sandbox.cluster.node_ports import NodePorts
-from sandbox.cluster.resources import RESOURCES, Resource
+from sandbox.cluster.resources import GATEWAY_API, RESOURCES, Resource
 from sandbox.cluster.status import Object, already_exists, bad_request, conflict, forbidden, invalid, not_found
 from sandbox.cluster.store import Store
 
@@ -76,7 +76,7 @@ class Registry:
             metadata["namespace"] = namespace
         item |= {"apiVersion": resource.api_version, "kind": resource.kind}
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamps.now()}
-        if resource.kind in ("Deployment", "ReplicaSet", "Job"):
+        if resource.kind in ("Deployment", "ReplicaSet", "Job") or resource.group == GATEWAY_API:
             metadata["generation"] = 1
         if "status" in resource.subresources and resource.kind != "Node":
             item.pop("status", None)

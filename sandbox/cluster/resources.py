@@ -26,6 +26,7 @@ class Resource:
         return ("metadata.name", "metadata.namespace", *self.fields)
 
 
+GATEWAY_API = "gateway.networking.k8s.io"
 _POD_FIELDS = (
     "spec.nodeName",
     "spec.restartPolicy",
@@ -90,7 +91,17 @@ RESOURCES = {
             subresources=("status", "scale"),
         ),
         Resource(name="jobs", kind="Job", group="batch", fields=("status.successful",), subresources=("status",)),
+        Resource(
+            name="gatewayclasses",
+            kind="GatewayClass",
+            group=GATEWAY_API,
+            namespaced=False,
+            short=("gc",),
+            subresources=("status",),
+        ),
+        Resource(name="gateways", kind="Gateway", group=GATEWAY_API, short=("gtw",), subresources=("status",)),
+        Resource(name="httproutes", kind="HTTPRoute", group=GATEWAY_API, subresources=("status",)),
     )
 }
 KINDS = {resource.kind: resource for resource in RESOURCES.values()}
-GROUPS = ("apps", "batch")
+GROUPS = tuple(sorted({resource.group for resource in RESOURCES.values()} - {""}))

@@ -114,7 +114,7 @@ def table(kind: str, items: list[Object], version: str) -> Object:
     """The Table of some objects of one kind."""
     columns: dict[str, Callable[[Object], Any]] = {
         "Name": lambda item: item["metadata"]["name"],
-        **_COLUMNS[kind],
+        **_COLUMNS.get(kind, {}),
         "Age": age,
     }
     types = {"Restarts": "integer", "Data": "integer"}

@@ -1,4 +1,4 @@
-"""Namespaces and Secrets in the cluster, for the stages that the use cases name. Runs where the spec can be read."""
+"""Namespaces and Secrets for the stages that the use cases name, and the Gateway. Runs where the spec can be read."""
 
 import base64
 import json
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.foundation.spec import load_all
+from sandbox.cluster.gateways import NAME as CONTROLLER
 from sandbox.endpoints import Endpoints
 
 TRAINING = "flightline"
@@ -22,6 +23,7 @@ def settle(at: Endpoints) -> None:
     _secret(at, TRAINING, "flightline-trainer", at.trainer_env)
     for namespace in stages:
         _secret(at, namespace, "flightline-serving", at.serving_env)
+    _gateway(at)
 
 
 def _secret(at: Endpoints, namespace: str, name: str, values: Mapping[str, str]) -> None:
@@ -30,15 +32,24 @@ def _secret(at: Endpoints, namespace: str, name: str, values: Mapping[str, str])
     _put(at, f"/api/v1/namespaces/{namespace}/secrets", {"kind": "Secret", "metadata": metadata, "data": data})
 
 
+def _gateway(at: Endpoints) -> None:
+    """The Gateway that routes name as their parent (`include/stages/promotion/routing`)."""
+    api, metadata = "/apis/gateway.networking.k8s.io/v1", {"name": "flightline"}
+    _put(at, f"{api}/gatewayclasses", {"metadata": metadata, "spec": {"controllerName": CONTROLLER}})
+    listener = {"name": "http", "protocol": "HTTP", "port": at.port_of("gateway")}
+    listener |= {"allowedRoutes": {"namespaces": {"from": "All"}}}
+    spec = {"gatewayClassName": "flightline", "listeners": [listener]}
+    _put(at, f"{api}/namespaces/{TRAINING}/gateways", {"metadata": metadata, "spec": spec})
+
+
 def _put(at: Endpoints, path: str, body: dict[str, Any]) -> None:
-    body = {"apiVersion": "v1", **body}
     try:
         _call(at, "POST", path, body)
     except urllib.error.HTTPError as error:
         if error.code != _CONFLICT:
             raise
-        if "data" in body:
-            _call(at, "PATCH", f"{path}/{body['metadata']['name']}", {"data": body["data"]})
+        if changed := {part: body[part] for part in ("data", "spec") if part in body}:
+            _call(at, "PATCH", f"{path}/{body['metadata']['name']}", changed)
 
 
 def _call(at: Endpoints, method: str, path: str, body: dict[str, Any]) -> None:

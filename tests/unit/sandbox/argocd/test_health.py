@@ -99,6 +99,12 @@ def job(*conditions):
     return {"kind": "Job", "metadata": {"name": "j"}, "spec": {}, "status": {"conditions": listed}}
 
 
+def route(*statuses, observed=2):
+    conditions = [{"type": "Accepted", "status": status, "observedGeneration": observed} for status in statuses]
+    parents = {"parents": [{"conditions": conditions}]} if statuses else {}
+    return {"kind": "HTTPRoute", "metadata": {"generation": 2}, "status": parents}
+
+
 @pytest.mark.parametrize(
     ("live", "status"),
     [
@@ -128,6 +134,10 @@ def job(*conditions):
             "Healthy",
         ),
         ({"kind": "ConfigMap", "metadata": {"deletionTimestamp": "now"}}, "Progressing"),
+        (route(), "Progressing"),
+        (route("True"), "Healthy"),
+        (route("True", "False"), "Degraded"),
+        (route("True", "False", observed=1), "Healthy"),
     ],
 )
 def test_others(live, status):
