@@ -16,6 +16,7 @@ from include.foundation.lake import Lake
 from include.foundation.spec import blame
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings, services
+from include.steps.deploys import deploys
 from include.steps.fit import fit
 from include.steps.gate import gate
 from include.steps.monitor import monitor
@@ -67,6 +68,10 @@ def parser() -> argparse.ArgumentParser:
     scored.add_argument("--end", type=date.fromisoformat, required=True, help="last day, included")
     scored.add_argument("--version", help="registered version that answers (default: the champion)")
     scored.add_argument("--snapshot", type=int, help="snapshot of gold to read (default: the current one)")
+    told = steps.add_parser("deploys", help="how often, how fast and how well versions came to production (DORA)")
+    told.add_argument("use_case", help="name of the use case")
+    told.add_argument("--repository", required=True, help="a clone of the GitOps repository, bare or not")
+    told.add_argument("--days", type=int, default=90, help="to look back (default: 90)")
     gate = of_a_run("gate", "judge the fitted model on the holdout; exit code 0 when the report is written")
     answers = steps.add_parser(
         "sample", help="requests of gold's newest day and what this image's code answers, as JSON"
@@ -123,17 +128,24 @@ def run(options: argparse.Namespace) -> Any:
                 snapshot_id=options.snapshot,
             )
         )
-    if options.command == "check":
-        from include.steps.check import check  # needs pandera, which a trainer's image lacks
-
-        for line in check(options.use_case, options.landed):
-            log.info("%s", line)
-        return f"{options.use_case} is sound"
+    if options.command in ("check", "deploys"):
+        return _told(options)
     if options.command == "monitor":
         return _recorded(monitor(options.use_case, settings=Settings.from_env(), **services()))
     training = Training.from_env(options.run_id)
     with blame(training.part):
         return _recorded(_step(options, training))
+
+
+def _told(options: argparse.Namespace) -> str:
+    """A sentence for a person."""
+    if options.command == "deploys":
+        return str(deploys(options.use_case, options.repository, days=options.days))
+    from include.steps.check import check  # needs pandera, which a trainer's image lacks
+
+    for line in check(options.use_case, options.landed):
+        log.info("%s", line)
+    return f"{options.use_case} is sound"
 
 
 def _recorded(answer: Any) -> Any:

@@ -98,6 +98,28 @@ class GitOpsHook(GitHook):
         except GitCommandError as error:
             raise self._unavailable(error) from None
 
+    def history(self, path: str, line: str, *, branch: str = "main") -> str:
+        """`git log` of all commits that changed a path, the newest first.
+
+        Args:
+            path: in the repository.
+            line: `--format=...` of each commit's line.
+            branch: its name.
+
+        Raises:
+            GitOpsUnavailable: git failed.
+        """
+        from git.exc import GitCommandError
+
+        try:
+            with self._clone() as repo:
+                if self._check_out(repo, branch) is None:
+                    return ""
+                self._deepen(repo)
+                return str(repo.git.log(line, "--", path))
+        except GitCommandError as error:
+            raise self._unavailable(error) from None
+
     def commit(
         self,
         change: Change | Restore,
@@ -240,12 +262,17 @@ class GitOpsHook(GitHook):
             ) from None
         return bool(repo.git.ls_tree("--name-only", commit, "--", path))
 
+    @staticmethod
+    def _deepen(repo: "Repo") -> None:
+        """Fetch the whole history."""
+        if repo.git.rev_parse("--is-shallow-repository") == "true":
+            repo.git.fetch("--quiet", "--unshallow", "origin", kill_after_timeout=GIT_SECONDS)
+
     def _refuse_others(self, repo: "Repo", change: Restore) -> None:
         """Raise GitOpsInvalid if others than the owner changed the path since the commit to restore."""
         if change.owner is None:
             return
-        if repo.git.rev_parse("--is-shallow-repository") == "true":  # else their commits may lie beyond what we fetched
-            repo.git.fetch("--quiet", "--unshallow", "origin", kill_after_timeout=GIT_SECONDS)
+        self._deepen(repo)  # else their commits may lie beyond what we fetched
         since = f"{change.commit}..HEAD" if change.commit else "HEAD"
         shown = f"--format=%H %(trailers:key={TRAILER},valueonly,separator=%x20)"
         for line in repo.git.log(shown, since, "--", change.path).splitlines():

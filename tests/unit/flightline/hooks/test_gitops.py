@@ -280,3 +280,12 @@ def test_bare_token_in_the_url_is_not_shown(monkeypatch):
 )
 def test_public_url_is_still_an_address(url, shown):
     assert public(f"{url} {url}") == f"{shown} {shown}"
+
+
+def test_the_history_of_a_path_is_whole_however_long(gitops_origin, monkeypatch):
+    monkeypatch.setattr(gitops, "HISTORY", 2)
+    hook = GitOpsHook()
+    assert hook.history("a", "--format=%s") == ""
+    for number in range(5):
+        hook.commit({f"{'ab'[number % 2]}/x": str(number)}, message=f"m{number}", key=f"k{number}")
+    assert hook.history("a", "--format=%s").splitlines() == ["m4", "m2", "m0"]

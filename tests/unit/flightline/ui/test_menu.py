@@ -5,12 +5,14 @@ from airflow.api_fastapi.core_api.security import get_user
 from fastapi.testclient import TestClient
 
 from flightline.hooks.cluster import ClusterHook
+from flightline.hooks.gitops import GitOpsHook
 from flightline.ui import menu
 from include.foundation.errors import ServiceUnavailable
 
 
 @pytest.fixture
 def client(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_GITOPS", json.dumps({"conn_type": "git", "host": "file:///nowhere"}))
     for name in ("mlflow", "argocd"):
         connection = {"conn_type": "http", "host": f"https://{name}.example"}
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
@@ -37,12 +39,14 @@ def test_an_entry_leads_to_the_system_of_its_connection(user, name) -> None:
 
 
 def test_endpoints_are_listed_and_what_is_not_deployed_says_so(user, monkeypatch) -> None:
-    def service_url(_, name: str, namespace: str) -> str:
-        if namespace.endswith("staging"):
-            return f"http://10.0.0.1/{name}"
+    def endpoint(_, spec, stage) -> str:
+        if stage.name == "staging":
+            return f"http://10.0.0.1/{spec.slug}"
         raise ServiceUnavailable("<none> yet")
 
-    monkeypatch.setattr(ClusterHook, "service_url", service_url)
+    monkeypatch.setattr(ClusterHook, "endpoint", endpoint)
+    monkeypatch.setattr(GitOpsHook, "history", lambda *_: "")
     page = user.get("/endpoints").text
     assert '<a href="http://10.0.0.1/flight-delays">' in page
     assert "none (&lt;none&gt; yet)" in page
+    assert "0 deploys in 90 days" in page
