@@ -13,6 +13,15 @@ each stage of the spec: commit the manifests to the GitOps repository, let Argo 
 it is healthy, ask the endpoint for real records and compare its answers with the model file's own. After the last stage
 `set_champion` gives the version the alias `champion`. Only this Dag sets it.
 
+**Steps** — where another version serves the last stage, the new one is brought on beside it, by the spec's
+`promotion.steps` (a copy of the requests, which nobody sees answered; shares of them; all of them): a commit and a sync
+each, then `observe` compares what both do for a window (failures, p99, distribution of answers, restarts, memory). Only
+after the window of all requests the other version goes. Without requests enough a step waits up to
+`promotion.limit_seconds` and then fails, unless the spec says `without_traffic: go_on`. A person
+- pauses by pausing this Dag: what runs ends, nothing more starts;
+- hastens by marking `observe` as success, whatever it has seen;
+- aborts by marking `observe` as failed: all is taken back.
+
 **Inputs** — Connections `mlflow`, `gitops`, `argocd`, `cluster`, `lake`.
 
 **Outputs** — commits, a rolled-out Deployment per stage, the alias, a tag
@@ -29,6 +38,8 @@ tasks. A rejected or unanswered approval changes nothing; the run fails and says
   it back. An absent champion is never taken for a first time.
 - *`choose` or `commit`: a file that no promotion put there*: a sync would apply it. Take it out of the folder.
 - *`choose`: a tag, report or URI was changed*: run the version's gate again (`<use case>.train`, task `gate`).
+- *`observe`: … is worse*: the reason is in the version's tag `rejected`. Only a person promotes such a version again.
+- *`observe`: too few requests*: promote when there are more.
 - *`set_champion`* tries for about half an hour: a registry that restarts is no reason to take a good deployment back.
 
 **Form** — `version`: the registered version (empty only for runs started by the asset); `until`: the last
@@ -97,5 +108,5 @@ for spec in load_all():
         )
         chosen >> approve
         prepare >> moves[0].first
-        moves[-1].look >> champion
+        moves[-1].looks[-1] >> champion
         revert(spec, moves, base=prepare, after=[champion], choose_id=chosen.operator.task_id)

@@ -21,6 +21,7 @@ from include.foundation.problem.protocol import Problem
 from include.foundation.spec import UseCase, module
 from include.stages.ingest import rows
 from include.stages.ingest.plan import Plan
+from include.stages.promotion import routing
 from include.stages.quality import Contract, judge
 from sandbox.endpoints import Endpoints
 from sandbox.supervisor.service import SandboxError
@@ -134,10 +135,6 @@ def _silver(lake: Lake, spec: UseCase, day: date) -> dict[str, pl.DataFrame]:
 
 
 def _url(at: Endpoints, spec: UseCase) -> str:
-    """The last stage's endpoint, as the cluster tells it."""
-    namespace = spec.promotion.stages[-1].namespace
-    answer = httpx.get(
-        f"{at.url('cluster')}/api/v1/namespaces/{namespace}/services/{spec.slug}",
-        headers={"Authorization": f"Bearer {at.secrets.cluster_token}"},
-    )
-    return f"http://127.0.0.1:{answer.raise_for_status().json()['spec']['ports'][0]['nodePort']}"
+    """The last stage's endpoint."""
+    stage = spec.promotion.stages[-1]
+    return f"{at.url('gateway')}{routing.of(stage).path(spec, stage)}"

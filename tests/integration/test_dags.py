@@ -340,9 +340,9 @@ def promote(api, version):
 def served(sandbox, stage):
     at = sandbox.endpoints
     headers = {"Authorization": f"Bearer {at.secrets.cluster_token}"}
-    deployment = httpx.get(
-        f"{at.url('cluster')}/apis/apps/v1/namespaces/flightline-{stage}/deployments/flight-delays", headers=headers
-    ).json()
+    url = f"{at.url('cluster')}/apis/apps/v1/namespaces/flightline-{stage}/deployments"
+    query = {"labelSelector": "app.kubernetes.io/name=flight-delays"}
+    (deployment,) = httpx.get(url, headers=headers, params=query).json()["items"]
     return deployment["metadata"]["annotations"]["flightline/model-version"]
 
 

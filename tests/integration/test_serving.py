@@ -49,7 +49,7 @@ def _values(dtype: Any, count: int, seed: int) -> pl.Series:
     return pl.Series([None if number > 90 else number for number in numbers.tolist()]).cast(dtype)
 
 
-def _fit(seed: int) -> bytes:
+def _fit(seed: int, inverted: pl.Expr | None = None) -> bytes:
     frame = pl.DataFrame(
         {name: _values(dtype, 2000, seed + n) for n, (name, dtype) in enumerate(FEATURES.FEATURES.items())}
     )
@@ -57,7 +57,8 @@ def _fit(seed: int) -> bytes:
     known = pl.sum_horizontal(
         pl.col("hour", "distance", "weather_temp", "departure_delay", "airport_waiting").fill_null(0)
     )
-    label = frame.select((known > known.median()).cast(pl.Int8)).to_series()
+    late = known > known.median()
+    label = frame.select((late if inverted is None else late != inverted).cast(pl.Int8)).to_series()
     model = MODEL.fit(frame.with_columns(label=label), {"n_estimators": 20, "num_leaves": 15}, seed)
     metadata = Metadata(
         use_case="flight_delays",

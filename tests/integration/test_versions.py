@@ -27,6 +27,7 @@ from include.foundation.lake import tables
 from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load
 from include.stages.promotion import manifests
+from include.stages.promotion.routing import Split
 from include.stages.promotion.sample import COUNT
 from include.stages.promotion.smoke import smoke
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
@@ -259,28 +260,29 @@ def trained(hook, repository, number):
 
 def deploy(api, spec, stage, chosen):
     """What a promotion's sync does."""
+    one = stage.model_copy(update={"replicas": 1, "rollout": "replicas"})
     files = manifests.render(
         spec,
-        stage.model_copy(update={"replicas": 1}),
+        one,
+        Split(candidate=chosen["version"]),
+        before={},
+        parent="",
         model_uri=chosen["uri"],
         digest=chosen["digest"],
-        version=chosen["version"],
         image=chosen["image"],
         manifest_digest="0" * 64,
         feature_code=chosen["feature_code"],
         run_id="r",
     )
     apps, core = client.AppsV1Api(api), client.CoreV1Api(api)
+    old = [each.metadata.name for each in apps.list_namespaced_deployment(stage.namespace).items]
     for path, text in files.items():
-        if path.endswith("deployment.yaml"):
-            names = [each.metadata.name for each in apps.list_namespaced_deployment(stage.namespace).items]
-            body = yaml.safe_load(text)
-            if spec.slug in names:
-                apps.patch_namespaced_deployment(spec.slug, stage.namespace, body)
-            else:
-                apps.create_namespaced_deployment(stage.namespace, body)
-        elif path.endswith("service.yaml") and not core.list_namespaced_service(stage.namespace).items:
+        if "/deployment-" in path:
+            apps.create_namespaced_deployment(stage.namespace, yaml.safe_load(text))
+        elif path.endswith("/service.yaml") and not core.list_namespaced_service(stage.namespace).items:
             core.create_namespaced_service(stage.namespace, yaml.safe_load(text))
+    for name in old:
+        apps.delete_namespaced_deployment(name, stage.namespace)
 
 
 def served(hook, spec, stage, chosen):

@@ -33,7 +33,7 @@ AnySource = Annotated[Annotated[Source, Tag("file")] | Annotated[Topic, Tag("top
 class UseCase(Part):
     """The whole spec (`use_case.yaml`)."""
 
-    name: Name
+    name: Annotated[Name, Field(max_length=52, description="`<name>-v<version>` is a Service: 63 characters")]
     title: Line
     description: str
     owner: Line

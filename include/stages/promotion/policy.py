@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from include.foundation.echo import cut
 from include.foundation.errors import GateFailed, InvalidInput
 from include.stages.promotion.served import Served
 
@@ -18,6 +19,7 @@ class Candidate:
         version: digits.
         gate: what its gates said; None if they did not.
         judged_against: the champion that it was judged against, `none`, or None if that is not known.
+        rejected: in which way it was worse when it was brought on before; None if it was not.
         by_person: whether a person named it; else a training run did, by the asset.
     """
 
@@ -26,6 +28,7 @@ class Candidate:
     gate: str | None
     judged_against: str | None
     by_person: bool
+    rejected: str | None = None
 
 
 def check(candidate: Candidate, *, champion: str | None, last_champion: str | None, served: Sequence[Served]) -> None:
@@ -55,6 +58,8 @@ def check(candidate: Candidate, *, champion: str | None, last_champion: str | No
         )
     if candidate.by_person:  # who may go back to any version that passed
         return
+    if candidate.rejected:
+        raise GateFailed(f"{name} was rejected, {cut(candidate.rejected, 300)}: promote it by hand if it is good")
     if champion is not None and production not in (None, champion):
         raise InvalidInput(
             f"the champion of {candidate.name} is version {champion}, but {served[-1].stage} serves version "

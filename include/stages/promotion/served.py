@@ -3,13 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import yaml
-
-from include.foundation.errors import InvalidInput
 from include.foundation.spec import UseCase
 from include.stages.promotion import manifests
-
-VERSION = "flightline/model-version"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,22 +32,5 @@ def served(spec: UseCase, files: Mapping[str, str]) -> tuple[Served, ...]:
     Raises:
         InvalidInput: a deployment cannot be read: what is served is not guessed.
     """
-    found = []
-    for stage in spec.promotion.stages:
-        folder = f"{manifests.path(spec, stage)}/"
-        mine = {path for path in files if path.startswith(folder)}
-        foreign = tuple(sorted(mine - {*manifests.paths(spec, stage)}))
-        deployment = files.get(f"{folder}deployment.yaml")
-        version = None if deployment is None else _version(f"{folder}deployment.yaml", deployment)
-        found.append(Served(stage=stage.name, version=version, foreign=foreign))
-    return tuple(found)
-
-
-def _version(path: str, text: str) -> str:
-    try:
-        return str(yaml.safe_load(text)["metadata"]["annotations"][VERSION])
-    except (yaml.YAMLError, TypeError, KeyError) as error:
-        raise InvalidInput(
-            f"{path} in the GitOps repository does not say which version it deploys (annotation {VERSION}): {error!r}. "
-            "Restore it from Git's history"
-        ) from error
+    found = [(stage.name, manifests.deployed(spec, stage, files)) for stage in spec.promotion.stages]
+    return tuple(Served(stage=name, version=each.version, foreign=each.foreign) for name, each in found)

@@ -3,8 +3,8 @@
 Tags: `model_digest` and `model_uri` of the model file, the run manifest (`evidence.manifest`), `gate` (passed, failed,
 or judging while there is no verdict), `gate_champion`, the version that it was judged against or `none`, the verdict
 that both are taken from (`evidence.verdict`), `answer.<time>` for each approval or rejection, and on a champion
-`champion_since` and `previous_champion`, the version that it took over from, and `monitored`, what its newest window
-showed.
+`champion_since` and `previous_champion`, the version that it took over from, `monitored`, what its newest window
+showed, and `rejected`, in which way it was worse than the stable version when it was brought on.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 DIGEST, URI, GATE, PREVIOUS = "model_digest", "model_uri", "gate", "previous_champion"
 JUDGED_AGAINST, SINCE, ANSWER = "gate_champion", "champion_since", "answer"
-MONITORED = "monitored"
+MONITORED, REJECTED = "monitored", "rejected"
 
 
 @dataclass(frozen=True, kw_only=True)

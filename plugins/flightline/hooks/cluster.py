@@ -13,8 +13,12 @@ from include.foundation.evidence import code
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 
+    from include.foundation.spec import UseCase
+    from include.foundation.spec.promotion import Stage
+
 SERVING_IMAGE = "flightline/serving"
 NAMESPACE = "flightline"
+GATEWAY = "flightline/flightline"
 ENDED = ("Succeeded", "Failed")
 NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
 POLL_SECONDS = 0.3
@@ -82,6 +86,58 @@ class ClusterHook(BaseHook):
         if pod.status.phase == "Failed":
             raise InvalidInput(f"python {' '.join(arguments)[:200]} failed in image {image}: {said.strip()[-500:]}")
         return said
+
+    @property
+    def gateway(self) -> str:
+        """`<namespace>/<name>` of the Gateway that routes are attached to: extra `gateway` of the Connection."""
+        return str(self.get_connection(self.cluster_conn_id).extra_dejson.get("gateway", GATEWAY))
+
+    def endpoint(self, spec: "UseCase", stage: "Stage") -> str:
+        """Base URL of a stage, which stays the same whichever version answers.
+
+        Raises:
+            ServiceUnavailable: the stage has no address from outside (yet).
+        """
+        from include.stages.promotion import routing
+
+        path = routing.of(stage).path(spec, stage)
+        return self.service_url(spec.slug, stage.namespace) if path is None else self._gateway_url() + path
+
+    def _gateway_url(self) -> str:
+        """Extra `gateway_url` of the Connection, else what the Gateway's status says."""
+        given = self.get_connection(self.cluster_conn_id).extra_dejson.get("gateway_url")
+        if given:
+            return str(given).rstrip("/")
+        namespace, _, name = self.gateway.partition("/")
+        group = ("gateway.networking.k8s.io", "v1")
+        found = self.get_conn().custom_object_client.get_namespaced_custom_object(*group, namespace, "gateways", name)
+        listener = found["spec"]["listeners"][0]
+        for address in (found.get("status") or {}).get("addresses") or ():
+            return f"{listener['protocol'].lower()}://{_host(address['value'])}:{listener['port']}"
+        raise ServiceUnavailable(f"Gateway {self.gateway} has no address (yet): does a controller serve its class?")
+
+    def expositions(self, spec: "UseCase", version: str, namespace: str) -> dict[str, tuple[int, str]]:
+        """What each running replica of a version counts: pod -> restarts of its containers, text of `/metrics`.
+
+        Asked through the API's proxy, for a Service's address is answered by one replica or another.
+        """
+        from kubernetes.client import ApiException
+
+        core = self.get_conn().core_v1_client
+        labels = f"app.kubernetes.io/name={spec.slug},app.kubernetes.io/component=serving"
+        pods = core.list_namespaced_pod(namespace, label_selector=f"{labels},app.kubernetes.io/version={version}")
+        found = {}
+        for pod in pods.items:
+            restarts = sum(each.restart_count for each in pod.status.container_statuses or [])
+            try:
+                text = core.connect_get_namespaced_pod_proxy_with_path(
+                    f"{pod.metadata.name}:8080", namespace, "metrics", _preload_content=False, _request_timeout=10
+                ).data.decode()
+            except ApiException as error:  # it is starting, or has just gone: its restarts count all the same
+                self.log.info("%s does not tell its metrics: %s", pod.metadata.name, error.reason)
+                text = ""
+            found[pod.metadata.name] = (restarts, text)
+        return found
 
     def service_url(self, name: str, namespace: str) -> str:
         """Base URL of a Service of type NodePort or LoadBalancer, first port.

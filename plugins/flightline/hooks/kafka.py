@@ -23,6 +23,7 @@ PLAIN = (
     "ssl.endpoint.identification.algorithm",
 )
 ANSWER_SECONDS = 15.0
+MOST_BYTES = 64 << 20  # that are read at once
 
 
 class KafkaHook(BaseHook):
@@ -87,6 +88,24 @@ class KafkaHook(BaseHook):
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise ServiceUnavailable(f"the topic {topic} could not be made: {cause(error)}") from error
+
+    def ends(self, topic: str) -> dict[str, int]:
+        """Partition -> offset of its last message; see `topics.reader.Reader` for this and what it raises."""
+        from include.stages.ingest.topics.reader import Reader
+
+        with Reader(self.settings, topic) as reader:
+            return reader.ends()
+
+    def values(self, topic: str, after: "Mapping[str, int]", *, most: int) -> list[bytes]:
+        """What was written to a topic behind these offsets, tombstones left out; `most` messages at most."""
+        from include.stages.ingest.topics.reader import Reader
+
+        found: list[bytes] = []
+        with Reader(self.settings, topic) as reader:
+            reader.seek(after)
+            while len(found) < most and (messages := reader.read(most - len(found), MOST_BYTES)):
+                found += [value for message in messages if isinstance(value := message.value(), bytes)]
+        return found
 
     def get_conn(self) -> Any:
         """The settings."""

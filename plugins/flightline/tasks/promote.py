@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
@@ -13,6 +13,9 @@ from flightline.failing import failing_fast
 from include.foundation.errors import GateFailed, InvalidInput, ServiceUnavailable
 from include.foundation.spec import UseCase, load
 from include.foundation.spec.promotion import Stage
+
+if TYPE_CHECKING:
+    from include.stages.promotion.routing import Split
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ def choose(
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
     from include.stages import registry
-    from include.stages.promotion import approval, policy
+    from include.stages.promotion import approval, manifests, policy
     from include.stages.promotion.served import served
 
     version = params["version"] or partition_key
@@ -47,6 +50,7 @@ def choose(
         gate=found.gate,
         judged_against=found.tags.get(registry.versions.JUDGED_AGAINST),
         by_person=bool(params["version"]),
+        rejected=found.tags.get(registry.versions.REJECTED),
     )
     policy.check(
         candidate,
@@ -67,6 +71,9 @@ def choose(
         "kafka": KafkaHook().plain_settings if spec.predictions else "{}",
         "champion": champion.version if champion else None,
         "folder": _folder_digest(folder),
+        "stable": {
+            stage.name: manifests.deployed(spec, stage, folder).stable(version) for stage in spec.promotion.stages
+        },
     }
     own_code.require(use_case, chosen)
     table, report = (
@@ -76,7 +83,7 @@ def choose(
     page = hook.version_url(use_case, version)
     ti.xcom_push("mlflow_version", page)
     reached = [stage for stage in spec.promotion.stages if wanted_stage(spec, stage.name, params["until"])]
-    after = [_files(spec, stage, chosen) for stage in reached]
+    after = [_shown(_files(spec, stage, chosen, _alone(chosen), folder)) for stage in reached]
     chosen["body"] = approval.body(
         approval.Request(
             title=spec.title,
@@ -87,7 +94,7 @@ def choose(
             table=table,
             served=serving,
             until=params["until"],
-            before={path: text for path, text in folder.items() if any(path in files for files in after)},
+            before=_renamed(folder, chosen),
             after={path: text for files in after for path, text in files.items()},
             links={"Version in MLflow": page, **_links(spec, hook, found.run_id)},
         )
@@ -185,26 +192,60 @@ def wanted_stage(spec: UseCase, stage: str, until: str) -> bool:
     return names.index(stage) <= names.index(until)
 
 
+@task.branch
+def way(stage: str, chosen: Mapping[str, Any], first: str, last: str) -> str:
+    """Step by step where another version serves, else at once.
+
+    Args:
+        stage: name.
+        chosen: the version.
+        first: the first step's first task.
+        last: the first task of the move after which the version serves alone.
+    """
+    stable = chosen["stable"][stage]
+    log.info(
+        "%s serves %s: %s", stage, f"version {stable}" if stable else "no other version", first if stable else last
+    )
+    return first if stable else last
+
+
 @task
 @failing_fast
-def render(use_case: str, stage: str, chosen: Mapping[str, Any], answer: Mapping[str, str]) -> dict[str, Any]:
-    """The manifests of a stage, the Argo CD Application that applies them, and the commit's message."""
+def render(
+    use_case: str,
+    stage: str,
+    chosen: Mapping[str, Any],
+    answer: Mapping[str, str],
+    step: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """The manifests of a stage, the Argo CD Application that applies them, and the commit's message.
+
+    Args:
+        use_case: name.
+        stage: name.
+        chosen: the version.
+        answer: of the approver.
+        step: `weight` and `mirror` beside the version that serves the stage; by default the chosen one serves alone.
+    """
     from airflow.sdk import BaseHook
 
     from flightline.hooks.cluster import ClusterHook
-    from flightline.hooks.gitops import public
+    from flightline.hooks.gitops import GitOpsHook, public
     from include.stages.promotion import manifests
+    from include.stages.promotion.routing import Split
 
     spec = load(use_case)
     place = _stage(spec, stage)
     gitops = BaseHook.get_connection("gitops")
     url = public(str(gitops.extra_dejson.get("argocd_repo_url", gitops.host)))  # Argo CD has credentials of its own
-    files = _files(spec, place, chosen)
+    split = Split(candidate=chosen["version"], stable=chosen["stable"][stage], **step) if step else _alone(chosen)
+    files = _files(spec, place, chosen, split, GitOpsHook().read(spec.slug))
+    share = f": {split.weight}% of the requests, a copy of {split.mirror}%" if step else ""
     log.info("%s version %s for %s: %s", use_case, chosen["version"], stage, ", ".join(files))
     return {
         "files": files,
         "application": manifests.application(spec, place, url, server=ClusterHook(place.cluster).destination),
-        "message": f"Deploy {use_case} version {chosen['version']} to {stage}\n\n"
+        "message": f"Deploy {use_case} version {chosen['version']} to {stage}{share}\n\n"
         f"Model-Digest: sha256:{chosen['digest']}\nRun-Manifest: sha256:{chosen['manifest']}\n"
         f"Approved-By: {answer['by']} at {answer['at']}\n",
     }
@@ -212,14 +253,27 @@ def render(use_case: str, stage: str, chosen: Mapping[str, Any], answer: Mapping
 
 @task
 @failing_fast
-def smoke(use_case: str, stage: str, chosen: Mapping[str, Any], ti: Any = None) -> dict[str, Any]:
-    """Ask the deployed endpoint for real requests and compare with what the model file answers offline."""
+def smoke(
+    use_case: str, stage: str, chosen: Mapping[str, Any], *, itself: bool = False, ti: Any = None
+) -> dict[str, Any]:
+    """Ask the deployed endpoint for real requests and compare with what the model file answers offline.
+
+    Args:
+        use_case: name.
+        stage: name.
+        chosen: the version.
+        itself: ask the version by its own Service; else whoever answers at the stage's address.
+        ti: the task instance.
+    """
     from flightline.hooks.cluster import ClusterHook
+    from include.stages.promotion import templates
     from include.stages.promotion.smoke import smoke as ask
 
     spec = load(use_case)
     place = _stage(spec, stage)
-    url = ClusterHook(place.cluster).service_url(spec.slug, place.namespace)
+    cluster = ClusterHook(place.cluster)
+    own = templates.name(spec, chosen["version"])
+    url = cluster.service_url(own, place.namespace) if itself else cluster.endpoint(spec, place)
     ti.xcom_push("endpoint", url)
     records, expected = own_code.sample(use_case, chosen)
     report = ask(url, spec, digest=chosen["digest"], records=records, expected=expected)
@@ -300,22 +354,48 @@ def _stage(spec: UseCase, name: str) -> Stage:
     return next(stage for stage in spec.promotion.stages if stage.name == name)
 
 
-def _files(spec: UseCase, stage: Stage, chosen: Mapping[str, Any]) -> dict[str, str]:
+def _alone(chosen: Mapping[str, Any]) -> "Split":
+    """The version serves alone."""
+    from include.stages.promotion.routing import Split
+
+    return Split(candidate=chosen["version"])
+
+
+def _files(
+    spec: UseCase, stage: Stage, chosen: Mapping[str, Any], split: "Split", before: Mapping[str, str]
+) -> dict[str, str | None]:
     """What is committed for a stage."""
+    from flightline.hooks.cluster import ClusterHook
     from include.stages.promotion import manifests
 
     return manifests.render(
         spec,
         stage,
+        split,
+        before=before,
+        parent=ClusterHook(stage.cluster).gateway,
         model_uri=chosen["uri"],
         digest=chosen["digest"],
-        version=chosen["version"],
         image=chosen["image"],
         manifest_digest=chosen["manifest"],
         feature_code=chosen["feature_code"],
         run_id=chosen["run_id"],
         kafka=chosen["kafka"],
     )
+
+
+def _shown(files: Mapping[str, str | None]) -> dict[str, str]:
+    """Without what goes: the approver is shown what comes in its place."""
+    return {path: text for path, text in files.items() if text is not None}
+
+
+def _renamed(folder: Mapping[str, str], chosen: Mapping[str, Any]) -> dict[str, str]:
+    """The files of the versions that serve now under the chosen version's names, so that a diff compares them."""
+    found = {}
+    for path, text in folder.items():
+        stable = chosen["stable"].get(path.split("/")[1])
+        found[path.replace(f"-{stable}.yaml", f"-{chosen['version']}.yaml") if stable else path] = text
+    return found
 
 
 def _folder_digest(files: Mapping[str, str]) -> str:

@@ -79,6 +79,16 @@ class Reader:
         """Leave the broker."""
         self._consumer.close()
 
+    def ends(self) -> dict[str, int]:
+        """Partition (such as `topic/0`) -> offset of the last message, where there is one, as far as the broker knows.
+
+        Raises:
+            ServiceUnavailable, AccessRefused, MissingInput: as `seek`.
+        """
+        return {
+            f"{self._topic}/{number}": end - 1 for number in self._partitions() if (end := self._ends(number)[1]) > 0
+        }
+
     def seek(self, after: Mapping[str, int]) -> list[Gap]:
         """Go behind these offsets; partitions that are not named are read from their first message on.
 

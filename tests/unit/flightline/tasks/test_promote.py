@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from flightline.exceptions import GitOpsInvalid
+from flightline.hooks.gitops import GitOpsHook
 from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.tasks import promote
 from include.foundation.spec import load
@@ -96,6 +97,8 @@ def test_no_credentials_get_into_the_application(monkeypatch, extra):
     monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps({"conn_type": "kubernetes"}))
     chosen = {"version": "1", "uri": "s3://models/x", "digest": "ab" * 32, "manifest": "cd" * 32}
     chosen |= {"image": "flightline/serving:1", "feature_code": "ef" * 32, "run_id": "r1", "kafka": "{}"}
+    chosen |= {"stable": {"staging": None}}
+    monkeypatch.setattr(GitOpsHook, "read", lambda *_: {})
     answer = {"by": "ada", "at": "now"}
     rendered = promote.render.function(SPEC.name, "staging", chosen, answer)
     assert rendered["application"]["spec"]["source"]["repoURL"] == "https://git.example/x.git"

@@ -36,3 +36,30 @@ def test_a_stage_that_no_cluster_takes_is_refused(change):
 def test_an_approval_is_waited_for_from_an_hour_to_a_year(hours):
     with pytest.raises(ValidationError, match="approval_hours"):
         Promotion(approval_hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": [{"shadow": 50, "canary": 10}]}, "either shadow or canary"),
+        ({"steps": [{}]}, "either shadow or canary"),
+        ({"steps": [{"canary": 100}]}, "less than or equal to 99"),
+        ({"steps": [{"canary": 10}, {"canary": 10}]}, "steps: canary_10 twice"),
+        ({"steps": [{"canary": 10, "window_seconds": 4000}]}, "a window of 4000 s is longer than limit_seconds, 3600"),
+        ({"window_seconds": 60, "limit_seconds": 30}, "a window of 60 s is longer than limit_seconds, 30"),
+        (
+            {"stages": [{"name": "live", "rollout": "replicas"}]},
+            "live says rollout: replicas, which cannot copy requests",
+        ),
+        ({"without_traffic": "pass"}, "'fail' or 'go_on'"),
+    ],
+)
+def test_steps_that_cannot_be_walked_are_refused(change, message):
+    with pytest.raises(ValidationError, match=message):
+        Promotion(**change)
+
+
+def test_steps_have_names_and_no_traffic_is_not_fine_unless_a_spec_says_so():
+    assert [step.name for step in Promotion().steps] == ["shadow_50", "canary_10", "canary_50"]
+    assert Promotion().without_traffic == "fail"
+    assert Promotion(steps=(), stages=[{"name": "live", "rollout": "replicas"}]).steps == ()

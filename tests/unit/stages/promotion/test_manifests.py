@@ -5,15 +5,16 @@ import pytest
 import yaml
 
 from include.foundation import spec
+from include.foundation.errors import InvalidInput
 from include.foundation.spec.promotion import Stage
 from include.stages.promotion import manifests
+from include.stages.promotion.routing import Split
 
 FLIGHTS = spec.load("flight_delays")
 STAGING, PRODUCTION = FLIGHTS.promotion.stages
 VERSION = {
     "model_uri": f"s3://models/flight_delays/{'a' * 64}/model.onnx",
     "digest": "a" * 64,
-    "version": "3",
     "image": "flightline/serving:0.1.0",
     "manifest_digest": "b" * 64,
     "feature_code": "d" * 64,
@@ -21,10 +22,19 @@ VERSION = {
 }
 
 
-def _rendered(stage: Stage = PRODUCTION, **changes: str) -> dict[str, dict]:
-    files = manifests.render(FLIGHTS, stage, **VERSION | changes)
+ALONE = Split(candidate="3")
+
+
+def _render(
+    stage: Stage = PRODUCTION, split: Split = ALONE, before: dict[str, str] | None = None, **changes: str
+) -> dict:
+    return manifests.render(FLIGHTS, stage, split, before=before or {}, parent="flightline/main", **VERSION | changes)
+
+
+def _rendered(stage: Stage = PRODUCTION, version: str = "3", **changes: str) -> dict[str, dict]:
+    files = _render(stage, Split(candidate=version), **changes)
     return {
-        path.rpartition("/")[2].removesuffix(".yaml"): yaml.safe_load(text)
+        path.rpartition("/")[2].removesuffix(".yaml").partition("-")[0]: yaml.safe_load(text)
         for path, text in files.items()
         if path.endswith(".yaml")
     }
@@ -42,24 +52,24 @@ def test_a_deployment_names_the_cluster_it_goes_to() -> None:
 
 def test_files_of_a_stage_lie_where_its_application_looks() -> None:
     application = manifests.application(FLIGHTS, STAGING, "file:///srv/gitops.git")
-    assert set(manifests.render(FLIGHTS, STAGING, **VERSION)) == {
-        "flight-delays/staging/deployment.yaml",
-        "flight-delays/staging/service.yaml",
+    assert set(_render(STAGING)) == {
+        "flight-delays/staging/deployment-3.yaml",
+        "flight-delays/staging/service-3.yaml",
+        "flight-delays/staging/route.yaml",
         "flight-delays/staging/README.md",
     }
-    assert manifests.paths(FLIGHTS, STAGING) == set(manifests.render(FLIGHTS, STAGING, **VERSION))
     assert application["metadata"]["name"] == "flight-delays-staging"
     assert application["spec"] == {
         "project": "default",
         "destination": {"server": "https://kubernetes.default.svc", "namespace": "flightline-staging"},
         "source": {"repoURL": "file:///srv/gitops.git", "path": "flight-delays/staging", "targetRevision": "main"},
-        "syncPolicy": {"syncOptions": ["CreateNamespace=true"]},
+        "syncPolicy": {"syncOptions": ["CreateNamespace=true", "PruneLast=true"]},
     }
     assert {m["metadata"]["namespace"] for m in _rendered(STAGING).values()} == {"flightline-staging"}
 
 
 def test_the_same_version_gives_the_same_text() -> None:
-    assert manifests.render(FLIGHTS, PRODUCTION, **VERSION) == manifests.render(FLIGHTS, PRODUCTION, **VERSION)
+    assert _render() == _render()
 
 
 def test_another_version_changes_only_what_names_it() -> None:
@@ -72,7 +82,8 @@ def test_another_version_changes_only_what_names_it() -> None:
     before, after = leaves(_rendered()), leaves(_rendered(version="4", digest="c" * 64))
     changed = {path.rpartition(".")[2] for path in before if before[path] != after[path]}
     assert before.keys() == after.keys()
-    assert changed == {"flightline/model-version", "flightline/model-digest", "value"}
+    named = {"flightline/model-version", "flightline/model-digest", "value", "name", "io/version"}
+    assert changed == named
 
 
 def test_the_pod_gets_the_pin_and_the_spec() -> None:
@@ -114,11 +125,11 @@ def test_the_service_selects_the_pods() -> None:
     service = rendered["service"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert rendered["deployment"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
-    assert (service["metadata"]["name"], service["spec"]["type"]) == ("flight-delays", "NodePort")
+    assert (service["metadata"]["name"], service["spec"]["type"]) == ("flight-delays-v3", "NodePort")
     assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [(80, 8080)]
 
 
-@pytest.mark.parametrize("value", ["3: {evil: true}", "'\"\n- x", "${image}", "!!python/none", "007", "null"])
+@pytest.mark.parametrize("value", ["3: {evil: true}", "'\"\n- x", "${image}", "!!python", "007", "null"])
 def test_a_value_stays_a_string(value: str) -> None:
     deployment = _rendered(version=value)["deployment"]
     assert deployment["metadata"]["annotations"]["flightline/model-version"] == value
@@ -152,3 +163,32 @@ def test_a_deployment_says_where_predictions_are_logged_and_only_names_the_secre
         "valueFrom": {"secretKeyRef": {"name": "flightline-kafka", "key": "password", "optional": True}},
     }
     assert '"name": "FLIGHTLINE_KAFKA", "value": "{}"' in json.dumps(_rendered())
+
+
+def test_the_stable_version_stays_as_it_was_until_the_candidate_serves_alone() -> None:
+    before = _render()
+    both = _render(split=Split(candidate="4", stable="3", weight=10), before=before)
+    kept = {path for path in before if "-3.yaml" in path}
+    assert len(kept) == 2
+    assert all(both[path] == before[path] for path in kept)
+    assert manifests.deployed(FLIGHTS, PRODUCTION, both).version == "3"
+    assert manifests.deployed(FLIGHTS, PRODUCTION, both).replicas == {"3": 2, "4": 2}
+    alone = _render(split=Split(candidate="4"), before=both)
+    assert {path for path, text in alone.items() if text is None} == kept
+    found = manifests.deployed(FLIGHTS, PRODUCTION, {path: text for path, text in alone.items() if text})
+    assert (found.version, found.stable("5"), found.stable("4")) == ("4", "4", None)
+
+
+def test_a_stable_version_whose_files_are_lost_is_named() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"flight-delays/production/deployment-3\.yaml is not in the GitOps repository"
+    ):
+        _render(split=Split(candidate="4", stable="3", weight=10))
+
+
+def test_a_folder_of_an_older_layout_is_replaced_at_once() -> None:
+    old = yaml.safe_dump({"metadata": {"annotations": {"flightline/model-version": "2"}}, "spec": {"replicas": 1}})
+    before = {"flight-delays/production/deployment.yaml": old, "flight-delays/production/service.yaml": "x"}
+    found = manifests.deployed(FLIGHTS, PRODUCTION, before)
+    assert (found.version, found.stable("3"), found.foreign) == ("2", None, ())
+    assert {path for path, text in _render(before=before).items() if text is None} == set(before)

@@ -3,6 +3,7 @@ import pytest
 from include.foundation import spec
 from include.foundation.errors import InvalidInput
 from include.stages.promotion import manifests
+from include.stages.promotion.routing import Split
 from include.stages.promotion.served import Served, served
 
 FLIGHTS = spec.load("flight_delays")
@@ -14,7 +15,7 @@ VERSION = {
 
 
 def rendered(stage, version):
-    return manifests.render(FLIGHTS, stage, version=version, **VERSION)
+    return manifests.render(FLIGHTS, stage, Split(candidate=version), before={}, parent="flightline/main", **VERSION)
 
 
 def test_an_empty_repository_serves_nothing():

@@ -1,0 +1,207 @@
+"""Observe two versions of a stage for a while, and fail where the new one is worse."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseOperator
+
+from flightline import notes
+from flightline.failing import fail_fast
+from include.foundation.spec import UseCase, load
+from include.foundation.spec.promotion import Stage
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.stages.promotion.agreement import Agreement
+    from include.stages.promotion.criteria import Judgement
+    from include.stages.promotion.observation import Counts
+
+Look = dict[str, dict[str, Any]]  # role -> replica -> its counts, JSON-safe
+LOOKS = 6  # in a window, so that what is worse does not stay to its end
+LEAST_SECONDS = 5.0
+MESSAGES = 100_000  # of the prediction log that a look reads
+
+
+class ObserveOperator(BaseOperator):
+    """Wait for the end of a step's window and compare the chosen version with the stable one.
+
+    Between looks the task waits in the triggerer. Where too few requests came, the window grows up to the spec's limit.
+    A person hastens the step by marking this task as a success, and ends the rollout by marking it as failed.
+
+    Args:
+        use_case: name.
+        stage: name.
+        chosen: as `choose` returns it.
+        step: what the step is called.
+        alone: whether the stable version gets no requests, so that there is nothing to compare with.
+        window_seconds: for which both are observed at least.
+
+    Returns (XCom): `{"stable", "candidate"}`: what both did (`observation.Seen`).
+
+    Raises:
+        GateFailed: the version is worse, which is written to its tag `rejected`, or too few requests came in the limit.
+        ServiceUnavailable: the cluster does not answer.
+    """
+
+    template_fields: Sequence[str] = ("chosen",)
+    ui_color = "#cfe8d5"
+
+    def __init__(
+        self,
+        *,
+        use_case: str,
+        stage: str,
+        chosen: Any,
+        step: str,
+        alone: bool = False,
+        window_seconds: float,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.use_case = use_case
+        self.stage = stage
+        self.chosen = chosen
+        self.step = step
+        self.alone = alone
+        self.window_seconds = window_seconds
+
+    def execute(self, context: "Context") -> None:  # noqa: ARG002 (Airflow's signature)
+        """Take the first look."""
+        self._wait(self._look(), time.time(), self._log_ends())
+
+    def resume(
+        self,
+        context: "Context",
+        event: Any,  # noqa: ARG002
+        *,
+        first: Look,
+        since: float,
+        log: dict[str, int] | None,
+    ) -> dict[str, Any]:
+        """Look again; pass, fail or wait on."""
+        from include.stages.promotion.observation import seen
+
+        spec, look = load(self.use_case), self._look()
+        did = {role: seen(_counts(first[role]), _counts(look[role])) for role in look}
+        found, passed = self._judged(spec, did, self._agreement(spec, since, log)), time.time() - since
+        words = "; ".join(
+            f"version {self._versions[role]} answered {each.requests} requests, {each.errors} failed, "
+            + (f"p99 {each.p99 * 1000:.1f} ms" if each.p99 is not None else "no p99")
+            for role, each in did.items()
+        )
+        self.log.info("%s, after %.0f s: %s", self.step, passed, words)
+        with fail_fast():
+            if found.worse:
+                self._reject(context, f"at {self.step} of {self.stage}: {'; '.join(found.worse)}")
+            if passed < self.window_seconds or not (found.enough or self._given_up(spec, passed, words)):
+                self._wait(first, since, log)
+        notes.say(context["ti"], "%s of %s: not worse in %.0f s. %s", self.step, self.stage, passed, words)
+        return {role: asdict(each) for role, each in did.items()}
+
+    @property
+    def _versions(self) -> Mapping[str, str]:
+        return {"stable": self.chosen["stable"][self.stage], "candidate": self.chosen["version"]}
+
+    def _wait(self, first: Look, since: float, log: dict[str, int] | None) -> None:
+        pause = max(LEAST_SECONDS, self.window_seconds / LOOKS)
+        left = since + self.window_seconds - time.time()
+        self.defer(
+            trigger=TimeDeltaTrigger(timedelta(seconds=min(pause, left) if left > 1 else pause)),
+            method_name="resume",
+            kwargs={"first": first, "since": since, "log": log},
+        )
+
+    def _look(self) -> Look:
+        from flightline.hooks.cluster import ClusterHook
+        from include.stages.promotion.observation import Counts, counts
+
+        spec = load(self.use_case)
+        place = _place(spec, self.stage)
+        cluster = ClusterHook(place.cluster)
+        return {
+            role: {
+                pod: asdict(counts(text, restarts=restarts) if text else Counts(restarts=restarts))
+                for pod, (restarts, text) in cluster.expositions(spec, version, place.namespace).items()
+            }
+            for role, version in self._versions.items()
+        }
+
+    def _log_ends(self) -> dict[str, int] | None:
+        """Where the prediction log ends; None if there is none."""
+        from flightline.hooks.kafka import KafkaHook
+
+        log, kafka = load(self.use_case).predictions, KafkaHook()
+        return kafka.ends(log.topic) if log and kafka.is_configured else None
+
+    def _agreement(self, spec: UseCase, since: float, log: dict[str, int] | None) -> "Agreement | None":
+        """What both versions answered to the same requests, where that is logged."""
+        from flightline.hooks.kafka import KafkaHook
+        from include.foundation.problem import problem
+        from include.stages.promotion.agreement import ALL, agreement
+
+        if log is None or not spec.predictions:
+            return None
+        found = agreement(
+            KafkaHook().values(spec.predictions.topic, log, most=MESSAGES),
+            **self._versions,
+            stage=self.stage,
+            since=datetime.fromtimestamp(since, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            by=[part.by for part in spec.gates.slices],
+            problem=problem(spec.problem),
+        )
+        self.log.info("both answered the same requests: %s", found.counts.get(ALL, 0))
+        return found
+
+    def _judged(self, spec: UseCase, did: Mapping[str, Any], agreement: "Agreement | None") -> "Judgement":
+        from kubernetes.utils.quantity import parse_quantity
+
+        from include.stages.promotion.criteria import judge
+
+        memory = float(parse_quantity(spec.serving.memory))
+        stable = None if self.alone else did["stable"]
+        return judge(
+            spec.promotion.criteria, stable=stable, candidate=did["candidate"], memory=memory, agreement=agreement
+        )
+
+    def _given_up(self, spec: UseCase, passed: float, words: str) -> bool:
+        """Whether to go on without requests enough.
+
+        Raises:
+            GateFailed: the limit has passed, and the spec does not say that this is fine.
+        """
+        from include.foundation.errors import GateFailed
+
+        if passed < spec.promotion.limit_seconds:
+            return False
+        if spec.promotion.without_traffic == "go_on":
+            return True
+        raise GateFailed(
+            f"{self.step} of {self.stage}: too few requests to compare in {passed:.0f} s, wanted are "
+            f"{spec.promotion.criteria.min_requests} of each version ({words}). Promote when there are more, or say "
+            "`promotion.without_traffic: go_on` in the spec"
+        )
+
+    def _reject(self, context: "Context", reason: str) -> None:
+        from flightline.hooks.mlflow import MlflowHook
+        from include.foundation.errors import GateFailed
+        from include.stages import registry
+
+        version = self.chosen["version"]
+        words = f"{reason} (run {context['ti'].run_id})"
+        registry.tag(MlflowHook().get_conn(), self.use_case, version, {registry.versions.REJECTED: words[:5000]})
+        raise GateFailed(f"{self.use_case} version {version} is worse {reason}")
+
+
+def _place(spec: UseCase, name: str) -> Stage:
+    return next(stage for stage in spec.promotion.stages if stage.name == name)
+
+
+def _counts(replicas: Mapping[str, Any]) -> "dict[str, Counts]":
+    from include.stages.promotion.observation import Counts
+
+    return {name: Counts(**counts) for name, counts in replicas.items()}
