@@ -15,9 +15,12 @@ def raising(error):
     return raises
 
 
+COMMANDS = {"prepare", "check", "trial", "fit", "register", "gate", "sample", "monitor", "score", "deploys"}
+
+
 def test_every_argument_of_every_command_has_help():
     (steps,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
-    assert set(steps.choices) == {"prepare", "check", "trial", "fit", "register", "gate", "sample", "monitor", "score"}
+    assert set(steps.choices) == COMMANDS
     for name, step in steps.choices.items():
         for action in step._actions:
             assert action.help, f"{name} {action.option_strings or action.dest}"
