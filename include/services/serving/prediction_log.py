@@ -25,7 +25,8 @@ from include.services.serving.metrics import Metrics
 
 log = logging.getLogger(__name__)
 Setting = str | int | float | bool
-BUFFER = 10_000  # messages that wait for a broker, and rows that wait to become messages
+BUFFER = 10_000  # messages that wait for a broker
+REQUESTS = 16  # of many rows, that wait to become messages
 BUFFER_KIB = 32 << 10
 FLUSH_SECONDS = 4.0  # with the drain and the requests in flight within a pod's grace of 30 s
 SAID_SECONDS = 60.0
@@ -76,7 +77,7 @@ class PredictionLog:
         metrics.prediction_log.set(1)
         metrics.predictions_waiting.set_function(lambda: len(self._producer))
         self._many = ThreadPoolExecutor(1, thread_name_prefix="prediction-log")
-        self._pending = 0
+        self._room = threading.Semaphore(REQUESTS)
         self._closed = threading.Event()
         self._poll = threading.Thread(target=self._report, name="prediction-log-report", daemon=True)
         self._poll.start()
@@ -99,11 +100,10 @@ class PredictionLog:
         row = (request_id, datetime.now(UTC), records, matrix, answers)
         if len(records) <= FEW:
             self._write(*row)
-        elif self._pending + len(records) > BUFFER:
+        elif self._room.acquire(blocking=False):  # many rows at once would hold up the other callers
+            self._many.submit(self._write, *row).add_done_callback(lambda _: self._room.release())
+        else:
             self._dropped["full"].inc(len(records))
-        else:  # many rows at once would hold up the other callers
-            self._pending += len(records)
-            self._many.submit(self._write_many, *row)
 
     def close(self) -> None:
         """Bring what waits to the broker, once nothing is answered any more. Waits for `FLUSH_SECONDS` at most."""
@@ -113,12 +113,6 @@ class PredictionLog:
         if left:
             self._dropped["undelivered"].inc(left)
             log.error("prediction log: %d predictions are lost, no broker took them in %s s", left, FLUSH_SECONDS)
-
-    def _write_many(self, *row: Any) -> None:
-        try:
-            self._write(*row)
-        finally:
-            self._pending -= len(row[2])
 
     def _write(
         self,

@@ -6,7 +6,7 @@ joined again when the log or the gold that it asks about has changed, or a label
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -150,8 +150,8 @@ def _todo(lake: Lake, spec: UseCase, at: datetime) -> set[date]:
     if changed is None or gold is None:
         return there
     rows = tables.read(lake, spec.predictions_table, columns=[DAY, "asked_date", *LABELS])
-    near = {day + timedelta(days=n) for day in gold for n in (-1, 0, 1)}  # gold's day may be that of another zone
-    touched = pl.col("asked_date").is_in(sorted(near)) | (pl.col("label").is_null() & (pl.col("label_known_at") <= at))
+    matured = pl.col("label").is_null() & (pl.col("label_known_at") <= at)
+    touched = pl.col("asked_date").is_in(sorted(_beside(gold))) | matured
     return {*changed, *rows.filter(touched)[DAY]} & there
 
 
@@ -161,11 +161,20 @@ def _changed(lake: Lake, identifier: str, since: str | None) -> frozenset[date] 
 
 
 def _gold(lake: Lake, spec: UseCase, days: Sequence[date], snapshot_id: int | None) -> pl.DataFrame:
-    """Gold's rows from the day before the first of these days to the day after the last one."""
+    """Gold's rows of these days and those beside them, for it may count days in another zone.
+
+    No days in between: callers may ask about any two.
+    """
     columns = [DAY, "id", *LABELS, *module(spec.name, "features").Request.model_fields]
-    one = timedelta(days=1)
-    start, end = (min(days) - one, max(days) + one) if days else (date.max, None)
-    return tables.read(lake, spec.gold, start=start, end=end, columns=columns, snapshot_id=snapshot_id)
+    there = _beside(days) & {*tables.days(lake, spec.gold, snapshot_id=snapshot_id)}
+    return pl.concat(
+        tables.read(lake, spec.gold, start=day, end=day, columns=columns, snapshot_id=snapshot_id)
+        for day in sorted(there) or [date.max]
+    )
+
+
+def _beside(days: Collection[date]) -> set[date]:
+    return {day + timedelta(days=n) for day in days for n in (-1, 0, 1)}
 
 
 def _request(features: FeaturesModule, record: str | None) -> BaseModel | None:

@@ -1,6 +1,7 @@
 """The log on librdkafka's own broker in memory, and without any broker."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,12 +110,13 @@ def test_without_a_broker_nothing_waits_and_what_is_lost_is_counted(
             begun = time.monotonic()
             log.write(str(number), [None], [ROW], np.array([0.5], np.float32))
             longest = max(longest, time.monotonic() - begun)
-        log.write("many", [None] * 101, [ROW] * 101, np.full(101, 0.5, np.float32))
         assert b"flightline_serving_predictions_waiting 100.0" in metrics.text()
-        assert dropped(metrics, "full") == 200 + 101
+        assert dropped(metrics, "full") == 200
+        log.write("many", [None] * 101, [ROW] * 101, np.full(101, 0.5, np.float32))
         begun = time.monotonic()
     assert time.monotonic() - begun < 3
     assert longest < 0.5
+    assert dropped(metrics, "full") == 200 + 101
     assert dropped(metrics, "undelivered") == 100
     assert "100 predictions are lost" in caplog.text
 
@@ -144,3 +146,25 @@ def test_a_message_beyond_the_brokers_size_is_refused_and_the_rest_go_on(
 def test_settings_that_librdkafka_does_not_take_are_named(logging_to: Any) -> None:
     with pytest.raises(InvalidInput, match=r"FLIGHTLINE_KAFKA: .*no\.such"), logging_to({"no.such": 1}):
         pass
+
+
+def test_of_many_large_requests_some_are_dropped_and_none_waits(
+    settings: dict[str, Any], metrics: Metrics, logging_to: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "REQUESTS", 1)
+    going, go = threading.Event(), threading.Event()
+
+    def wait(metadata: Any, row: Any) -> dict[str, float]:
+        going.set()
+        go.wait(30)
+        return {}
+
+    monkeypatch.setattr(prediction_log, "named", wait)
+    many = ([None] * 20, [ROW] * 20, np.full(20, 0.5, np.float32))
+    with logging_to(settings, "large") as log:
+        log.write("first", *many)
+        assert going.wait(30)
+        log.write("second", *many)
+        assert dropped(metrics, "full") == 20
+        go.set()
+    assert {key for key, _ in messages(settings, "large", 20)} == {b"first"}
