@@ -239,7 +239,8 @@ def logging(home: Path, ours: Service, stack: ExitStack) -> Service:
     broker, port = free_ports(2)
     stack.enter_context(running(tansu.service(host="127.0.0.1", port=broker), log=home / "tansu.log"))
     settings = {"bootstrap.servers": f"127.0.0.1:{broker}"}
-    AdminClient(settings).create_topics([NewTopic(f"predictions.{USE_CASE}")])[f"predictions.{USE_CASE}"].result(30)
+    admin, topic = AdminClient(settings), f"predictions.{USE_CASE}"
+    admin.create_topics([NewTopic(topic)])[topic].result(30)
     env = {**ours.env, "PORT": str(port), "FLIGHTLINE_KAFKA": json.dumps(settings)}
     return replace(
         ours,

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import httpx
@@ -16,16 +18,21 @@ import numpy as np
 import polars as pl
 import pytest
 
+from flightline.hooks.kafka import KafkaHook
+from flightline.tasks import predictions
 from include.foundation import spec
 from include.foundation.artifact import Metadata, digest, open_model, store
 from include.foundation.artifact.writer import seal
 from include.foundation.errors import DigestMismatch
 from include.foundation.evidence.code import feature_code
 from include.foundation.history import join, table
-from include.foundation.lake import Lake
+from include.foundation.lake import Lake, tables
+from include.foundation.lake.commit import replace_days
 from include.services.serving.records import example
+from include.stages.monitoring.skew import Skew, skew
 from include.stages.promotion.smoke import smoke
 from sandbox.database import postgres
+from sandbox.stream import tansu
 from sandbox.supervisor.service import Service, answers, free_ports, python, running, start
 
 pytestmark = pytest.mark.integration
@@ -400,3 +407,121 @@ def test_no_input_makes_it_fail(served: str) -> None:
         for line in metrics.splitlines()
         if line.startswith("flightline_serving_requests_total") and 'code="5' in line and 'endpoint="predict"' in line
     ]
+
+
+def _asked(url: str, requests: list[Any], name: str) -> None:
+    with httpx.Client(timeout=20) as client:
+        for number, request in enumerate(requests):
+            record = request.model_dump(mode="json")
+            answer = client.post(f"{url}{PREDICT}", json=record, headers={"x-request-id": f"{name}-{number}"})
+            assert (answer.status_code, answer.headers["x-request-id"]) == (200, f"{name}-{number}")
+
+
+def _metric(url: str, name: str) -> float:
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"flightline_serving_{name}{{"))
+
+
+def _gold(requests: list[Any], histories: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """What the features Dag makes of these requests."""
+    moment = pl.Datetime("us", "UTC")
+    rows = [{**request.model_dump(), "event_time": request.event_time} for request in requests]
+    asked = pl.DataFrame(rows).with_columns(pl.col("event_time", "sched_dep").cast(moment)).unique(maintain_order=True)
+    conformed = {name: join.conform(histories[name], name=name, view=view) for name, view in FEATURES.VIEWS.items()}
+    made = FEATURES.features(join.as_of(asked, conformed, FEATURES.VIEWS))
+    known = (pl.int_range(pl.len()) % 2 == 0).alias("known")
+    return (
+        asked.select(name for name in ("event_time", *FEATURES.Request.model_fields) if name not in made.columns)
+        .hstack(made)
+        .with_columns(known)
+        .with_columns(
+            id=pl.int_range(pl.len()).cast(pl.String),
+            event_date=pl.col("event_time").dt.date(),
+            label=pl.when("known").then(1).cast(pl.Int8),
+            label_known_at=pl.when("known").then("event_time"),
+        )
+        .drop("known")
+    )
+
+
+def test_predictions_reach_the_lake_with_their_labels_and_skew_is_found_by_name(
+    serve: Serve,
+    models: list[Model],
+    histories: dict[str, pl.DataFrame],
+    postgres_database: Callable[[], str],
+    folder_lake: Lake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (port,) = free_ports(1)
+    kafka = {"bootstrap.servers": f"127.0.0.1:{port}"}
+    monkeypatch.setenv("AIRFLOW_CONN_KAFKA", json.dumps({"conn_type": "kafka", "extra": kafka}))
+    monkeypatch.setattr("flightline.hooks.lake.LakeHook.lake", folder_lake)
+    notes = SimpleNamespace(xcom_push=lambda *_, **__: None)
+    planted = postgres_database()
+    _publish(planted, histories | {"weather": histories["weather"].with_columns(pl.col("temp") + 1)})
+    requests = _requests()
+    gold = _gold(requests, histories)
+    replace_days(folder_lake, FLIGHTS.gold, gold, gold["event_date"], {})
+
+    with running(tansu.service(host="127.0.0.1", port=port), log=tmp_path / "tansu"):
+        KafkaHook().create_topic("predictions.flight_delays")
+        KafkaHook().create_topic("predictions.flight_delays")  # once is enough
+        for version, dsn in (("1", None), ("2", planted)):
+            changes = {"FLIGHTLINE_ONLINE_DSN": dsn} if dsn else {}
+            changes |= {"FLIGHTLINE_KAFKA": json.dumps(kafka), "FLIGHTLINE_MODEL_VERSION": version}
+            service = serve(models[0], FLIGHTLINE_STAGE="production", **changes)
+            with running(service, log=tmp_path / version) as process:
+                _asked(service.url, requests, f"v{version}")
+                records = [request.model_dump(mode="json") for request in requests]
+                many = httpx.post(f"{service.url}{PREDICT}", json={"records": records}, timeout=20)
+                assert many.status_code == 200
+                process.terminate()  # at once: what is in the buffer is still to be sent
+                assert process.wait(20) == 0
+        consumed = predictions.consume.function("flight_delays", run_id="r", ti=notes)
+    assert (consumed["messages"], consumed["quarantined"]) == (4 * len(requests), 0)
+
+    joined = predictions.join.function("flight_delays", run_id="r", ti=notes)
+    assert (joined["rows"], joined["found"]) == (4 * len(requests), 4 * len(requests))
+    assert 0 < joined["labelled"] < joined["found"]
+    rows = tables.read(folder_lake, FLIGHTS.predictions_table)
+    assert {*rows["request_id"]} >= {f"v{version}-{n}" for version in (1, 2) for n in range(len(requests))}
+    metadata = open_model(models[0].data, models[0].digest).metadata
+
+    def found(version: str) -> Skew:
+        own = rows.filter(pl.col("version") == version)
+        return skew(
+            [json.loads(text) for text in own["features"]],
+            own.select("id").join(gold, on="id", how="left", maintain_order="left"),
+            part=MODEL,
+            metadata=metadata,
+        )
+
+    assert found("1") == Skew(rows=2 * len(requests))
+    assert [*found("2").shares] == ["weather_temp"], str(found("2"))
+
+
+def test_a_broker_that_dies_costs_records_and_no_answer(serve: Serve, models: list[Model], tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    requests = _requests()
+    with ExitStack() as stack:
+        broker = stack.enter_context(running(tansu.service(host="127.0.0.1", port=port), log=tmp_path / "tansu"))
+        service = serve(models[0], FLIGHTLINE_KAFKA=json.dumps({"bootstrap.servers": f"127.0.0.1:{port}"}))
+        process = stack.enter_context(running(service, log=tmp_path / "log"))
+        _asked(service.url, requests, "before")
+        broker.kill()
+        broker.wait(20)
+        _asked(service.url, requests, "after")
+        assert answers(f"{service.url}/v2/health/ready")
+        assert _metric(service.url, "prediction_log") == 1
+        assert _metric(service.url, "predictions_logged_total") == 2 * len(requests)
+        assert len(requests) <= _metric(service.url, "predictions_waiting") <= 2 * len(requests)
+        process.terminate()
+        assert process.wait(30) == 0
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert re.fullmatch(r"prediction log: \d+ predictions are lost, no broker took them in 4.0 s", lines[-1]["message"])
+    assert "predictions are logged to the topic predictions.flight_delays" in str(lines)
+
+
+def test_without_brokers_it_is_said_once_that_nothing_is_logged(served: str) -> None:
+    assert _metric(served, "prediction_log") == 0

@@ -128,14 +128,14 @@ class PredictionLog:
             "scored_at": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         }
         for row, (record, features, answer) in enumerate(zip(records, matrix, answers, strict=True)):
-            message = {
-                **said,
-                "row": row,
-                "record": record,
-                "features": named(self._metadata, features),
-                "answer": answer.tolist(),
-            }
             try:
+                message = {
+                    **said,
+                    "row": row,
+                    "record": record,
+                    "features": named(self._metadata, features),
+                    "answer": answer.tolist(),
+                }
                 self._producer.produce(self._topic, key=request_id, value=orjson.dumps(message, default=str))
             except BufferError:
                 self._dropped["full"].inc()
