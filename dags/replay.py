@@ -13,7 +13,8 @@ Files and topics are replayed alike.
 
 **Inputs** — tables `bronze.…`, `quarantine.…`; Connection `lake`.
 
-**Outputs** — tables `silver.…`, `quarantine.…`; the assets `silver.…` of the use case, one partition a day.
+**Outputs** — tables `silver.…`, `quarantine.…`; the assets `silver.…` of the use case, one partition a day (none
+for the prediction log, of which no features are made).
 
 **Impact of failure** — bronze is never touched, so nothing is lost: clear the task, or start the Dag again with the
 same form. After a crash between the two commits rows are in both tables until then. Frozen training inputs stay as they

@@ -155,6 +155,11 @@ class UseCase(Part):
             null_values=(),
         )
 
+    @property
+    def ingested(self) -> tuple[AnySource, ...]:
+        """Whatever is ingested: the sources, and the prediction log."""
+        return (*self.sources, *((self.predictions,) if self.predictions else ()))
+
     def source(self, name: str) -> Source:
         """The source of that name that lands as files. Raises KeyError if there is none."""
         return {source.name: source for source in self.files}[name]

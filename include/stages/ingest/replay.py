@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from include.foundation.echo import listing, quoted
 from include.foundation.errors import BudgetExceeded, InvalidInput, PermanentError, RetryableError
+from include.foundation.evidence.code import digest
 from include.foundation.evidence.manifest import content_key
 from include.foundation.lake import tables
 from include.foundation.lake.commit import TableWriter
@@ -109,7 +110,7 @@ class Replay(BaseModel):
 
     def source_of(self, spec: UseCase) -> AnySource:
         """The source."""
-        return next(each for each in spec.sources if each.name == self.source)
+        return next(each for each in spec.ingested if each.name == self.source)
 
 
 class Replayed(BaseModel):
@@ -229,7 +230,8 @@ def reconcile(lake: Lake, spec: UseCase, plan: Replay) -> dict[str, int]:
 def _key(spec: UseCase, source: AnySource, plan: Replay) -> str:
     """The same days of the same bronze, by the same contract: the same replay, whoever starts it."""
     said = plan.model_dump(mode="json", exclude={"rows"})
-    return content_key(code=code_of(spec.name), spec=source.model_dump(mode="json"), **said)
+    code = code_of(spec.name) if source in spec.sources else digest("include.stages.ingest.predictions")
+    return content_key(code=code, spec=source.model_dump(mode="json"), **said)
 
 
 def _schemas(source: AnySource, contract: Contract) -> dict[Layer, pl.Schema]:

@@ -49,10 +49,9 @@ def existing(lake: Lake, specs: Iterable[UseCase]) -> list[str]:
     """The tables of these use cases that exist; tables of others in the same catalog are not ours to touch."""
     names = [GAPS]
     for spec in specs:
-        sources = [*spec.sources, *([spec.predictions] if spec.predictions else [])]
-        names += [spec.table("bronze", each.name) for each in sources]
-        names += [spec.table("quarantine", each.name) for each in sources]
-        names += [spec.table("silver", each.name) for each in sources]
+        names += [spec.table("bronze", each.name) for each in spec.ingested]
+        names += [spec.table("quarantine", each.name) for each in spec.ingested]
+        names += [spec.table("silver", each.name) for each in spec.ingested]
         names += [spec.gold, spec.scores, spec.predictions_table, spec.monitoring_table, spec.live_table]
     return [name for name in names if lake.catalog().table_exists(name)]
 

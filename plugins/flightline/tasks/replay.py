@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def tables() -> dict[str, tuple[UseCase, str]]:
     """The quarantine tables of all use cases: identifier -> use case and source."""
     return {
-        spec.table("quarantine", source.name): (spec, source.name) for spec in load_all() for source in spec.sources
+        spec.table("quarantine", source.name): (spec, source.name) for spec in load_all() for source in spec.ingested
     }
 
 
@@ -82,8 +82,8 @@ def reconcile(planned: Mapping[str, Any], outlet_events: Any = None, ti: Any = N
     spec = load(found.use_case)
     totals = compare(LakeHook().lake, spec, found)
     # Of this use case alone: an outlet that no event was made for would be announced without days. All its daily
-    # tables, for features of a month starts when each of them has news.
-    told = assets.silver(spec)
+    # tables, for features of a month starts when each of them has news; and none for the prediction log, no source.
+    told = assets.silver(spec) if found.source_of(spec) in spec.sources else {}
     ti.task.outlets = [*told.values()]
     for asset in told.values():
         outlet_events[asset].add_partitions([day.isoformat() for day in found.days])

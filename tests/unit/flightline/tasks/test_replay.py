@@ -72,3 +72,11 @@ def test_the_days_are_announced_by_every_daily_table_of_the_use_case_and_of_no_o
     assert ti.task.outlets == [*assets.silver(SPEC).values()]
     extra = events[assets.silver(SPEC)["weather"]].extra
     assert extra == {"days": "2013-01-01 to 2013-01-03", "replayed": "weather", **totals}
+
+
+def test_no_features_are_made_of_the_prediction_log(monkeypatch, ti):
+    assert "quarantine.flight_delays__predictions" in replay.tables()
+    monkeypatch.setattr("include.stages.ingest.replay.reconcile", lambda *_: {})
+    planned = PLAN.model_copy(update={"source": "predictions"}).model_dump(mode="json")
+    assert replay.reconcile.function(planned, outlet_events={}, ti=ti) == {}
+    assert ti.task.outlets == []

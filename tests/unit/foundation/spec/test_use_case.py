@@ -152,3 +152,10 @@ def test_the_prediction_log_is_a_topic_unless_the_spec_says_no() -> None:
     assert UseCase.model_validate(_with({"serving": {"prediction_log": False}})).predictions is None
     with pytest.raises(ValidationError, match="predictions is the prediction log"):
         UseCase.model_validate({**SOUND, "sources": [{"name": "predictions", "contract": "X"}]})
+
+
+def test_the_prediction_log_is_ingested_and_no_source():
+    spec = load("flight_delays")
+    assert [each.name for each in spec.ingested] == ["flights", "weather", "planes", "predictions"]
+    silent = spec.model_copy(update={"serving": spec.serving.model_copy(update={"prediction_log": False})})
+    assert silent.ingested == silent.sources

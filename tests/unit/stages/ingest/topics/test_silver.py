@@ -8,8 +8,10 @@ import pytest
 
 from include.foundation.errors import RetryableError
 from include.foundation.lake import tables
+from include.foundation.spec import load
 from include.stages.ingest import publish, replay
 from include.stages.ingest.topics import silver
+from include.stages.ingest.topics.bronze import consume
 
 FIRST, SECOND = date(2013, 1, 1), date(2013, 1, 2)
 
@@ -131,3 +133,17 @@ def test_a_replay_makes_no_other_days_than_its_own_and_ingest_goes_on_where_it_w
         replay.replay(case.lake, case.spec, behind, run_id="again")
     assert case.derive().days == (SECOND,)
     assert held(case, "silver").height == 4
+
+
+def test_the_prediction_log_is_replayed_as_any_topic(case):
+    spec = load("flight_delays")
+    log, version = spec.predictions, {"version": "3", "model_digest": f"sha256:{'a' * 64}", "stage": "production"}
+    said = {"use_case": spec.name, "request_id": "r-1", "scored_at": "2013-01-01T12:00:00Z", "features": {"hour": 5}}
+    good = {**said, **version, "record": {}, "answer": 0.25}
+    case.broker.send(log.topic, {**good, "row": 0}, {**good, "row": -1})
+    consume(case.lake, spec, log, case.broker.settings, run_id="r")
+    silver.derive(case.lake, spec, log, run_id="r")
+    plan = replay.Replay.of(case.lake, spec, log.name)
+    done = replay.replay(case.lake, spec, plan, run_id="again")
+    assert (done.landed, done.before, done.quarantined) == (2, 1, 1)
+    assert replay.reconcile(case.lake, spec, plan) == {"landed": 2, "silver": 1, "quarantined": 1}
