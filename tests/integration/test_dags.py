@@ -541,6 +541,17 @@ def test_a_use_case_of_each_kind_goes_from_files_to_an_endpoint(api, lake):
         assert tables.read(lake, f"gold.{name}").height == len(trips.DAYS) * trips.ROWS
 
 
+def told_by(api, dag_id, *, timeout=120):
+    """Assets of which a Dag made events; Airflow answers with 500 while a run that an asset started is queued."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return {event["name"] for event in api.get("/assets/events", source_dag_id=dag_id)["asset_events"]}
+        except httpx.HTTPStatusError:
+            assert time.monotonic() < deadline
+            time.sleep(1)
+
+
 def test_rows_that_a_mended_contract_lets_in_reach_silver_gold_and_scores(api, lake):
     bronze, quarantine, silver = (f"{layer}.crowding__trips" for layer in ("bronze", "quarantine", "silver"))
     day, said = trips.DAYS[1], {"run_key": "too strict", "run_id": "too strict"}
@@ -551,7 +562,6 @@ def test_rows_that_a_mended_contract_lets_in_reach_silver_gold_and_scores(api, l
     kept = before.filter(pl.col("event_date") == day, ~pl.col("trip").is_in(refused["trip"].implode()))
     replace_days(lake, silver, kept, [day], said)
     runs = {stage: len(api.runs(f"crowding.{stage}")) for stage in ("features", "score")}
-    assert not lake.catalog().table_exists("scores.crowding"), "there was no champion when gold was made"
 
     run_id = api.trigger("platform.replay", {"table": quarantine, "run": "too strict", "reason": "cold"})
     state, logs = finish(api, "platform.replay", run_id)
@@ -567,8 +577,7 @@ def test_rows_that_a_mended_contract_lets_in_reach_silver_gold_and_scores(api, l
     assert scores.height == gold.height == len(trips.DAYS) * trips.ROWS
     assert {*scores["version"]} == {"1"}
     assert scores.select(pl.col("probabilities").list.len()).to_series().unique().to_list() == [len(trips.CLASSES)]
-    events = api.get("/assets/events", source_dag_id="platform.replay")["asset_events"]
-    assert {event["name"] for event in events} == {silver}, "no other use case is told"
+    assert told_by(api, "platform.replay") == {silver}, "no other use case is told"
 
     asked = {"start_date": str(day), "end_date": str(day), "version": "1"}
     run_id = api.trigger("crowding.score", asked)
