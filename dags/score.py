@@ -26,8 +26,8 @@ up to date are not scored again.
 - *gate is not passed*: only a version that passed its gates scores.
 - *`choose`: the image cannot be had* or *holds other code*: bring back the image that the message names
   (docs/images.md).
-- *labels, silver or model file are not what the version's code reads*: the last line of the pod's log names it; score
-  with a newer version.
+- *the version's own code cannot read today's silver*, or *knows no step `score`* (the last line of the pod's log): the
+  version is too old; score with a newer one.
 
 **Form** — `start_date`, `end_date`: the days to score, both included; both empty: the month of the run's partition.
 `version`: who answers; empty: the champion.

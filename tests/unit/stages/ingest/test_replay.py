@@ -14,6 +14,7 @@ from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.spec import load
 from include.stages.ingest import publish
 from include.stages.ingest import replay as module
+from include.stages.ingest.reconcile import _replayed, state_of
 from include.stages.ingest.replay import Replay, reconcile, replay
 from include.stages.quality import judge
 
@@ -233,3 +234,18 @@ def test_rows_that_do_not_add_up_are_named_by_day_and_count(case):
     replace_days(case.lake, NAMES["silver"], silver[1:], D[:1], {"run_key": said["run_key"]})
     with pytest.raises(PermanentError, match="2013-01-01: 3 landed, 1 in silver, 1 in quarantine"):
         reconcile(case.lake, SPEC, plan)
+
+
+def test_ingest_takes_a_replay_for_a_run_of_its_own_while_bronze_is_as_it_was(case):
+    def taken():
+        commits = {layer: state_of(case.lake, name, D)[0] for layer, name in NAMES.items()}
+        return [_replayed(case.lake, SPEC, "weather", commits, day) for day in D]
+
+    assert taken() == [False, False, False]
+    case.now(25)
+    case.replay(case.plan())
+    assert taken() == [True, True, False]
+    replace_days(case.lake, NAMES["bronze"], bronze("9", day=1), [D[1]], {"run_key": "killed after bronze"})
+    assert taken() == [True, False, False]
+    case.ingest(bronze("9"), run_id="whole")
+    assert taken() == [False, False, False]
