@@ -128,7 +128,7 @@ images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (clos
 .env:  ## make up the secrets of docker-compose.yaml
 	@umask 077; "$(PYTHON)" -c 'import base64, os, secrets; \
 	print("FLIGHTLINE_FERNET_KEY=" + base64.urlsafe_b64encode(os.urandom(32)).decode()); \
-	[print(f"FLIGHTLINE_{name}={secrets.token_hex(32)}") for name in ("JWT_SECRET", "API_SECRET", "DB_PASSWORD", "S3_PASSWORD", "SIGOPT_TOKEN")]' > $@
+	[print(f"FLIGHTLINE_{name}={secrets.token_hex(32)}") for name in ("JWT_SECRET", "API_SECRET", "DB_PASSWORD", "S3_PASSWORD", "SIGOPT_TOKEN", "GRAFANA_PASSWORD")]' > $@
 
 # --- quality ---------------------------------------------------------------------------------------------------------
 

@@ -14,9 +14,10 @@ SECONDS = 10.0
 
 
 class GrafanaHook(BaseHook):
-    """Turn a Connection of type `http` (password: a service account's token) into annotations.
+    """Turn a Connection of type `http` into annotations.
 
-    The account needs `annotations:create` and `annotations:read`.
+    The password is a service account's token; with a login it is that user's. Who it is needs `annotations:create` and
+    `annotations:read`.
     """
 
     conn_name_attr = "grafana_conn_id"
@@ -32,8 +33,9 @@ class GrafanaHook(BaseHook):
         import httpx
 
         connection = self.get_connection(self.grafana_conn_id)
-        headers = {"Authorization": f"Bearer {connection.password}"} if connection.password else {}
-        return httpx.Client(base_url=f"{base_url(connection)}/api", headers=headers, timeout=SECONDS)
+        auth = (connection.login, connection.password or "") if connection.login else None
+        headers = {"Authorization": f"Bearer {connection.password}"} if connection.password and not auth else {}
+        return httpx.Client(base_url=f"{base_url(connection)}/api", auth=auth, headers=headers, timeout=SECONDS)
 
     def annotate(self, key: str, text: str, tags: Sequence[str]) -> int:
         """Make an annotation, or find the one with this key: Grafana itself would make a second one.
