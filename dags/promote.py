@@ -55,6 +55,7 @@ from airflow.sdk import DAG, ExceptionRetryPolicy, PartitionedAssetTimetable, Re
 from flightline import assets, forms, notes
 from flightline.links.pages import ChosenVersionLink, MlflowVersionLink, linked
 from flightline.operators.gitops import GitOpsCommitOperator
+from flightline.operators.grafana import GrafanaAnnotationOperator
 from flightline.rollout import LOST_TRIES, revert, rollout
 from flightline.tasks import promote
 from include.foundation.spec import load_all
@@ -108,5 +109,6 @@ for spec in load_all():
         )
         chosen >> approve
         prepare >> moves[0].first
-        moves[-1].looks[-1] >> champion
+        text = f"{spec.name} version {{{{ ti.xcom_pull('choose')['version'] }}}} is the champion"
+        moves[-1].looks[-1] >> champion >> GrafanaAnnotationOperator(task_id="annotate", text=text, tags=["deploy"])
         revert(spec, moves, base=prepare, after=[champion], choose_id=chosen.operator.task_id)

@@ -13,6 +13,7 @@ from flightline.exceptions import ArgoCDVerdict
 from flightline.links.pages import EndpointLink, linked
 from flightline.operators.argocd import ArgoCDSyncOperator
 from flightline.operators.gitops import GitOpsCommitOperator
+from flightline.operators.grafana import GrafanaAnnotationOperator
 from flightline.operators.rollout import ObserveOperator
 from flightline.tasks import promote as tasks
 from include.foundation.spec import UseCase
@@ -162,6 +163,11 @@ def revert(spec: UseCase, moves: list[Move], *, base: BaseOperator, after: list[
             choose_id,
             restore.task_id,
             [applications.operator.task_id, restore.task_id, resync.task_id],
+        )
+        restore >> GrafanaAnnotationOperator(
+            task_id="annotate",
+            text=f"{spec.name} version {{{{ ti.xcom_pull('{choose_id}')['version'] }}}} was taken back",
+            tags=["rollback"],
         )
     watched = [task for move in moves for task in (move.commit, move.sync, *move.looks)]
     [*watched, *after] >> applications >> restore >> resync >> report

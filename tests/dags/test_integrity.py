@@ -24,7 +24,8 @@ STAGES = {
         "verify",
         "prepare",
         "set_champion",
-        *(f"revert.{step}" for step in ("undo", "restore", "resync", "report_failure")),
+        "annotate",
+        *(f"revert.{step}" for step in ("undo", "restore", "annotate", "resync", "report_failure")),
     },
 }
 PLATFORM = {  # not of one use case

@@ -39,7 +39,6 @@ DATA_END = Pushed("data_end_timestamp_seconds", "End of the newest day that the 
 TRAINED_VALUE = Pushed("training_value", "The last version's metric on its holdout.", "metric")
 TRAINED_GATES = Pushed("training_gates_passed", "1 if the last version passed its gates, 0 if not.")
 CHAMPION = Pushed("champion_version", "The champion's number in the registry.")
-DEPLOYED = Pushed("deployed_timestamp_seconds", "When a stage got the version that it serves.", "stage")
 
 WINDOW_VALUE = Pushed("monitor_value", "The champion's metric on the newest window's matured labels.", "metric")
 WINDOW_ANSWERS = Pushed("monitor_answers_distance", "How far the newest window's answers are from the holdout's.")
