@@ -18,7 +18,7 @@ import sigopt
 from mlflow import MlflowClient
 
 from include.foundation import artifact
-from include.foundation.artifact import store
+from include.foundation.artifact import named, store
 from include.foundation.artifact.model_file import digest, open_model
 from include.foundation.errors import DigestMismatch, InvalidInput, MissingInput
 from include.foundation.evidence import code
@@ -395,3 +395,48 @@ def test_the_champion_is_watched_and_trained_again_only_where_it_would_help(foun
     assert "train again" in report
     history = client.get_metric_history(version.run_id, "monitoring.auc")
     assert {each.step for each in history} == {*range(13)}
+
+
+def test_the_watch_uses_what_was_really_answered_and_says_skew_by_name(found, client, lake, monkeypatch):
+    spec = load(USE_CASE)
+    spec = spec.model_copy(
+        update={
+            "training": spec.training.model_copy(update={"window_days": 8}),
+            "monitoring": Monitoring(window_days=1, compare_days=4, sigmas=5),
+        }
+    )
+    monkeypatch.setattr("include.stages.training.runs.load", lambda _: spec)
+    version = champion(client, USE_CASE)
+    metadata = store.scorer(lake.objects(), version.file(lake.models), version.digest).metadata
+    newest = flights(datetime(2013, 2, 2, 6, tzinfo=UTC), 1)
+    put(lake, newest)
+    served = [named(metadata, row) for row in artifact.encoded(module(USE_CASE, "model"), metadata, newest)]
+    for row in served[::4]:
+        row["hour"] += 1
+    said = {"event_date": "event_date", "asked_date": "event_date", "scored_at": "event_time"}
+    log = newest.select("id", **said, label=pl.when(pl.int_range(pl.len()) < A_DAY // 2).then("label")).with_columns(
+        version=pl.lit(version.version),
+        model_digest=pl.lit(f"sha256:{version.digest}"),
+        stage=pl.lit("production"),
+        features=pl.Series([json.dumps(row) for row in served]),
+        answer=pl.Series([[float(each)] for each in newest["label"]]),  # what nobody would answer: the truth
+    )
+    replace_days(lake, spec.predictions_table, log, log["event_date"], {})
+    services = {name: getattr(found(""), name) for name in ("client", "connection", "lake", "settings")}
+
+    seen = monitor(USE_CASE, **services)
+    assert seen["reason"].endswith(f"; of {A_DAY} answers, served features differ from the lake's: hour in 25.00%")
+    kept = tables.read(lake, spec.monitoring_table).sort("event_date").row(-1, named=True)
+    assert (kept["value"], kept["skew_rows"], kept["skewed"], kept["skewed_shares"]) == (1.0, A_DAY, ["hour"], [0.25])
+    (live,) = tables.read(lake, spec.live_table).to_dicts()
+    assert (live["version"], live["stage"], live["rows"], live["labelled"]) == (
+        version.version,
+        "production",
+        A_DAY,
+        A_DAY // 2,
+    )
+    assert live["value"] == 1.0
+    assert client.get_metric_history(version.run_id, "monitoring.skew")[-1].value == 0.25
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(client.download_artifacts(version.run_id, "monitoring/2013-02-02.md", folder)).read_text()
+    assert f"| {version.version} | production | {A_DAY} | 50.0% | 1.0000 |" in report
