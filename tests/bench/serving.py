@@ -197,7 +197,7 @@ def our_server(home: Path, booster: Any, stack: ExitStack) -> tuple[Service, dic
     """Our server with the booster, S3 and PostgreSQL beside it; and a record to ask it."""
     names = tuple(spec.module(USE_CASE, "features").FEATURES)
     metadata = Metadata(use_case=USE_CASE, features=names, categories={}, created_from={})
-    data = seal(export(booster, TREES), metadata)
+    data = seal(export(booster, TREES, metadata.output), metadata)
 
     key = seaweedfs.Key(name="bench", access="bench", secret=secrets.token_hex(16))
     ports = dict(zip(seaweedfs.PORTS, free_ports(len(seaweedfs.PORTS)), strict=True))
