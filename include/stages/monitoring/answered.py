@@ -166,10 +166,11 @@ def _gold(lake: Lake, spec: UseCase, days: Sequence[date], snapshot_id: int | No
     No days in between: callers may ask about any two.
     """
     columns = [DAY, "id", *LABELS, *module(spec.name, "features").Request.model_fields]
-    there = _beside(days) & {*tables.days(lake, spec.gold, snapshot_id=snapshot_id)}
+    asked = {*days}
+    there = [day for day in tables.days(lake, spec.gold, snapshot_id=snapshot_id) if _beside([day]) & asked]
     return pl.concat(
         tables.read(lake, spec.gold, start=day, end=day, columns=columns, snapshot_id=snapshot_id)
-        for day in sorted(there) or [date.max]
+        for day in there or [date.max]
     )
 
 
@@ -179,8 +180,9 @@ def _beside(days: Collection[date]) -> set[date]:
 
 def _request(features: FeaturesModule, record: str | None) -> BaseModel | None:
     try:
-        return None if record is None else features.Request.model_validate_json(record)
-    except ValidationError:
+        found = None if record is None else features.Request.model_validate_json(record)
+        return found if found and _day(found) else None
+    except (ValidationError, ArithmeticError):  # another version's, or a moment beyond all calendars
         return None
 
 

@@ -160,3 +160,12 @@ def test_without_a_log_or_gold_it_is_said(folder_lake: Lake, spec: UseCase) -> N
     logged(folder_lake, spec, asked("north"))
     with pytest.raises(MissingInput, match=r"gold\.shops does not exist"):
         run(folder_lake, spec)
+
+
+def test_moments_at_the_ends_of_the_calendar_stop_nothing(folder_lake: Lake, spec: UseCase) -> None:
+    gold(folder_lake, spec, ("north", 1))
+    moments = ("9999-12-31T12:00:00Z", "0001-01-01T12:00:00Z", "0001-01-01T00:00:00+05:00")
+    ends = [asked("north", at=at) for at in moments]
+    logged(folder_lake, spec, asked("north"), *ends)
+    assert run(folder_lake, spec) == Joined(days=(DAY,), rows=4, found=1, labelled=1)
+    assert [row["asked_date"] for row in rows(folder_lake, spec)] == [ASKED, date.max, date.min, None]
