@@ -6,6 +6,7 @@ Traefik and the Argo CD stand-in; replicas are real serving processes.
 
 import base64
 import json
+import logging
 import threading
 import time
 import uuid
@@ -66,6 +67,7 @@ FLIGHTS = FLIGHTS.model_copy(
     update={"promotion": PROMOTION.model_copy(update={"stages": (FLIGHTS.promotion.stages[0], STAGE)})}
 )
 CLIENTS = 4
+log = logging.getLogger(__name__)
 
 
 @pytest.fixture(scope="module")
@@ -315,7 +317,7 @@ def stable(models, url):  # noqa: F811
         time.sleep(0.2)
 
 
-def test_a_swap_and_a_way_back_lose_no_request(stable, models, url, record_property):  # noqa: F811
+def test_a_swap_and_a_way_back_lose_no_request(stable, models, url):  # noqa: F811
     # The same model under another number: what is looked at here are requests, not answers.
     run = Run("swap", models[0], version="2")
     assert run.chosen["stable"] == {STAGE.name: "1"}
@@ -326,8 +328,7 @@ def test_a_swap_and_a_way_back_lose_no_request(stable, models, url, record_prope
         assert promote_deployed().replicas.keys() == {"2"}
         seconds = run.revert()
         time.sleep(1)
-    record_property("rollback_seconds", seconds)
-    record_property("requests", sum(clients.codes.values()))
+    log.info("taken back and healthy after %.1f s", seconds)
     assert clients.failed == {}, f"of {sum(clients.codes.values())}, {asked} before the way back"
     assert clients.versions["1"] > 50
     assert clients.versions["2"] > 50
@@ -341,7 +342,7 @@ def test_a_swap_and_a_way_back_lose_no_request(stable, models, url, record_prope
         ("crash", "shadow_50", "its containers were restarted|requests failed"),
         ("leak", "shadow_50", "a replica takes|were restarted"),
         ("nan", "shadow_50", "answers are no numbers"),
-        ("model", "shadow_50", "for all requests its answers differ"),
+        ("model", "shadow_50", "its answers differ"),
         ("carrier", "shadow_50", "for carrier AA its answers differ"),
     ],
 )
@@ -351,7 +352,6 @@ def test_a_bad_candidate_is_caught_before_it_answers_anybody(
     wrong,
     url,
     connections,
-    record_property,
     fault,
     at,
     told,
@@ -363,7 +363,7 @@ def test_a_bad_candidate_is_caught_before_it_answers_anybody(
             run.promote()
         seconds = run.revert()
         time.sleep(0.5)
-    record_property("rollback_seconds", seconds)
+    log.info("taken back and healthy after %.1f s", seconds)
     assert clients.failed == {}, "a shadow's answers are dropped, and so are its failures"
     assert clients.versions.keys() == {"1"}
     assert at in connections["3"]["rejected"]

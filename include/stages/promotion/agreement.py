@@ -14,7 +14,6 @@ from include.foundation.problem.protocol import Problem
 
 ALL = "all requests"
 SHARE_OF_LEAST = 0.2  # of the requests that a step wants, for one slice of them
-Answer = float | list[float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,19 +72,20 @@ def agreement(
         by: columns of the request whose values are slices.
         problem: says what answers are measured in; a difference is told as a part of that.
     """
-    answers: dict[tuple[str, int], dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    answers: dict[tuple[str, int], dict[str, Any]] = defaultdict(dict)
     for text in messages:
         with suppress(ValueError, TypeError, KeyError):
             message = json.loads(text)
             ours = message["version"] in (stable, candidate) and message["stage"] == stage
             if ours and message["scored_at"] >= since:
                 answers[message["request_id"], message["row"]][message["version"]] = message
-    scale = problem.scale(np.array([each[stable]["answer"] for each in answers.values() if len(each) == 2] or [1.0]))
+    said = [answer for each in answers.values() if stable in each and (answer := _numbers(each[stable]["answer"]))]
+    scale = problem.scale(np.array(said or [[1.0]]))
     columns, sums, counts = tuple(by), defaultdict[str, float](float), defaultdict[str, int](int)
     for both in answers.values():
         if len(both) < 2:
             continue
-        far = _apart(both[stable]["answer"], both[candidate]["answer"]) / scale
+        far = _apart(_numbers(both[stable]["answer"]), _numbers(both[candidate]["answer"]), scale) / scale
         record = both[stable].get("record") or {}
         for name in (ALL, *(f"{column} {cut(str(record[column]))}" for column in columns if column in record)):
             sums[name] += far
@@ -93,7 +93,14 @@ def agreement(
     return Agreement(counts=dict(counts), differences={name: sums[name] / counts[name] for name in counts})
 
 
-def _apart(one: Answer, other: Answer) -> float:
-    """Of two numbers their difference, of two lists of shares the greatest one."""
-    pairs = zip(one, other, strict=False) if isinstance(one, list) and isinstance(other, list) else [(one, other)]
-    return max((abs(float(a) - float(b)) for a, b in pairs), default=0.0)  # type: ignore[arg-type]
+def _numbers(answer: Any) -> list[float] | None:
+    """The numbers of an answer; None where one is none, which JSON has as null."""
+    found = answer if isinstance(answer, list) else [answer]
+    return [float(each) for each in found] if all(isinstance(each, int | float) for each in found) else None
+
+
+def _apart(one: list[float] | None, other: list[float] | None, scale: float) -> float:
+    """The greatest difference of two answers' numbers; where only one has numbers, all that there can be."""
+    if one is None or other is None or len(one) != len(other):
+        return 0.0 if one is other else scale
+    return max((abs(a - b) for a, b in zip(one, other, strict=True)), default=0.0)

@@ -59,6 +59,13 @@ def test_slices_with_few_rows_are_not_judged_and_the_worst_comes_first():
     assert told([]).beyond(0.1, least=1) == []
 
 
+@pytest.mark.parametrize(
+    ("stable", "candidate", "far"), [(0.4, None, 1.0), (None, 0.4, 1.0), (None, None, 0.0), (0.4, [0.4, 0.6], 1.0)]
+)
+def test_no_number_is_as_far_from_a_number_as_can_be(stable, candidate, far):
+    assert told([message("a", "7", stable), message("a", "8", candidate)]).differences[ALL] == far
+
+
 def test_a_value_of_a_slice_is_cut():
     found = told([message("a", version, 0.1, "x" * 5000) for version in ("7", "8")])
     assert max(map(len, found.counts)) < 100
