@@ -15,14 +15,14 @@ from flightline.operators.argocd import ArgoCDSyncOperator
 from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.operators.grafana import GrafanaAnnotationOperator
 from flightline.operators.rollout import ObserveOperator
-from flightline.tasks import promote as tasks
+from flightline.tasks import rollout as rollout_tasks
 from include.foundation.spec import UseCase
 from include.foundation.spec.promotion import Stage
 
 # A try may be lost to Airflow itself: a busy scheduler that hears that a task waits only after its trigger has fired
 # (or its approval was given) takes the resumed task for a dead one. The next try goes on with the sync, or asks again.
 LOST_TRIES = 3
-promote: Any = tasks  # their results are XComArgs, and Airflow fills in arguments that a call leaves out
+tasks: Any = rollout_tasks  # their results are XComArgs, and Airflow fills in arguments that a call leaves out
 # A second sync would undo a person's that took our place, and put off the revert.
 SYNC_ONCE = ExceptionRetryPolicy([RetryRule(ArgoCDVerdict, RetryAction.FAIL, reason="Argo CD's verdict is final")])
 
@@ -55,16 +55,16 @@ def stage(spec: UseCase, stage: Stage, chosen: Any, answer: Any) -> list[Move]:
     version answers everything while the other is still there; they are left out where no other version serves.
     """
     with TaskGroup(stage.name):
-        wanted = promote.wanted(spec.name, stage.name)
+        wanted = tasks.wanted(spec.name, stage.name)
         walked = [_step(spec, stage, step, chosen, answer, new=not i) for i, step in enumerate(_steps(spec, stage))]
-        rendered = promote.render.override(trigger_rule="none_failed_min_one_success")(
+        rendered = tasks.render.override(trigger_rule="none_failed_min_one_success")(
             spec.name, stage.name, chosen, answer
         )
-        look = linked(promote.smoke(spec.name, stage.name, chosen), EndpointLink())
+        look = linked(tasks.smoke(spec.name, stage.name, chosen), EndpointLink())
         alone = _move(spec, stage, rendered, look)
         if walked:
             first = [move.first.operator.task_id for move in (walked[0], alone)]
-            way = promote.way(stage.name, chosen, *first)
+            way = tasks.way(stage.name, chosen, *first)
             wanted >> way >> [walked[0].first, rendered]
             for before, after in pairwise([*walked, alone]):
                 before.looks[-1] >> after.first
@@ -92,8 +92,8 @@ def _step(
     """A move to other shares, and a window in which both versions are observed; of a new one a smoke test before."""
     name, shares, seconds = step
     with TaskGroup(name):
-        rendered = promote.render(spec.name, stage.name, chosen, answer, shares)
-        smoke = [linked(promote.smoke(spec.name, stage.name, chosen, itself=True), EndpointLink())] if new else []
+        rendered = tasks.render(spec.name, stage.name, chosen, answer, shares)
+        smoke = [linked(tasks.smoke(spec.name, stage.name, chosen, itself=True), EndpointLink())] if new else []
         observe = ObserveOperator(
             task_id="observe",
             use_case=spec.name,
@@ -147,7 +147,7 @@ def revert(spec: UseCase, moves: list[Move], *, base: BaseOperator, after: list[
         choose_id: the task that chose the version.
     """
     with TaskGroup("revert"):
-        applications = promote.undo([move.ids for move in moves])
+        applications = tasks.undo([move.ids for move in moves])
         restore = GitOpsCommitOperator(
             task_id="restore",
             # The head, not the commit: of a cleared run that is an old one, and newer runs came after it.
@@ -158,7 +158,7 @@ def revert(spec: UseCase, moves: list[Move], *, base: BaseOperator, after: list[
         resync = ArgoCDSyncOperator.partial(
             task_id="resync", revision=_of(restore, "commit"), retries=LOST_TRIES, retry_policy=SYNC_ONCE
         ).expand(application=applications)
-        report = promote.report_failure(
+        report = tasks.report_failure(
             spec.name,
             choose_id,
             restore.task_id,

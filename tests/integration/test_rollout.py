@@ -32,7 +32,7 @@ from flightline.operators import rollout as observing
 from flightline.operators.argocd import ArgoCDSyncOperator
 from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.operators.rollout import ObserveOperator
-from flightline.tasks import promote
+from flightline.tasks import rollout as tasks
 from include.foundation.artifact import digest, store
 from include.foundation.spec import load
 from include.foundation.spec.promotion import Criteria, Promotion
@@ -162,7 +162,7 @@ def connections(monkeypatch, services, ports, home, kubernetes):
     tags: dict[str, dict[str, str]] = {}
     monkeypatch.setattr(MlflowHook, "get_conn", lambda _: None)
     monkeypatch.setattr(registry, "tag", lambda _c, _n, version, words: tags.setdefault(version, {}).update(words))
-    for module in (promote, observing):
+    for module in (tasks, observing):
         monkeypatch.setattr(module, "load", lambda _: FLIGHTS)
     return tags
 
@@ -200,7 +200,7 @@ class Run:
 
     def move(self, name: str, shares: dict[str, int] | None) -> None:
         """Commit and sync."""
-        made = promote.render.function(FLIGHTS.name, STAGE.name, self.chosen, {"by": "ada", "at": "now"}, shares)
+        made = tasks.render.function(FLIGHTS.name, STAGE.name, self.chosen, {"by": "ada", "at": "now"}, shares)
         folder = f"{FLIGHTS.slug}/{STAGE.name}"
         words = {"files": made["files"], "message": made["message"], "folder": folder}
         self.sync(self.act(GitOpsCommitOperator(task_id=f"{name}.commit", **words)), made["application"])
