@@ -465,9 +465,37 @@ def test_argo_cds_page_asks_for_the_login_that_the_sandbox_prints(sandbox, pages
     context.close()
 
 
-def test_a_promotion_that_fails_goes_back_by_itself(api, sandbox, mlflow):
+@pytest.fixture(scope="module")
+def second(mlflow):
+    """The first version once more."""
     first = mlflow.get_model_version("flight_delays", "1")
-    second = mlflow.create_model_version("flight_delays", first.source, first.run_id, tags=dict(first.tags)).version
+    return mlflow.create_model_version("flight_delays", first.source, first.run_id, tags=dict(first.tags)).version
+
+
+def mark(api, run_id, task_id, state, *, timeout=180):
+    """Set a task's state as the button of its page does, once it observes."""
+    dag_id, deadline = "flight_delays.promote", time.monotonic() + timeout
+    while task_states(api, dag_id, run_id).get(task_id) not in {"running", "deferred"}:
+        assert time.monotonic() < deadline, f"{task_id}: {task_states(api, dag_id, run_id)}"
+        time.sleep(0.5)
+    api.request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}", json={"new_state": state})
+
+
+def test_a_person_hastens_a_rollout_and_ends_it(api, sandbox, mlflow, second):
+    run_id = api.trigger("flight_delays.promote", {"version": second})
+    answer(api, run_id, "Approve")
+    mark(api, run_id, "rollout.production.shadow_50.observe", "success")
+    mark(api, run_id, "rollout.production.canary_10.observe", "failed")
+    state, logs = finish(api, "flight_delays.promote", run_id)
+    assert state == "failed"
+    assert "version 2 was not promoted, and its commits are reverted by" in logs
+    assert "rollout.production.canary_10.observe" in logs
+    assert registry.champion(mlflow, "flight_delays").version == "1"
+    assert served(sandbox, "staging") == served(sandbox, "production") == "1"
+    assert "rejected" not in mlflow.get_model_version("flight_delays", second).tags
+
+
+def test_a_promotion_that_fails_goes_back_by_itself(api, sandbox, mlflow, second):
     with psycopg.connect(sandbox.endpoints.dsn("online")) as connection:
         # From here on the endpoint computes other features than training did: the smoke test must see it.
         connection.execute("DELETE FROM online.history WHERE view <> 'register'")

@@ -41,7 +41,8 @@ def test_serving_knows_nothing_of_training(at) -> None:
 
 def test_connections_hold_what_the_architecture_says(at) -> None:
     connections = at.connections
-    assert set(connections) == {"lake", "online", "cluster", "mlflow", "sigopt", "gitops", "argocd", "kafka"}
+    named = {"lake", "online", "cluster", "mlflow", "sigopt", "gitops", "argocd", "kafka", "pushgateway"}
+    assert set(connections) == named
     assert json.loads(connections["kafka"]["extra"]) == {"bootstrap.servers": "127.0.0.1:9012"}
     lake = json.loads(connections["lake"]["extra"])
     assert set(lake) == {"endpoint_url", "region_name", "catalog", "landing", "models"}
