@@ -52,7 +52,7 @@ from tests.integration.test_serving import (  # noqa: F401 (fixtures)
     online,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(600)]
 
 FAULTS = ("slow", "crash", "leak", "nan")
 PROMOTION = Promotion(
