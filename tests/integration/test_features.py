@@ -105,6 +105,7 @@ def test_gold_is_what_the_architecture_says(full):
     assert str(tables.current_snapshot_id(full, "silver.flight_delays__flights")) in made_from
 
 
+@pytest.mark.long
 def test_days_in_any_order_while_they_land_give_the_same_gold_and_answers(full, empty, postgres_database):
     days = DAYS[:5]
     lake, dsn = empty, postgres_database()
@@ -404,6 +405,7 @@ def test_days_that_never_landed_are_missing(full, empty):
         build(empty, SPEC, DAYS[0], DAYS[0])
 
 
+@pytest.mark.long
 def test_what_a_model_was_trained_on_stays_as_it_was_after_a_late_day_a_correction_and_a_replay(
     full, empty, monkeypatch
 ):

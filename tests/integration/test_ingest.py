@@ -538,6 +538,7 @@ def test_no_data_file_is_left_behind_by_a_failed_run(weather: Lake) -> None:
 WIND = st.sampled_from([0, 7.5, 149, 999, "calm", "NA"])
 
 
+@pytest.mark.long
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     winds=st.lists(st.lists(WIND, min_size=1, max_size=5), min_size=3, max_size=3),

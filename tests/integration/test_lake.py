@@ -172,6 +172,7 @@ def test_a_service_that_does_not_answer_is_another_error() -> None:
         nobody.get("s3://landing/a")
 
 
+@pytest.mark.long
 def test_maintenance_beside_running_writers_loses_nothing(fresh: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Appenders and replacers commit all the time while the table is compacted, expired and cleaned, several times."""
     monkeypatch.setattr(orphans, "IN_FLIGHT", timedelta(0))

@@ -329,6 +329,7 @@ class Callers:
                 self.answered[served] = self.answered.get(served, 0) + 1
 
 
+@pytest.mark.long
 def test_a_rolling_swap_loses_no_request(serve: Serve, models: list[Model], tmp_path: Path) -> None:
     old, new = serve(models[0], **SHORT), serve(models[1], **SHORT)
     record = _requests(1)[0].model_dump(mode="json")

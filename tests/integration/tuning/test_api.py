@@ -214,6 +214,7 @@ def test_budget_is_kept(tuning, client):
     assert tuning.ask(made).state == "open"
 
 
+@pytest.mark.long
 def test_budget_is_kept_while_others_report(tuning):
     """An observation that is committed in the middle of a count must not be missed by it."""
 

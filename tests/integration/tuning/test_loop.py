@@ -91,6 +91,7 @@ def test_workers_share_the_budget(tuning, client, count):
     assert not list(client.experiments(made.id).suggestions().fetch(state="open").iterate_pages())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bandwidth", [1, 4])
 def test_the_same_trials_whatever_the_timing(tuning, bandwidth):
     """Twice by one worker and twice by four, each trial taking as long as chance will have it."""

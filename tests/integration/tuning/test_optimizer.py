@@ -35,6 +35,7 @@ def test_every_kind_of_parameter(tuning):
     assert {point["k"] for point in seen} == {"one", "two"}
 
 
+@pytest.mark.long
 def test_priors_constraints_and_two_metrics(tuning, client):
     parameters = [{**tuning.box[0], "prior": {"name": "normal", "mean": 2, "scale": 1}}, tuning.box[1]]
     assert -5 <= tuning.ask(tuning.make(parameters=parameters)).assignments["x"] <= 10
@@ -56,6 +57,7 @@ def test_priors_constraints_and_two_metrics(tuning, client):
     assert all(a["g"] > b["g"] for a, b in pairwise(front))
 
 
+@pytest.mark.long
 def test_constraint_metrics_and_tasks(tuning, client):
     metrics = [*tuning.loss, {"name": "size", "strategy": "constraint", "objective": "minimize", "threshold": 5}]
     made = tuning.make(metrics=metrics, budget=8)
@@ -98,6 +100,7 @@ def test_workers_at_once_get_different_suggestions(tuning, client):
     assert apart > 0.01, points
 
 
+@pytest.mark.long
 def test_what_is_suggested_follows_from_what_is_stored(own_tuning):
     """Replay: a service that is killed now and then suggests the same as one that is not."""
     tuning = own_tuning()
