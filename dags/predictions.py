@@ -16,7 +16,7 @@ log, gold or known labels have changed are joined again, each replaced as a whol
 which `monitor` reads.
 
 **When it fails**
-- *skipped*: there is no Connection `kafka`, or nothing was logged yet.
+- *skipped* (by hand: fails): there is no Connection `kafka`, or nothing was logged yet.
 - *no broker answers*: retried, then fails. Serving goes on answering; what does not fit into its buffer is lost and
   counted (`flightline_serving_predictions_dropped_total`).
 - *the credentials are refused*, *the topic ends before what was read of it*: fails at once and says what to do.

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from flightline import notes
 from flightline.failing import failing_fast
@@ -15,10 +15,11 @@ from include.foundation.spec import load
 
 @task
 @failing_fast
-def consume(use_case: str, run_id: str | None = None, ti: Any = None) -> dict[str, Any]:
+def consume(use_case: str, run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> dict[str, Any]:
     """Read the prediction log to its end: bronze, silver and quarantine, as of every topic.
 
-    Skipped where nothing can have been logged: there is no Connection `kafka`, or no version that logs was deployed.
+    Skipped where nothing can have been logged: there is no Connection `kafka`, or no version that logs was deployed. A
+    run by hand fails then: it would be green and have done nothing.
 
     Raises:
         MissingInput: the topic was read before, and is gone; retried.
@@ -32,21 +33,21 @@ def consume(use_case: str, run_id: str | None = None, ti: Any = None) -> dict[st
     spec, lake = load(use_case), LakeHook().lake
     source = spec.predictions
     if source is None or not KafkaHook().is_configured:
-        raise AirflowSkipException("predictions are not logged: there is no Connection `kafka`")
+        raise _nothing(dag_run, "predictions are not logged: there is no Connection `kafka`")
     try:
         done, _ = read_topic(lake, spec, source, run_id=str(run_id))
     except MissingInput:
         if read_up_to(lake, spec.table("bronze", source.name)):
             raise
-        raise AirflowSkipException(f"nothing was logged yet: there is no topic {source.topic}") from None
+        raise _nothing(dag_run, f"nothing was logged yet: there is no topic {source.topic}") from None
     notes.say(ti, "%s predictions, %s in quarantine", f"{done['messages']:,}", f"{done['quarantined']:,}")
     return done
 
 
 @task
 @failing_fast
-def join(use_case: str, run_id: str | None = None, ti: Any = None) -> dict[str, Any]:
-    """Join what was logged with the labels that have matured."""
+def join(use_case: str, run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> dict[str, Any]:
+    """Join what was logged with the labels that have matured; where nothing was, as `consume`."""
     from flightline.hooks.lake import LakeHook
     from include.stages.monitoring.answered import join as joined
 
@@ -54,7 +55,13 @@ def join(use_case: str, run_id: str | None = None, ti: Any = None) -> dict[str, 
     try:
         done = joined(lake, spec, at=datetime.now(UTC), run_id=str(run_id))
     except MissingInput as error:
-        raise AirflowSkipException(str(error)) from None
+        raise _nothing(dag_run, str(error)) from None
     rows, found, labelled = map("{:,}".format, (done.rows, done.found, done.labelled))
     notes.say(ti, "%s answers of %d days: %s in gold, %s with a label", rows, len(done.days), found, labelled)
     return done.model_dump(mode="json")
+
+
+def _nothing(dag_run: Any, reason: str) -> AirflowException:
+    """What is raised where there is nothing to do; a person who asked for it is told by a failure."""
+    by_hand = dag_run is not None and dag_run.run_type == "manual"
+    return AirflowFailException(reason) if by_hand else AirflowSkipException(reason)

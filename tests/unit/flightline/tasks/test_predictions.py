@@ -2,12 +2,13 @@
 
 import json
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from confluent_kafka import Producer
 
 from flightline.tasks import predictions
@@ -35,8 +36,8 @@ def lake(folder_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
     return folder_lake
 
 
-def consume() -> dict[str, Any]:
-    found: dict[str, Any] = predictions.consume.function("flight_delays", run_id="r", ti=Notes())
+def consume(dag_run: Any = None) -> dict[str, Any]:
+    found: dict[str, Any] = predictions.consume.function("flight_delays", run_id="r", dag_run=dag_run, ti=Notes())
     return found
 
 
@@ -56,6 +57,17 @@ def test_without_a_topic_nothing_was_logged_unless_it_was_read_before(monkeypatc
     monkeypatch.setattr(bronze, "read_up_to", lambda *_: {"predictions.flight_delays/0": 7})
     with pytest.raises(MissingInput):
         consume()
+
+
+def test_a_person_who_asks_is_told_that_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_hand, scheduled = (SimpleNamespace(run_type=each) for each in ("manual", "scheduled"))
+    with pytest.raises(AirflowFailException, match=r"silver\.flight_delays__predictions does not exist"):
+        predictions.join.function("flight_delays", run_id="r", dag_run=by_hand, ti=Notes())
+    monkeypatch.delenv("AIRFLOW_CONN_KAFKA")
+    with pytest.raises(AirflowFailException, match="no Connection `kafka`"):
+        consume(by_hand)
+    with pytest.raises(AirflowSkipException, match="no Connection `kafka`"):
+        consume(scheduled)
 
 
 def test_nothing_is_joined_before_something_was_logged() -> None:
