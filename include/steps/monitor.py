@@ -167,11 +167,9 @@ class Watch:
     def answered(self, rows: pl.DataFrame) -> Answers:
         """What the champion really answered in production about rows of gold; where it was not asked, what it would."""
         answers = self.answers(rows)
-        if self._own is None:
+        if self._in_production is None:
             return answers
-        asked = self._own.filter(pl.col("stage") == self.training.spec.promotion.stages[-1].name)
-        newest = asked.sort("scored_at").unique("id", keep="last").select("id", "answer")
-        there = rows.select("id").with_row_index("place").join(newest, on="id")
+        there = rows.select("id").with_row_index("place").join(self._in_production, on="id")
         real = numbers(there["answer"], self.training.data.classes)
         if real is not None:
             answers[there["place"].to_numpy()] = real
@@ -209,6 +207,14 @@ class Watch:
         """What the champion answered of it, as far as gold has the rows."""
         digest = f"sha256:{self.champion.digest}"
         return None if self.log is None else self.log.filter(pl.col("id").is_not_null(), model_digest=digest)
+
+    @cached_property
+    def _in_production(self) -> pl.DataFrame | None:
+        """Its last answer there about each row of gold: `id`, `answer`."""
+        if self._own is None:
+            return None
+        asked = self._own.filter(pl.col("stage") == self.training.spec.promotion.stages[-1].name)
+        return asked.sort("scored_at").unique("id", keep="last").select("id", "answer")
 
     @cached_property
     def fresh(self) -> pl.DataFrame:
