@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from include.foundation.echo import cause
 from include.foundation.errors import InvalidInput
 
 PREFIX = "flightline_serving"
@@ -72,7 +73,9 @@ def counts(exposition: str, *, restarts: int) -> Counts:
     try:
         families = {family.name: family for family in text_string_to_metric_families(exposition)}
     except ValueError as error:
-        raise InvalidInput(f"/metrics of a serving replica is not in Prometheus' text format: {error}") from error
+        raise InvalidInput(
+            f"/metrics of a serving replica is not in Prometheus' text format: {cause(error)}"
+        ) from error
     if f"{PREFIX}_requests" not in families:
         raise InvalidInput(f"/metrics of a serving replica has no {PREFIX}_requests_total: is it another program?")
     for sample in (sample for family in families.values() for sample in family.samples):
