@@ -47,7 +47,9 @@ class Scripted:
             def answer(self):
                 path, _, query = self.path.partition("?")
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                scripted.requests.append((self.command, path, query, body and json.loads(body), dict(self.headers)))
+                is_json = "json" in self.headers.get("Content-Type", "json")
+                read = json.loads(body) if body and is_json else body.decode()
+                scripted.requests.append((self.command, path, query, read, dict(self.headers)))
                 answers = scripted.script.get(f"{self.command} {path}", deque([(404, {"message": "no script"}, {})]))
                 status, document, headers = answers[0] if len(answers) == 1 else answers.popleft()
                 if status is None:  # hang up
@@ -85,20 +87,26 @@ class Scripted:
 
 
 @pytest.fixture
-def argo(monkeypatch):
-    """A scripted server behind the Connection `argocd`, without pauses between retries."""
+def server():
+    """A scripted server that no Connection leads to yet."""
     scripted = Scripted()
+    yield scripted
+    scripted.close()
+
+
+@pytest.fixture
+def argo(monkeypatch, server):
+    """A scripted server behind the Connection `argocd`, without pauses between retries."""
     connection = {
         "conn_type": "http",
         "host": "127.0.0.1",
         "schema": "http",
-        "port": scripted.port,
+        "port": server.port,
         "password": "t0k3n",
     }
     monkeypatch.setenv("AIRFLOW_CONN_ARGOCD", json.dumps(connection))
     monkeypatch.setattr("flightline.hooks.argocd.time.sleep", lambda seconds: None)
-    yield scripted
-    scripted.close()
+    return server
 
 
 @pytest.fixture

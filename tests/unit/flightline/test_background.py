@@ -28,12 +28,14 @@ def test_work_gets_the_connection_while_the_caller_goes_on(monkeypatch) -> None:
     assert given == ["connection x"]
 
 
-def test_no_connection_means_no_work(monkeypatch) -> None:
+def test_no_connection_means_no_work(monkeypatch, caplog) -> None:
     def missing(_: str) -> None:
         raise AirflowNotFoundException("no such connection")
 
     _connections(monkeypatch, missing)
-    background._do("x", pytest.fail)
+    with caplog.at_level(logging.DEBUG):
+        background._do("x", pytest.fail)
+    assert caplog.messages == ["there is no Connection x"]
 
 
 def test_what_goes_wrong_is_in_the_log_and_nowhere_else(monkeypatch, caplog) -> None:

@@ -2,7 +2,6 @@ import asyncio
 import json
 import socketserver
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from types import SimpleNamespace
 
@@ -12,29 +11,6 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from flightline import notices
 from include.foundation.spec import load
-
-
-@pytest.fixture
-def webhook() -> Iterator[tuple[int, list[tuple[str, dict]], list[int]]]:
-    """The port of a server, what it was sent, and the status codes that it answers next."""
-    taken: list[tuple[str, dict]] = []
-    codes: list[int] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            taken.append((self.path, json.loads(self.rfile.read(int(self.headers["content-length"])))))
-            self.send_response(codes.pop() if codes else 200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port, taken, codes
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -73,18 +49,16 @@ def test_a_failure_names_what_failed_why_and_where_the_remedies_are() -> None:
     assert "No task said why" in notices.failure("flight_delays.train", "manual__1", "")[1]
 
 
-def test_a_webhook_gets_what_slack_takes(webhook) -> None:
-    port, taken, _ = webhook
-    connection = _connection(conn_type="http", port=port, password="T0/B0/secret")
+def test_a_webhook_gets_what_slack_takes(server) -> None:
+    server.on("POST /T0/B0/secret", {})
+    connection = _connection(conn_type="http", port=server.port, password="T0/B0/secret")
     notices.send(connection, subject="x.train failed", text="why")
-    assert taken == [("/T0/B0/secret", {"text": "*x.train failed*\nwhy"})]
+    assert [body for _, body, _ in server.sent("POST /T0/B0/secret")] == [{"text": "*x.train failed*\nwhy"}]
 
 
-def test_a_webhook_that_refuses_or_is_away_is_an_error_without_the_secret(webhook) -> None:
-    port, _, codes = webhook
-    codes.append(404)
+def test_a_webhook_that_refuses_or_is_away_is_an_error_without_the_secret(server) -> None:
     with pytest.raises(OSError, match="answered 404") as refused:
-        notices.send(_connection(conn_type="http", port=port, password="secret"), subject="s", text="t")
+        notices.send(_connection(conn_type="http", port=server.port, password="secret"), subject="s", text="t")
     with pytest.raises(OSError, match="does not answer") as away:
         notices.send(_connection(conn_type="http", port=1, password="secret"), subject="s", text="t")
     assert "secret" not in f"{refused.value} {away.value}"
@@ -111,15 +85,15 @@ def test_a_connection_that_cannot_be_used_says_why(fields, said) -> None:
         notices.send(_connection(**fields), subject="s", text="t")
 
 
-def test_who_is_late_is_told_in_hours(webhook, monkeypatch) -> None:
-    port, taken, _ = webhook
+def test_who_is_late_is_told_in_hours(server, monkeypatch) -> None:
+    server.on("POST /", {})
 
     async def found(_: str) -> Connection:
-        return _connection(conn_type="http", port=port)
+        return _connection(conn_type="http", port=server.port)
 
     monkeypatch.setattr(Connection, "async_get", found)
     asyncio.run(notices.late(dag_id="x.ingest", hours=6))
-    ((_, body),) = taken
+    ((_, body, _),) = server.sent("POST /")
     assert body["text"].startswith("*x.ingest is late*\nA run was not over 6 hours after it was queued.")
 
 

@@ -1,8 +1,5 @@
 import base64
 import logging
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -15,27 +12,7 @@ from include.stages.observability import pushed
 TASK = SimpleNamespace(dag_id="flight_delays.ingest", task_id="reconcile")
 
 
-@pytest.fixture
-def gateway() -> Iterator[tuple[int, list[tuple[str, str, str, str]]]]:
-    """The port of a server, and what it was sent: method, path, authorization, body."""
-    taken: list[tuple[str, str, str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"])).decode()
-            taken.append((self.command, self.path, self.headers.get("authorization", ""), body))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port, taken
-        server.shutdown()
-        thread.join()
+GROUP = "POST /metrics/job/flightline/dag/ingest/task/reconcile/use_case/flight_delays"
 
 
 def _connect(monkeypatch: pytest.MonkeyPatch, **fields: object) -> PushgatewayHook:
@@ -44,25 +21,25 @@ def _connect(monkeypatch: pytest.MonkeyPatch, **fields: object) -> PushgatewayHo
     return PushgatewayHook()
 
 
-def test_a_tasks_metrics_are_a_group_of_their_own(gateway, monkeypatch) -> None:
-    port, taken = gateway
-    _connect(monkeypatch, port=port, login="u", password="p").push(TASK, {pushed.LANDED: {"flights": 3}})
-    ((method, path, authorization, body),) = taken
-    assert method == "POST"  # PUT would delete the group's other metrics
-    assert path == "/metrics/job/flightline/dag/ingest/task/reconcile/use_case/flight_delays"
-    assert authorization == f"Basic {base64.b64encode(b'u:p').decode()}"
+def test_a_tasks_metrics_are_a_group_of_their_own(server, monkeypatch) -> None:
+    server.on(GROUP, {})  # POST: PUT would delete the group's other metrics
+    _connect(monkeypatch, port=server.port, login="u", password="p").push(TASK, {pushed.LANDED: {"flights": 3}})
+    ((_, body, headers),) = server.sent(GROUP)
+    assert headers["Authorization"] == f"Basic {base64.b64encode(b'u:p').decode()}"
     assert 'flightline_landed_rows{source="flights"} 3.0' in body
 
 
-def test_without_a_connection_nothing_is_pushed(monkeypatch) -> None:
+def test_without_a_connection_nothing_is_pushed(monkeypatch, caplog) -> None:
     def missing(*_: object) -> None:
         raise AirflowNotFoundException("no such connection")
 
     monkeypatch.setattr(PushgatewayHook, "get_connection", missing)
-    PushgatewayHook().push(TASK, {pushed.RUN_SECONDS: 1.0})
+    with caplog.at_level(logging.DEBUG):
+        PushgatewayHook().push(TASK, {pushed.RUN_SECONDS: 1.0})
+    assert [record.levelname for record in caplog.records] == ["DEBUG"]
 
 
-def test_a_gateway_that_is_down_costs_a_warning_not_the_work(gateway, monkeypatch, caplog) -> None:
+def test_a_gateway_that_is_down_costs_a_warning_not_the_work(monkeypatch, caplog) -> None:
     hook = _connect(monkeypatch, port=1)
     with caplog.at_level(logging.WARNING):
         hook.push(TASK, {pushed.RUN_SECONDS: 1.0})
