@@ -133,10 +133,14 @@ images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (clos
 # --- quality ---------------------------------------------------------------------------------------------------------
 
 test: setup-dev  ## every test that takes no more than seconds to a minute
-	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not long"
+	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not long and not soak"
 
-test-all: setup-dev  ## every test, the long fault tests too
-	@$(DEV)/python -m pytest
+# The long tests start whole sandboxes and measure: they run one after the other.
+test-all: test  ## every test, the long fault tests too
+	@$(DEV)/python -m pytest -m "long and not soak"
+
+soak: setup-dev  ## the tests of many minutes
+	@$(DEV)/python -m pytest -m soak
 
 lint: .venv/dev/ready  ## style and import walls
 	@$(DEV)/ruff check .

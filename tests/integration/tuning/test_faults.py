@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize(
-    ("budget", "kills"), [(8, 1), pytest.param(30, 12, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+    ("budget", "kills"), [(8, 1), pytest.param(30, 12, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 )
 def test_killed_service(own_tuning, budget, kills):
     """Killed while two workers work: what was acknowledged is there, nothing is there twice."""
