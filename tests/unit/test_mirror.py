@@ -9,6 +9,7 @@ ENDPOINTS = "tests/integration/test_serving.py"
 DAGS = "tests/integration/test_dags.py"  # each Dag, in a sandbox
 TUNING_API = "tests/integration/tuning/test_api.py"
 INGEST = "tests/integration/test_ingest.py"
+WAREHOUSE = "tests/integration/test_warehouse.py"
 FAMILIES = "tests/unit/models/test_families.py"
 
 # Modules without a file of their own, and the tests that hold them. Take one out when it gets its file; add none for
@@ -47,6 +48,9 @@ ELSEWHERE = {
     "include/steps/prepare.py": "tests/integration/test_training.py",
     "include/steps/register.py": "tests/integration/test_training.py",
     "include/steps/trial.py": "tests/integration/test_training.py",
+    "include/warehouse/__main__.py": WAREHOUSE,
+    "include/warehouse/duck.py": WAREHOUSE,
+    "include/warehouse/worker.py": WAREHOUSE,
     "plugins/flightline/assets.py": DAGS,
     "plugins/flightline/backends/keyed_pod.py": "tests/unit/flightline/backends/test_pods.py",
     "plugins/flightline/backends/protocol.py": "tests/unit/flightline/backends/test_backend.py",
