@@ -72,7 +72,8 @@ def answer(asked: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[pa.Record
 
 def _bounded(reader: pa.RecordBatchReader, *, rows: int, size: int) -> tuple[list[pa.RecordBatch], bool]:
     """The first rows, and whether there are more."""
-    found, left, room = [], rows, size
+    found: list[pa.RecordBatch] = []
+    left, room = rows, size
     for batch in reader:
         if batch.num_rows > left or batch.nbytes > room:
             few = min(left, batch.num_rows * max(room, 0) // max(batch.nbytes, 1))
