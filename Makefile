@@ -78,6 +78,10 @@ play: days arguments setup  ## land the next DAYS=n days and let the Dags run on
 	@"$(PYTHON)" -m sandbox up
 	@.venv/airflow/bin/python -m sandbox.demo play --days $(DAYS)
 
+loop: arguments setup  ## after the demo: drift, a new champion step by step, a bad candidate taken back
+	@"$(PYTHON)" -m sandbox up
+	@.venv/airflow/bin/python -m sandbox.demo loop
+
 up: arguments setup  ## start the sandbox
 	@"$(PYTHON)" -m sandbox up
 
@@ -135,12 +139,8 @@ images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (clos
 test: setup-dev  ## every test that takes no more than seconds to a minute
 	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not long and not soak"
 
-# The long tests start whole sandboxes and measure: they run one after the other.
-test-all: test  ## every test, the long fault tests too
-	@$(DEV)/python -m pytest -m "long and not soak"
-
-soak: setup-dev  ## the tests of many minutes
-	@$(DEV)/python -m pytest -m soak
+test-all: setup-dev  ## every test, the long fault tests too
+	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not soak"
 
 lint: .venv/dev/ready  ## style and import walls
 	@$(DEV)/ruff check .
@@ -164,11 +164,12 @@ replay: setup-dev  ## live 2013 again under one retraining strategy or another (
 	@$(DEV)/python -m sandbox.demo.replay
 
 KILLS ?= 1000
-soak: setup-dev  ## kill the consumer of a topic KILLS=n times; fails if a message is lost or comes twice
+soak: setup-dev  ## tests of many minutes, and a topic's consumer killed KILLS=n times: no message lost, none twice
+	@$(DEV)/python -m pytest -m soak
 	@$(DEV)/python tests/soak/topics.py --kills $(KILLS)
 
 clean: down  ## stop the sandbox and delete its data and the caches; environments stay
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system browser setup setup-dev lock demo play up down status logs airgap chaos chaos-ten images test test-all check lint type dashboards format bench replay soak clean
+.PHONY: help arguments days system browser setup setup-dev lock demo play loop up down status logs airgap chaos chaos-ten images test test-all check lint type dashboards format bench replay soak clean

@@ -6,6 +6,7 @@ namespace of its own that forwards nothing, this program listens. Needs root and
 
 import argparse
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -47,12 +48,12 @@ def _question(message: bytes) -> str:
 
 
 def listen(device: str) -> None:
-    """Write what arrives at the device, a line each, until killed."""
+    """Write what arrives at the device, a line each, until standard input ends and all that had arrived is written."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as everything:
         everything.bind((device, 0))
         sys.stdout.write("listening\n")
         sys.stdout.flush()
-        while True:
+        while everything in select.select([everything, sys.stdin], [], [])[0]:
             if said := describe(everything.recv(65536)):
                 sys.stdout.write(f"{said}\n")
                 sys.stdout.flush()
@@ -98,14 +99,13 @@ def run(command: list[str], env: dict[str, str]) -> tuple[int, Counter[str]]:
     """Run a command inside; its exit code, and what tried to leave how often."""
     with namespaces() as (inside, outside):
         words = ("ip", "netns", "exec", outside, sys.executable, "-m", "sandbox.demo.airgap", "--listen", "way-in")
-        ear = subprocess.Popen(words, cwd=REPO, stdout=subprocess.PIPE, text=True)
+        ear = subprocess.Popen(words, cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             if not ear.stdout or ear.stdout.readline() != "listening\n":
                 raise SandboxError("nobody could listen at the way out")
             done = subprocess.run(("ip", "netns", "exec", inside, *command), cwd=REPO, env=env, check=False)
         finally:
-            ear.terminate()
-        heard, _ = ear.communicate()
+            heard, _ = ear.communicate()
     return done.returncode, Counter(heard.splitlines())
 
 
@@ -117,6 +117,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.listen:
         listen(options.listen)
+        return 0
     with tempfile.TemporaryDirectory(prefix="flt-") as home:
         env = {**os.environ, "FLIGHTLINE_HOME": home}
         try:

@@ -15,7 +15,7 @@ import httpx
 import polars as pl
 
 from include.foundation.history import table
-from include.foundation.lake import Lake
+from include.foundation.lake import Lake, tables
 from include.foundation.problem import problem
 from include.foundation.problem.protocol import Problem
 from include.foundation.spec import UseCase, module
@@ -87,11 +87,8 @@ def ask(at: Endpoints, spec: UseCase, day: date) -> Answers:
             at.dsn("online"), use_case=spec.name, name=name, view=features.VIEWS[name], frame=frame, start=begin
         )
     requests = features.requests(silver).filter(pl.col("event_date") == day).sort("event_time", "id")
-    records = [
-        features.Request.model_validate(row).model_dump(mode="json")
-        for row in requests.select(list(features.Request.model_fields)).to_dicts()
-    ]
-    url = _url(at, spec)
+    records = to_records(spec, requests)
+    url = endpoint(at, spec)
     with httpx.Client(base_url=f"{url}/v1/models/{spec.name}", timeout=30) as http:
         answers = [
             answer
@@ -106,6 +103,25 @@ def ask(at: Endpoints, spec: UseCase, day: date) -> Answers:
     return Answers(
         url=url, day=day, kind=kind, asked=asked, version=answers[0]["model"]["version"], single_ms=single_ms
     )
+
+
+def next_day(lake: Lake, spec: UseCase) -> date:
+    """The first day that is not ingested yet."""
+    present = tables.days(lake, spec.table("silver", spec.sources[0].name))
+    return present[-1] + timedelta(days=1) if present else spec.schedule.start
+
+
+def to_records(spec: UseCase, requests: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows of `features.requests` as the endpoint takes them, [n]."""
+    asked = module(spec.name, "features").Request
+    rows = requests.select(list(asked.model_fields)).to_dicts()
+    return [asked.model_validate(row).model_dump(mode="json") for row in rows]
+
+
+def endpoint(at: Endpoints, spec: UseCase) -> str:
+    """The last stage's endpoint."""
+    stage = spec.promotion.stages[-1]
+    return f"{at.url('gateway')}{routing.of(stage).path(spec, stage)}"
 
 
 def _milliseconds(http: httpx.Client, record: dict[str, Any]) -> float:
@@ -132,9 +148,3 @@ def _silver(lake: Lake, spec: UseCase, day: date) -> dict[str, pl.DataFrame]:
         ]
         frames[source.name] = pl.concat([before[source.name], *parts], how="diagonal")
     return frames
-
-
-def _url(at: Endpoints, spec: UseCase) -> str:
-    """The last stage's endpoint."""
-    stage = spec.promotion.stages[-1]
-    return f"{at.url('gateway')}{routing.of(stage).path(spec, stage)}"

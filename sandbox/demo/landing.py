@@ -10,6 +10,7 @@ Leaves out: nothing is cleaned. There is no weather after 2013-12-30 18:00, so 2
 """
 
 import argparse
+import subprocess
 import sys
 import time
 import zipfile
@@ -20,14 +21,16 @@ from datetime import date, timedelta
 from include.foundation.lake import Lake
 from include.foundation.spec import load
 from include.stages.ingest.landing import landed, uri
-from sandbox.supervisor.service import SandboxError, python
+from sandbox.demo.show import Show
+from sandbox.endpoints import Endpoints
+from sandbox.supervisor.service import REPO, SandboxError, python
 
 USE_CASE = "flight_delays"
 FIRST, LAST = date(2013, 1, 1), date(2013, 12, 31)
 THREADS = 8
 
 
-def land(lake: Lake, start: date, end: date) -> Iterator[str]:
+def days_of(lake: Lake, start: date, end: date) -> Iterator[str]:
     """Land the days from `start` to `end`, inclusive; yields a line of progress per source.
 
     The register of aircraft lands once, on the first day, unless an earlier snapshot of it is there.
@@ -94,6 +97,20 @@ def raw_files() -> dict[str, bytes]:
     return {"flights": flights, **{name: (data / f"{name}.csv").read_bytes() for name in ("weather", "planes")}}
 
 
+def land(at: Endpoints, show: Show, first: date, last: date) -> None:
+    """Land the days, in the environment that holds the data package.
+
+    Raises:
+        SandboxError: it failed.
+    """
+    command = [str(python("sandbox")), "-m", "sandbox.demo.landing", "--from", str(first), "--to", str(last)]
+    process = subprocess.Popen(command, cwd=REPO, env=at.shell_env, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout or ():
+        show.say(f"landing: {line.strip()}")
+    if process.wait():
+        raise SandboxError(f"landing failed with exit code {process.returncode}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.demo.landing", description=__doc__.partition("\n")[0])
@@ -101,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--to", dest="end", type=date.fromisoformat, required=True, metavar="DAY", help="inclusive")
     options = parser.parse_args(arguments)
     try:
-        for line in land(Lake.from_env(), options.start, options.end):
+        for line in days_of(Lake.from_env(), options.start, options.end):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
     except SandboxError as error:

@@ -10,8 +10,7 @@ import pytest
 from include.foundation.spec import load
 from include.stages.features.online import publish_online
 from include.stages.ingest.run import run as ingest
-from sandbox.demo.__main__ import next_day
-from sandbox.demo.following_day import ask
+from sandbox.demo.following_day import ask, next_day
 from sandbox.supervisor.service import REPO, SandboxError, python
 
 pytestmark = pytest.mark.integration
@@ -23,9 +22,9 @@ def test_a_day_in_the_middle_is_not_fed(lake, postgres_database) -> None:
     words = ("-m", "sandbox.demo.landing", "--from", str(DAYS[0]), "--to", str(DAYS[-1]))
     env = {**lake.env(), "PYTHONPATH": str(REPO)}
     subprocess.run((str(python("sandbox")), *words), env=env, check=True, capture_output=True)
-    assert next_day(lake) == DAYS[0]
+    assert next_day(lake, SPEC) == DAYS[0]
     ingest(lake, SPEC, DAYS, run_id="played")
-    assert next_day(lake) == date(2013, 1, 6)
+    assert next_day(lake, SPEC) == date(2013, 1, 6)
 
     online = postgres_database()
     publish_online(lake, SPEC, DAYS[0], DAYS[-1], dsn=online)

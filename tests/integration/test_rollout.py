@@ -39,6 +39,7 @@ from include.foundation.spec.promotion import Criteria, Promotion
 from include.foundation.spec.serving import Serving
 from include.stages import registry
 from sandbox.cluster.gateways import NAME as CONTROLLER
+from sandbox.demo import planted
 from sandbox.gateway import traefik
 from sandbox.git import gitops
 from sandbox.stream import tansu
@@ -89,7 +90,7 @@ def ports() -> dict[str, int]:
 def services(home, ports):
     """Cluster, gateway and Argo CD; every image is the serving environment with this checkout, or a spoilt one."""
     env = {"PYTHONPATH": str(REPO)}
-    spoilt = {"PYTHONPATH": f"{Path(__file__).parent / 'faulty'}:{REPO}"}
+    spoilt = {"PYTHONPATH": f"{planted.FAULTY}:{REPO}"}
     images = {
         f"flightline/{name or 'serving'}": {
             "path": str(python("serving").parent),

@@ -149,10 +149,15 @@ def _todo(lake: Lake, spec: UseCase, at: datetime) -> set[date]:
     changed, gold = (_changed(lake, name, made_from.get(key)) for name, key in ((source, LOG), (spec.gold, GOLD)))
     if changed is None or gold is None:
         return there
-    rows = tables.read(lake, spec.predictions_table, columns=[DAY, "asked_date", *LABELS])
     matured = pl.col("label").is_null() & (pl.col("label_known_at") <= at)
     touched = pl.col("asked_date").is_in(sorted(_beside(gold))) | matured
-    return {*changed, *rows.filter(touched)[DAY]} & there
+
+    def waits(day: date) -> bool:
+        rows = tables.read(lake, spec.predictions_table, start=day, end=day, columns=["asked_date", *LABELS])
+        return not rows.filter(touched).is_empty()
+
+    # One day at a time, for the log only grows.
+    return {day for day in there if day in changed or waits(day)}
 
 
 def _changed(lake: Lake, identifier: str, since: str | None) -> frozenset[date] | None:

@@ -27,7 +27,7 @@ def test_each_day_has_the_header_and_its_lines_byte_for_byte() -> None:
 )
 def test_other_days_than_the_data_have_are_refused(start: date, end: date) -> None:
     with pytest.raises(SandboxError, match="choose days from 2013-01-01 to 2013-12-31"):
-        next(landing.land(LAKE, start, end))
+        next(landing.days_of(LAKE, start, end))
 
 
 def test_the_command_line_says_what_is_wrong(
