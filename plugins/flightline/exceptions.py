@@ -1,6 +1,7 @@
 """The errors of `flightline`, in one tree. Those marked * are never retried (they are AirflowFailExceptions too).
 
 FlightlineAirflowError
+├── AirflowAsked                    Airflow's own API did not do what a page asked of it
 ├── ArgoCDError                     message starts with the application
 │   ├── ArgoCDUnavailable           no answer, 429, 5xx or a passing reason, after all retries
 │   ├── ArgoCDRefused *             the request can never be granted: 400, 401, 403, 404, 415
@@ -23,6 +24,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 class FlightlineAirflowError(AirflowException):
     """Base of every error that this package raises on purpose."""
+
+
+class AirflowAsked(FlightlineAirflowError):
+    """Airflow's own API did not do what a page asked of it."""
 
 
 class ArgoCDError(FlightlineAirflowError):

@@ -10,6 +10,7 @@ DAGS = "tests/integration/test_dags.py"  # each Dag, in a sandbox
 TUNING_API = "tests/integration/tuning/test_api.py"
 INGEST = "tests/integration/test_ingest.py"
 WAREHOUSE = "tests/integration/test_warehouse.py"
+PAGES = "tests/unit/flightline/ui/test_pages.py"
 FAMILIES = "tests/unit/models/test_families.py"
 
 # Modules without a file of their own, and the tests that hold them. Take one out when it gets its file; add none for
@@ -60,6 +61,9 @@ ELSEWHERE = {
     "plugins/flightline/hooks/sigopt.py": DAGS,
     "plugins/flightline/links/pages.py": DAGS,
     "plugins/flightline/rollout.py": "tests/unit/flightline/tasks/test_promote.py",
+    "plugins/flightline/ui/access.py": PAGES,
+    "plugins/flightline/ui/airflow_api.py": "tests/unit/flightline/ui/test_models.py",
+    "plugins/flightline/ui/systems.py": "tests/unit/flightline/ui/test_menu.py",
     "plugins/flightline/tasks/features.py": DAGS,
     "plugins/flightline/tasks/ingest.py": DAGS,
     "plugins/flightline/tasks/maintain.py": DAGS,

@@ -1,94 +1,36 @@
-"""Menu entries to the systems behind the Connections, whose URLs are looked up when an entry is clicked."""
+"""Entries of Airflow's menu, and the app behind them. Only the api-server pays for its imports, when somebody calls."""
 
-from datetime import UTC, datetime
 from functools import cache
-from html import escape
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from include.foundation.spec import UseCase
-    from include.stages.promotion.dora import Figures
+from typing import Any
 
 PREFIX = "/flightline"
 NAMES = {"mlflow": "MLflow", "argocd": "Argo CD", "endpoints": "Endpoints"}
+_BASE = PREFIX.removeprefix("/")  # relative to Airflow's base URL, which may have a path
 
-# Relative to Airflow's base URL, which may have a path.
 VIEWS = [
-    {"name": name, "href": f"{PREFIX.removeprefix('/')}/{path}", "destination": "nav", "category": "browse"}
-    for path, name in NAMES.items()
+    {
+        "name": "Flightline",
+        "href": f"{_BASE}/",
+        "destination": "nav",
+        "url_route": "flightline",
+        "nav_top_level": True,
+        "icon": f"{_BASE}/static/icon.svg",
+        "icon_dark_mode": f"{_BASE}/static/icon-dark.svg",
+    },
+    *(
+        {"name": name, "href": f"{_BASE}/{path}", "destination": "nav", "category": "browse"}
+        for path, name in NAMES.items()
+    ),
 ]
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """The ASGI app that answers the entries. Only the api-server pays for its imports, when somebody first calls."""
-    await _pages()(scope, receive, send)
+    """The ASGI app. It keeps Airflow's own app, which mounts it, so that pages can ask Airflow's API as their user."""
+    await _pages()({**scope, "flightline.airflow": scope.get("app")}, receive, send)
 
 
 @cache
 def _pages() -> Any:
-    """The pages, for Airflow's users only."""
-    from airflow.api_fastapi.core_api.security import get_user
-    from fastapi import Depends, FastAPI
-    from fastapi.responses import HTMLResponse, RedirectResponse
+    from flightline.ui.pages import build
 
-    pages = FastAPI(title="Flightline", dependencies=[Depends(get_user)], openapi_url=None)
-
-    @pages.get("/mlflow")
-    def mlflow() -> RedirectResponse:
-        from flightline.hooks.mlflow import MlflowHook
-
-        return RedirectResponse(MlflowHook().url)
-
-    @pages.get("/argocd")
-    def argocd() -> RedirectResponse:
-        from flightline.hooks.argocd import ArgoCDHook
-
-        return RedirectResponse(ArgoCDHook().url)
-
-    @pages.get("/endpoints")
-    def endpoints() -> HTMLResponse:
-        return HTMLResponse(_endpoints())
-
-    return pages
-
-
-def _endpoints() -> str:
-    from flightline.hooks.cluster import ClusterHook
-    from include.foundation.spec import load_all
-
-    rows, told = [], []
-    for spec in load_all():
-        try:
-            words = str(_deploys(spec))
-        except Exception as error:  # noqa: BLE001 (as below)
-            words = f"how deploying goes is not known: {str(error)[:200]}"
-        told.append(f"<p>{escape(spec.title)}: {escape(words)}.</p>")
-        for stage in spec.promotion.stages:
-            try:
-                url = escape(ClusterHook(stage.cluster).endpoint(spec, stage))
-                link = f'<a href="{url}">{url}</a>'
-            except Exception as error:  # noqa: BLE001 (not deployed, or the cluster is away: the others are shown)
-                link = f"none ({escape(str(getattr(error, 'reason', None) or error)[:200])})"
-            rows.append(f"<tr><td>{escape(spec.title)}</td><td>{escape(stage.name)}</td><td>{link}</td></tr>")
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Endpoints</title>'
-        "<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem}td{padding:.3rem 1rem .3rem 0}</style>"
-        f"<h1>Endpoints</h1><table>{''.join(rows)}</table>"
-        f"<h2>Deploys</h2>{''.join(told)}"
-    )
-
-
-def _deploys(spec: "UseCase") -> "Figures":
-    """DORA's measures, by Git's history and what Argo CD still knows of it."""
-    from flightline.hooks.argocd import ArgoCDHook
-    from flightline.hooks.gitops import GitOpsHook
-    from include.stages.promotion import dora
-
-    commits = dora.parse(GitOpsHook().history(spec.slug, dora.FORMAT))
-    stage = spec.promotion.stages[-1].name
-    application = ArgoCDHook().application(spec.application(stage)) if commits else {}
-    synced = {
-        entry["revision"]: datetime.fromisoformat(entry["deployedAt"])
-        for entry in application.get("status", {}).get("history") or ()
-    }
-    return dora.figures(commits, last_stage=stage, now=datetime.now(UTC), synced=synced)
+    return build()

@@ -1,0 +1,98 @@
+"""Where tables come from and go to: by the specs, table by table, and column by column where the contract says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.catalog.contracts import columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from include.foundation.spec import UseCase
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """Something is made of something.
+
+    Attributes:
+        above: what it is made of: a table, `landing/…`, `topic:…`.
+        below: what is made: a table or `model:…`.
+        by: the Dag that makes it.
+        columns: of `below` -> of `above`; empty where code decides.
+    """
+
+    above: str
+    below: str
+    by: str
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+def edges(specs: Sequence[UseCase]) -> list[Edge]:
+    """All edges that the specs make."""
+    return [edge for spec in specs for edge in _of(spec)]
+
+
+def above(every: Iterable[Edge], name: str) -> list[Edge]:
+    """What a table is made of, directly."""
+    return [edge for edge in every if edge.below == name]
+
+
+def below(every: Iterable[Edge], name: str) -> list[Edge]:
+    """What is made of a table, directly."""
+    return [edge for edge in every if edge.above == name]
+
+
+def closure(every: Sequence[Edge], name: str, *, up: bool) -> list[str]:
+    """Everything that a table is made of (`up`), or that is made of it, near ones first."""
+    found, queue = list[str](), [name]
+    while queue:
+        one = queue.pop(0)
+        for edge in above(every, one) if up else below(every, one):
+            other = edge.above if up else edge.below
+            if other not in found and other != name:
+                found.append(other)
+                queue.append(other)
+    return found
+
+
+def readers(specs: Sequence[UseCase], every: Sequence[Edge], name: str) -> list[str]:
+    """Use cases whose model comes, in the end, from a table."""
+    reached = set(closure(every, name, up=False))
+    return [spec.name for spec in specs if f"model:{spec.name}" in reached]
+
+
+def _of(spec: UseCase) -> list[Edge]:
+    found: list[Edge] = []
+    ingest, features = f"{spec.name}.ingest", f"{spec.name}.features"
+    for source in spec.ingested:
+        _, columns = columns_of(spec, source)
+        bronze, silver, quarantine = (spec.table(layer, source.name) for layer in ("bronze", "silver", "quarantine"))
+        outside = f"topic:{source.topic}" if source.kind == "topic" else f"landing/{spec.name}/{source.name}"
+        landed = tuple((column.landed, column.landed) for column in columns if column.landed)
+        typed = tuple((column.name, column.landed) for column in columns if column.landed)
+        found += [
+            Edge(above=outside, below=bronze, by=ingest, columns=landed),
+            Edge(above=bronze, below=quarantine, by=ingest, columns=landed),
+            Edge(above=bronze, below=silver, by=ingest, columns=typed),
+        ]
+        if source in spec.sources:
+            found.append(Edge(above=silver, below=spec.gold, by=features))
+    model = f"model:{spec.name}"
+    found += [
+        Edge(above=spec.gold, below=model, by=f"{spec.name}.train"),
+        Edge(above=spec.gold, below=spec.scores, by=f"{spec.name}.score"),
+        Edge(above=model, below=spec.scores, by=f"{spec.name}.score"),
+        Edge(above=spec.scores, below=spec.monitoring_table, by=f"{spec.name}.monitor"),
+    ]
+    if spec.predictions:
+        answered = spec.table("silver", spec.predictions.name)
+        found += [
+            Edge(above=model, below=f"topic:{spec.predictions.topic}", by="serving"),
+            Edge(above=answered, below=spec.predictions_table, by=f"{spec.name}.monitor"),
+            Edge(above=spec.gold, below=spec.predictions_table, by=f"{spec.name}.monitor"),
+            Edge(above=spec.predictions_table, below=spec.live_table, by=f"{spec.name}.monitor"),
+        ]
+    return found

@@ -1,0 +1,121 @@
+"""What pages read from the systems behind the Connections, remembered for some seconds by all who look.
+
+Rights are asked for each visitor before anything of this is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from include.catalog.remembered import Remembered
+from include.foundation.echo import cause
+from include.foundation.spec import load, load_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from include.catalog.browse import Catalog
+    from include.catalog.versions import Evidence, Version
+    from include.foundation.lake import Lake
+    from include.stages.promotion.dora import Figures
+    from include.stages.promotion.served import Served
+
+SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What Git and Argo CD say of a use case; `fault` says why something is missing."""
+
+    served: tuple[Served, ...] = ()
+    dora: Figures | None = None
+    fault: str = ""
+
+
+@cache
+def lake() -> Lake:
+    """The lake."""
+    from flightline.hooks.lake import LakeHook
+
+    return LakeHook().lake
+
+
+@cache
+def catalog() -> Catalog:
+    """All tables."""
+    from include.catalog.browse import Catalog
+
+    return Catalog(lake, load_all)
+
+
+def versions(use_case: str) -> list[Version]:
+    """All versions, newest first. Raises ServiceUnavailable where MLflow does not answer."""
+    return _versions(use_case)()
+
+
+def deployed(use_case: str) -> Deployed:
+    """What is deployed."""
+    return _deployed(use_case)()
+
+
+def evidence(version: Version) -> Evidence:
+    """What a version's run left."""
+    return _evidence(version.run_id)()
+
+
+def outside(name: str) -> str:
+    """URL of a system by its Connection; empty where there is none."""
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from flightline.hooks.address import base_url
+
+    try:
+        return base_url(BaseHook.get_connection(name))
+    except AirflowNotFoundException:
+        return ""
+
+
+@cache
+def _versions(use_case: str) -> Callable[[], list[Version]]:
+    def read() -> list[Version]:
+        from flightline.hooks.mlflow import MlflowHook
+        from include.catalog.versions import versions
+
+        return versions(MlflowHook().get_conn(), use_case)
+
+    return Remembered(read, seconds=SECONDS)
+
+
+@cache
+def _evidence(run_id: str) -> Callable[[], Evidence]:
+    def read() -> Evidence:
+        from flightline.hooks.mlflow import MlflowHook
+        from include.catalog.versions import evidence
+
+        hook = MlflowHook()
+        return evidence(lambda path: hook.read_text(run_id, path))
+
+    return Remembered(read, seconds=60)
+
+
+@cache
+def _deployed(use_case: str) -> Callable[[], Deployed]:
+    def read() -> Deployed:
+        from flightline.hooks.gitops import GitOpsHook
+        from flightline.ui.systems import deploys
+        from include.stages.promotion.served import served
+
+        spec = load(use_case)
+        try:
+            found = served(spec, GitOpsHook().read(spec.slug))
+        except Exception as error:  # noqa: BLE001 (the page shows what else there is)
+            return Deployed(fault=f"what is deployed is not known: {cause(error)}")
+        try:
+            return Deployed(served=found, dora=deploys(spec))
+        except Exception as error:  # noqa: BLE001 (the same)
+            return Deployed(served=found, fault=f"how deploying goes is not known: {cause(error)}")
+
+    return Remembered(read, seconds=SECONDS)

@@ -1,0 +1,28 @@
+"""Where tables come from."""
+
+from include.catalog import lineage
+from include.foundation.spec import load
+
+SPEC = load("flight_delays")
+EDGES = lineage.edges([SPEC])
+
+
+def test_a_model_comes_from_what_landed_in_the_end():
+    far = lineage.closure(EDGES, "model:flight_delays", up=True)
+    assert far[0] == "gold.flight_delays"
+    assert "landing/flight_delays/weather" in far
+    assert lineage.readers([SPEC], EDGES, "bronze.flight_delays__weather") == ["flight_delays"]
+    assert lineage.readers([SPEC], EDGES, "monitoring.flight_delays") == []
+
+
+def test_columns_go_from_what_landed_to_silver():
+    (edge,) = lineage.above(EDGES, "silver.flight_delays__flights")
+    assert (edge.above, edge.by) == ("bronze.flight_delays__flights", "flight_delays.ingest")
+    assert ("tailnum", "tailnum") in edge.columns
+    assert "sched_dep" not in dict(edge.columns), "it is computed"
+
+
+def test_predictions_come_back_and_end():
+    assert "silver.flight_delays__predictions" in lineage.closure(EDGES, "model:flight_delays", up=False)
+    below = [edge.below for edge in lineage.below(EDGES, SPEC.gold)]
+    assert below == ["model:flight_delays", SPEC.scores, SPEC.predictions_table]

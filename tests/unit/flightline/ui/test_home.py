@@ -1,0 +1,29 @@
+"""Home answers which model serves, trained on what, why promoted, by whom."""
+
+
+def test_it_says_what_serves_and_why(site):
+    page = site.login("viewer").get("").text
+    assert '<a href="/flightline/models/flight_delays/2"><strong>version 2</strong></a>' in page
+    assert "2013-01-01 to 2013-04-30" in page
+    assert "snapshot 8123456789012345678" in page
+    assert "it passed 1 of 2 gates" in page
+    assert "approved by Ada" in page
+    assert "production: version 2" in page
+
+
+def test_it_says_what_ran_failed_and_waits(site):
+    page = site.login("viewer").get("loops").text
+    assert page.count("Said &lt;script&gt;") == 5
+    assert "Waits for a person" in page
+    assert 'href="/dags/flight_delays.promote/runs/run 1/tasks/approve/required_actions"' in page
+    assert '<li class="step failed">' in page
+    assert "has not run yet" in page
+
+
+def test_it_says_how_far_behind_the_data_are(site):
+    assert "holds no day yet" in site.login("viewer").get("").text, "flights have none"
+
+
+def test_who_may_see_no_use_case_is_told(site, monkeypatch):
+    monkeypatch.setattr("flightline.ui.access.Visitor.may_read", lambda *_: False)
+    assert "There is no use case that you may see" in site.login("viewer").get("").text
