@@ -29,6 +29,14 @@ COPY requirements/trainer.txt /tmp/lock.txt
 RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
     && rm -f /opt/flightline/.lock
 
+FROM build AS torch-environment
+# cpu: a sixth of the size, and no GPU
+ARG TORCH=cuda
+COPY requirements/torch.txt requirements/torch-cpu.txt requirements/torch-cuda.txt /tmp/
+RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/torch.txt \
+    && /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/torch-${TORCH}.txt \
+    && rm -f /opt/flightline/.lock
+
 FROM build AS tuning-environment
 # qmcpy has no wheel: it is compiled here, and compiler and headers stay here.
 RUN echo '#include <Python.h>' | gcc -fsyntax-only -xc -I"$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')" - \
@@ -100,6 +108,21 @@ HEALTHCHECK NONE
 ENTRYPOINT ["python"]
 CMD ["-m", "include.steps", "--help"]
 
+# --- training with PyTorch; its pods: deploy/pods/<profile>/torch.yaml -------------------------------------------------
+FROM runtime AS torch
+RUN ldconfig -p | grep -q libgomp.so.1 \
+    || { apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
+COPY --from=torch-environment /opt/flightline /opt/flightline
+COPY --from=include /srv/include /srv/include
+COPY requirements/torch.txt /srv/requirements/torch.txt
+ARG COMMIT
+RUN test -n "$COMMIT" || { echo 'say --build-arg COMMIT=$(git rev-parse HEAD)' >&2; exit 1; }
+ENV FLIGHTLINE_COMMIT=$COMMIT
+USER 10001
+HEALTHCHECK NONE
+ENTRYPOINT ["python"]
+CMD ["-m", "include.steps", "--help"]
+
 # --- Airflow with the Dags and plugins, and the MLflow server; last, so that it is what a build without a target builds -
 FROM runtime AS airflow
 # git: the operator that commits to the GitOps repository.
@@ -111,7 +134,7 @@ ENV FLIGHTLINE_COMMIT=$COMMIT
 COPY --from=airflow-environment /opt/flightline /opt/flightline
 COPY --from=include /srv/include /srv/include
 # Which libraries train is part of a training run's key.
-COPY requirements/trainer.txt /srv/requirements/trainer.txt
+COPY requirements/trainer.txt requirements/torch.txt /srv/requirements/
 COPY deploy/pods /srv/deploy/pods
 COPY deploy/gitops /srv/deploy/gitops
 COPY plugins /srv/plugins

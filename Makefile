@@ -39,7 +39,22 @@ endef
 $(LOCKED:%=.venv/%/ready): .venv/%/ready: requirements/%.txt $(UV)
 	$(call install,$*,$<)
 
-setup: $(RUNTIME:%=.venv/%/ready)  ## install what the demo needs
+# PyTorch has the build that TORCH says: cpu, or cuda, which is several GB. pip has to see it; the maker's own index is
+# asked where no other has it.
+TORCH ?= cpu
+CPU_BUILDS := https://download.pytorch.org/whl/cpu
+.venv/torch/ready: requirements/torch.txt requirements/torch-cpu.txt requirements/torch-cuda.txt $(UV)
+	$(call install,torch,$<)
+	@rm .venv/torch/ready
+	@pip() { .venv/uv/bin/python -m pip --python .venv/torch install --quiet --disable-pip-version-check --no-deps \
+		--require-hashes -r requirements/torch-$(TORCH).txt "$$@"; }; pip || pip --extra-index-url $(CPU_BUILDS)
+	@touch $@
+
+# The environments in which the jobs of a use case run, where they are others than the trainer's.
+USE_CASE ?= flight_delays
+RUNTIMES := $(shell sed -n 's/^ *runtime: *\([a-z]*\).*/\1/p' include/use_cases/$(USE_CASE)/use_case.yaml 2>/dev/null)
+
+setup: $(RUNTIME:%=.venv/%/ready) $(RUNTIMES:%=.venv/%/ready)  ## install what the demo needs
 
 # Tests press the pages in a real browser.
 browser:
@@ -51,12 +66,12 @@ browser:
 	@PYTHON="$(PYTHON)" sandbox/supervisor/fetch-packages .venv/prometheus prometheus prometheus-pushgateway
 	@touch $@
 
-setup-dev: setup browser .venv/prometheus/ready .venv/dev/ready  ## install what tests, lint and types need
+setup-dev: setup browser .venv/prometheus/ready .venv/torch/ready .venv/dev/ready  ## install what tests, lint and types need
 
 lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 	@compile() { $(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --generate-hashes "$$@" >/dev/null; }; set -e; \
 	compile --override requirements/override.txt requirements.in -o requirements.txt; \
-	for name in dev trainer serving sandbox; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
+	for name in dev trainer torch torch-cuda serving sandbox; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
 	compile --override requirements/override-tuning.txt requirements/tuning.in -o requirements/tuning.txt; \
 	compile requirements/uv.in -o requirements/uv.txt
 
@@ -71,12 +86,12 @@ days:
 
 demo: arguments setup  ## raw files to a serving champion, on this machine; leaves everything running
 	@"$(PYTHON)" -m sandbox up
-	@.venv/airflow/bin/python -m sandbox.demo
+	@.venv/airflow/bin/python -m sandbox.demo --use-case $(USE_CASE)
 
 DAYS ?= 1
 play: days arguments setup  ## land the next DAYS=n days and let the Dags run on them
 	@"$(PYTHON)" -m sandbox up
-	@.venv/airflow/bin/python -m sandbox.demo play --days $(DAYS)
+	@.venv/airflow/bin/python -m sandbox.demo --use-case $(USE_CASE) play --days $(DAYS)
 
 loop: arguments setup  ## after the demo: drift, a new champion step by step, a bad candidate taken back
 	@"$(PYTHON)" -m sandbox up
@@ -109,7 +124,8 @@ chaos-ten: arguments setup  ## the same with ten seeds, one after the other
 # --- images -----------------------------------------------------------------------------------------------------------
 
 ENGINE ?= docker
-IMAGES := airflow trainer tuning serving
+# The image `torch` is several GB: make images IMAGES="airflow trainer tuning serving torch".
+IMAGES ?= airflow trainer tuning serving
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 comma := ,
 # Podman's own format has no health checks.

@@ -57,14 +57,15 @@ for spec in load_all():
         params=forms.of(spec.training, "trials", "parallelism", "window_days", "seed") | forms.of(forms.Train()),
     ):
         prepared = linked(train.freeze(spec.name), MlflowRunLink())
-        trials = JobOperator.partial(task_id="trial", image=IMAGE, max_active_tis_per_dagrun=32).expand(
+        job = {"image": IMAGE, "runtime": spec.training.runtime, "pool": spec.training.pool}
+        trials = JobOperator.partial(task_id="trial", **job, max_active_tis_per_dagrun=32).expand(
             arguments=train.workers(prepared)
         )
-        fit = JobOperator(task_id="fit", image=IMAGE, arguments=["fit", "--run-id", RUN])
+        fit = JobOperator(task_id="fit", **job, arguments=["fit", "--run-id", RUN])
         version = linked(train.register(spec.name, prepared), MlflowRunLink(), MlflowVersionLink())
         gate = JobOperator(
             task_id="gate",
-            image=IMAGE,
+            **job,
             arguments=["gate", "--run-id", RUN, "--version", "{{ ti.xcom_pull('register') }}"],
             reads={"champion": "{{ ti.xcom_pull('register', key='champion') }}"},
         )

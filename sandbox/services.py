@@ -109,6 +109,7 @@ def _sigopt(at: Endpoints) -> Service:
 def _cluster(at: Endpoints) -> Service:
     url, port, token = at.url("cluster"), at.port_of("cluster"), at.home.token("cluster")
     images = at.home.path / "images.json"
+    runtimes = sorted(path.stem for path in (REPO / "deploy/pods/sandbox").glob("*.yaml"))
     low, high = at.node_ports
     options = {
         "--port": str(port),
@@ -121,7 +122,7 @@ def _cluster(at: Endpoints) -> Service:
 
     def prepare() -> None:
         write(token, at.secrets.cluster_token)
-        write(images, json.dumps({f"flightline/{name}": _image(at, name) for name in ("trainer", "serving")}, indent=1))
+        write(images, json.dumps({f"flightline/{name}": _image(at, name) for name in (*runtimes, "serving")}, indent=1))
         write(at.home.kubeconfig, json.dumps(at.kubectl_config, indent=1))
 
     return Service(

@@ -30,6 +30,8 @@ from tests.integration import trips
 settings.register_profile("flightline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("flightline")
 
+# Torch has an environment of its own. Behind dev's packages: only what these lack comes from there.
+sys.path += map(str, python("torch").parents[1].glob("lib/python*/site-packages"))
 
 # Airflow reads it when it is first imported.
 os.environ.setdefault("AIRFLOW__CORE__PLUGINS_FOLDER", str(REPO / "plugins"))

@@ -75,6 +75,9 @@ class Images:
             message = f'failed to pull and unpack image "{reference}": {name}: not found'
             raise UnknownImageError(f"rpc error: code = NotFound desc = {message} (not in {self._path})")
         entry = entries[name]
+        if (path := entry.get("path")) and not Path(path).is_dir():
+            remedy = f"run make .venv/{Path(path).parent.name}/ready"
+            raise UnknownImageError(f'failed to pull image "{reference}": there is no {path}: {remedy}')
         workdir, env = entry.get("workdir", "/"), entry.get("env", {})
         if code := entry.get("code"):
             try:

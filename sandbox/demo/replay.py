@@ -25,7 +25,8 @@ from include.models.linear.logistic import LogisticRegression
 from include.stages.features.gold import join_history, to_gold
 from include.stages.monitoring.replay import ByPolicy, Every, OnSignal, Outcome, Past, Strategy, replay
 from include.stages.quality import Contract, judge
-from sandbox.demo.landing import USE_CASE, raw_files
+from sandbox.demo.data.flight_delays import raw_files
+from sandbox.demo.landing import USE_CASE
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 12, 30)
 PARAMS = {"learning_rate": 0.08, "num_leaves": 31, "min_child_samples": 200, "colsample_bytree": 0.6, "reg_lambda": 4.0}

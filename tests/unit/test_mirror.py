@@ -70,6 +70,7 @@ ELSEWHERE = {
     # One test holds several modules to one agreement.
     "include/models/boosting/export.py": FAMILIES,
     "include/models/linear/logistic.py": FAMILIES,
+    "include/use_cases/digits/model.py": "tests/model/test_digits.py",
     "include/use_cases/flight_delays/model.py": "tests/model/test_flight_delays.py",
     "include/use_cases/flight_delays/traffic.py": "tests/unit/use_cases/flight_delays/test_features.py",
 }

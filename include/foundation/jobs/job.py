@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from include.foundation.evidence.manifest import content_key
 
+TRAINER = "trainer"  # the runtime of jobs that name none
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$", description="as Kubernetes writes it")]
 
 
@@ -27,6 +28,7 @@ class Job(BaseModel):
         name: what people see, a DNS label such as `fit`.
         arguments: what follows `python` in the image.
         image: reference of the image that runs it.
+        runtime: whose libraries the image has: the environment's name, by which a backend finds its template.
         environment: variables beside those that the backend's template gives; no secrets.
         resources: what it needs.
         reads: what it reads that arguments and image do not name, as plain values (ids and digests).
@@ -38,6 +40,7 @@ class Job(BaseModel):
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$")]
     arguments: tuple[str, ...]
     image: str
+    runtime: str = TRAINER
     environment: Mapping[str, str] = {}
     resources: Resources = Resources()
     reads: Mapping[str, Any] = {}
@@ -47,7 +50,7 @@ class Job(BaseModel):
     def key(self) -> str:
         """SHA-256, hex, of what decides the result: a retry or a second trigger with the same key is the same job.
 
-        Resources and environment say how it runs, not what results.
+        Resources, runtime and environment say how it runs, not what results.
         """
         return content_key(arguments=list(self.arguments), image=self.image, reads=dict(self.reads), rerun=self.rerun)
 

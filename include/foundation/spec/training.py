@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from include.foundation.spec.part import LONGEST, Part, distinct
+from include.foundation.spec.part import LONGEST, Line, Name, Part, distinct
 
 ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=63)]
 Scalar = bool | int | float | Annotated[str, Field(max_length=200)]
@@ -61,6 +61,15 @@ class Training(Part):
     """
 
     policy: Policy
+    runtime: Name = Field(
+        "trainer",
+        description="whose libraries fit: an environment (`requirements/<runtime>.in`) with a pod template of its name "
+        "in each profile of `deploy/pods`",
+    )
+    pool: Line = Field(
+        "default_pool",
+        description="Airflow's pool in which the jobs of training wait for their turn, such as one with a slot a GPU",
+    )
     window_days: int = Field(
         ge=3,
         le=LONGEST,

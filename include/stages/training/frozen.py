@@ -135,7 +135,7 @@ def freeze(
         use_case=spec.name,
         spec_digest=spec_read(spec),
         code_digest=fitting_code(spec.name),
-        environment=environment("trainer"),
+        environment=environment(spec.training.runtime),
         snapshot_id=snapshot_id,
         window=split_days(start, end, spec.training),
         rows=rows,

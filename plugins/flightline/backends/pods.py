@@ -1,6 +1,7 @@
 """Jobs as pods, by the provider's KubernetesPodOperator (deferrable, durable).
 
-The profile (extra `profile` of the Connection: a folder of `deploy/pods/`) chooses image, accelerator and nodes.
+The profile (extra `profile` of the Connection: a folder of `deploy/pods/`) chooses image, accelerator and nodes, in a
+template for each runtime.
 """
 
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from flightline.backends.protocol import JobFailed
+from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
-from include.foundation.jobs import Job, Resources
+from include.foundation.jobs import TRAINER, Job, Resources
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -34,9 +36,9 @@ class Pods:
         self._pod: KeyedPod | None = None
 
     @staticmethod
-    def image(conn_id: str) -> str:
+    def image(conn_id: str, runtime: str = TRAINER) -> str:
         """The image of the profile that the Connection names, with the code that is running."""
-        template = yaml.safe_load(_template(conn_id).read_text(encoding="utf-8"))
+        template = yaml.safe_load(_template(conn_id, runtime).read_text(encoding="utf-8"))
         return code.image(template["spec"]["containers"][0]["image"])
 
     def pod(self, job: Job) -> "KeyedPod":
@@ -50,7 +52,7 @@ class Pods:
             task_id=self._operator.task_id,
             execution_timeout=self._operator.execution_timeout,
             kubernetes_conn_id=self._conn_id,
-            pod_template_file=str(_template(self._conn_id)),
+            pod_template_file=str(_template(self._conn_id, job.runtime)),
             name=job.name,
             labels={LABEL: job.label},
             image=job.image,
@@ -89,9 +91,13 @@ class Pods:
             self._pod.on_kill()
 
 
-def _template(conn_id: str) -> Path:
+def _template(conn_id: str, runtime: str) -> Path:
+    """The pod template of a profile and runtime. Raises InvalidInput if the profile has none for it."""
     profile = str(BaseHook.get_connection(conn_id).extra_dejson.get("profile", "cpu"))
-    return TEMPLATES / profile / "trainer.yaml"
+    path = TEMPLATES / profile / f"{runtime}.yaml"
+    if not path.is_file():
+        raise InvalidInput(f"profile {profile!r} of Connection {conn_id} has no {runtime}.yaml in deploy/pods")
+    return path
 
 
 def _requirements(resources: Resources) -> "V1ResourceRequirements | None":

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from include.foundation.jobs import Job
+from include.foundation.jobs import TRAINER, Job
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -27,8 +27,8 @@ class Backend(Protocol):
     def __init__(self, operator: "BaseOperator", *, conn_id: str) -> None: ...
 
     @staticmethod
-    def image(conn_id: str) -> str:
-        """The image that runs jobs here unless a job names another. Light: it imports no client."""
+    def image(conn_id: str, runtime: str = TRAINER) -> str:
+        """The image of a runtime that runs jobs here unless a job names another. Light: it imports no client."""
         ...
 
     def run(self, job: Job, context: "Context") -> None:

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from flightline.failing import fail_fast
 from flightline.links.pages import MlflowRunLink
-from include.foundation.jobs import RESULT, Job, Resources, address, find
+from include.foundation.jobs import RESULT, TRAINER, Job, Resources, address, find
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,7 +31,8 @@ class JobOperator(BaseOperator):
     Args:
         arguments: what follows `python -m include.steps`.
         reads: what the job reads that the arguments do not name, as plain values.
-        image: None is the backend's own for the Connection's profile.
+        image: None is the backend's own for the Connection's profile and the runtime.
+        runtime: the environment whose libraries the job needs.
         environment: more variables for the job.
         needs: `cpu`, `memory`, `gpus`; what is not said is the template's.
         backend: a name in `flightline.backends.BACKENDS`.
@@ -51,6 +52,7 @@ class JobOperator(BaseOperator):
         arguments: list[str],
         reads: Mapping[str, Any] | None = None,
         image: str | None = None,
+        runtime: str = TRAINER,
         environment: Mapping[str, str] | None = None,
         needs: Mapping[str, Any] | None = None,
         backend: str = "pods",
@@ -62,6 +64,7 @@ class JobOperator(BaseOperator):
         self.arguments = arguments
         self.reads = reads
         self.image = image
+        self.runtime = runtime
         self.environment = environment
         self.needs = needs
         self.backend = backend
@@ -82,7 +85,8 @@ class JobOperator(BaseOperator):
         job = Job(
             name=self.task_id.replace(".", "-").replace("_", "-").lower()[-42:].strip("-"),
             arguments=("-m", "include.steps", *map(str, self.arguments)),
-            image=self.image or self.runner.image(self.conn_id),
+            image=self.image or self.runner.image(self.conn_id, self.runtime),
+            runtime=self.runtime,
             resources=Resources(**(self.needs or {})),
             reads=self.reads or {},
             rerun=_rerun(context, self.retries or 0),

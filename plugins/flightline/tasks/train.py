@@ -65,7 +65,7 @@ def freeze(
         client=mlflow.get_conn(),
         connection=SigOptHook().get_conn(),
         lake=lake,
-        image=backend("pods").image("cluster"),
+        image=backend("pods").image("cluster", spec.training.runtime),
         serving_image=ClusterHook().serving_image,
         start=max(start, days[0]) if start and days else None,
         end=end,

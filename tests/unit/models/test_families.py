@@ -10,11 +10,13 @@ from include.foundation.errors import InvalidInput
 from include.foundation.problem.ranking import auc
 from include.foundation.spec import modules
 from include.models.boosting import BoostedTrees
+from include.models.deep import NeuralNetwork
 from include.models.linear import LogisticRegression
 
 FEATURES = {"size": pl.Float64(), "kind": pl.String(), 'PM2.5 [ug/m3], "a:b"': pl.Int64(), "open": pl.Boolean()}
 FAMILIES = {
     "boosting": (BoostedTrees, {"n_estimators": 30, "min_child_samples": 5}),
+    "deep": (NeuralNetwork, {"epochs": 6, "hidden": 16, "learning_rate": 0.01}),
     "linear": (LogisticRegression, {"C": 0.5}),
 }
 

@@ -11,10 +11,13 @@ from kubernetes.client import models as k8s
 from flightline.backends.keyed_pod import LABEL
 from flightline.backends.pods import PERMANENT, TEMPLATES, Pods
 from flightline.backends.protocol import JobFailed
+from include.foundation.errors import InvalidInput
 from include.foundation.jobs import Job, Resources
+from include.foundation.spec import load_all
 from include.steps.__main__ import PERMANENT as SAID
 
 PROFILES = sorted(path.name for path in TEMPLATES.iterdir())
+RUNTIMES = ("torch", "trainer")
 
 
 CLUSTER = {
@@ -93,11 +96,33 @@ def test_a_pod_in_a_container_writes_nowhere_but_to_its_scratch_folder(pod_of, n
     assert volume.empty_dir.size_limit
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", [each for each in PROFILES if each != "gpu"])
-def test_other_profiles_ask_for_no_gpu(name):
-    text = (TEMPLATES / name / "trainer.yaml").read_text()
+def test_other_profiles_ask_for_no_gpu(name, runtime):
+    text = (TEMPLATES / name / f"{runtime}.yaml").read_text()
     assert "nvidia.com/gpu" not in text
     assert yaml.safe_load(text)["kind"] == "Pod"
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_has_a_template_for_each_runtime_and_no_other(pod_of, name):
+    assert sorted(path.stem for path in (TEMPLATES / name).iterdir()) == [*RUNTIMES]
+    assert {spec.training.runtime for spec in load_all()} <= {*RUNTIMES}
+    for runtime in RUNTIMES:
+        assert Pods.image("cluster", runtime).startswith(f"flightline/{runtime}")
+
+
+def test_a_runtime_without_a_template_is_named(profile):
+    profile("gpu")
+    with pytest.raises(InvalidInput, match=r"profile 'gpu' of Connection cluster has no jax.yaml in deploy/pods"):
+        Pods.image("cluster", "jax")
+
+
+def test_a_pod_of_several_processes_has_memory_that_they_share(pod_of):
+    pod = pod_of("gpu", JOB.model_copy(update={"runtime": "torch"}))
+    (mount,) = [each for each in pod.spec.containers[0].volume_mounts if each.mount_path == "/dev/shm"]
+    (volume,) = [each for each in pod.spec.volumes if each.name == mount.name]
+    assert (volume.empty_dir.medium, volume.empty_dir.size_limit) == ("Memory", "2Gi")
 
 
 def test_a_pod_is_found_by_what_it_does_and_carries_what_the_job_says(pod_of):

@@ -32,8 +32,8 @@ class Instant:
         self.store = operator.store
 
     @staticmethod
-    def image(conn_id):
-        return f"image-of-{conn_id}"
+    def image(conn_id, runtime="trainer"):
+        return f"image-of-{conn_id}" if runtime == "trainer" else f"{runtime}-of-{conn_id}"
 
     def run(self, job, context):
         STARTED.append(job)

@@ -6,15 +6,7 @@ from include.foundation.lake import Lake
 from sandbox.demo import landing
 from sandbox.supervisor.service import SandboxError
 
-RAW = b"origin,year,month,day,hour\nEWR,2013,1,2,NA\nEWR,2013,1,10,1\nJFK,2013,1,2,2\n"
 LAKE = Lake(catalog_properties={}, landing="s3://landing", models="s3://models")
-
-
-def test_each_day_has_the_header_and_its_lines_byte_for_byte() -> None:
-    assert landing.split(RAW, first=1) == {
-        date(2013, 1, 2): b"origin,year,month,day,hour\nEWR,2013,1,2,NA\nJFK,2013,1,2,2\n",
-        date(2013, 1, 10): b"origin,year,month,day,hour\nEWR,2013,1,10,1\n",
-    }
 
 
 @pytest.mark.parametrize(
@@ -27,7 +19,7 @@ def test_each_day_has_the_header_and_its_lines_byte_for_byte() -> None:
 )
 def test_other_days_than_the_data_have_are_refused(start: date, end: date) -> None:
     with pytest.raises(SandboxError, match="choose days from 2013-01-01 to 2013-12-31"):
-        next(landing.days_of(LAKE, start, end))
+        next(landing.days_of(LAKE, "flight_delays", start, end))
 
 
 def test_the_command_line_says_what_is_wrong(
@@ -36,3 +28,11 @@ def test_the_command_line_says_what_is_wrong(
     monkeypatch.setattr(Lake, "from_env", classmethod(lambda cls: LAKE))
     assert landing.main(["--from", "2014-01-01", "--to", "2014-01-02"]) == 2
     assert "the data are of 2013" in capsys.readouterr().err
+
+
+def test_a_use_case_without_data_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lake, "from_env", classmethod(lambda cls: LAKE))
+    assert landing.main(["--use-case", "rain", "--from", "2013-01-01", "--to", "2013-01-02"]) == 2
+    assert "no demo data of 'rain'; there are of: digits, flight_delays" in capsys.readouterr().err
