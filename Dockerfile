@@ -98,6 +98,8 @@ RUN ldconfig -p | grep -q libgomp.so.1 \
 COPY --from=trainer-environment /opt/flightline /opt/flightline
 COPY --from=include /srv/include /srv/include
 COPY requirements/trainer.txt /srv/requirements/trainer.txt
+# SageMaker runs an image as `<entrypoint> train`.
+RUN ln -s include/steps/sagemaker.py /srv/train
 # The run manifest names this commit: build from a clean tree.
 ARG COMMIT
 RUN test -n "$COMMIT" || { echo 'say --build-arg COMMIT=$(git rev-parse HEAD)' >&2; exit 1; }

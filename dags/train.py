@@ -10,7 +10,8 @@ retry or a second trigger rejoins them). `trial` runs the workers: pods that eac
 budget is spent. `fit` refits the best parameters, exports to ONNX and checks that the file answers as the model does.
 `register` makes the version. `gate` judges it on the holdout. `verdict` prints the report and announces the version.
 
-**Inputs** — table `gold.…`; Connections `lake`, `mlflow`, `sigopt`, `cluster`.
+**Inputs** — table `gold.…`; Connections `lake`, `mlflow`, `sigopt`, `cluster`. `training.backend` of the spec moves the
+jobs to another system; its Connection then says where that is.
 
 **Outputs** — an MLflow run with nested trials, model file, manifest and report; a registered version tagged `gate`; on
 `passed` the asset `model.…`, partition = version, which starts `promote`.
@@ -57,7 +58,13 @@ for spec in load_all():
         params=forms.of(spec.training, "trials", "parallelism", "window_days", "seed") | forms.of(forms.Train()),
     ):
         prepared = linked(train.freeze(spec.name), MlflowRunLink())
-        job = {"image": IMAGE, "runtime": spec.training.runtime, "pool": spec.training.pool}
+        training = spec.training
+        job = {
+            "image": IMAGE,
+            "backend": training.backend,
+            "runtime": training.runtime,
+            "pool": training.pool,
+        }
         trials = JobOperator.partial(task_id="trial", **job, max_active_tis_per_dagrun=32).expand(
             arguments=train.workers(prepared)
         )

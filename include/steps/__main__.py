@@ -12,6 +12,7 @@ from typing import Any
 
 from include.foundation import jobs
 from include.foundation.errors import FlightlineError, PermanentError
+from include.foundation.jobs import PERMANENT
 from include.foundation.lake import Lake
 from include.foundation.spec import blame
 from include.stages.training.runs import Training
@@ -27,7 +28,6 @@ from include.steps.score import score
 from include.steps.trial import trial
 
 log = logging.getLogger("include.steps")
-PERMANENT = 65  # EX_DATAERR of sysexits.h: the operator does not start such a pod again
 
 
 def parser() -> argparse.ArgumentParser:
@@ -160,6 +160,8 @@ def _step(options: argparse.Namespace, training: Training) -> Any:
             return {"trials": trial(training, options.worker)}
         case "fit":
             fitted = fit(training)
+            if folder := os.environ.get("SM_MODEL_DIR"):  # a SageMaker job's own model artifact
+                Path(folder, "model.onnx").write_bytes(fitted.data)
             return {"digest": fitted.digest, "deviation": fitted.deviation, **fitted.metrics}
         case "register":
             return {"version": register_version(training).version}

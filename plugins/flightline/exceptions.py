@@ -12,11 +12,17 @@ FlightlineAirflowError
 │       ├── ArgoCDSuperseded        another operation took the place of ours, to another revision
 │       ├── ArgoCDUnhealthy         synced, but Degraded
 │       └── ArgoCDTimeout           not synced or not healthy in time
-└── GitOpsError
-    ├── GitOpsUnavailable           the repository cannot be read or written now
-    ├── GitOpsConflict              others pushed first, again and again
-    └── GitOpsInvalid *             a path leaves the repository, a commit to restore does not exist, or others changed
-                                    what a run restores
+├── GitOpsError
+│   ├── GitOpsUnavailable           the repository cannot be read or written now
+│   ├── GitOpsConflict              others pushed first, again and again
+│   └── GitOpsInvalid *             a path leaves the repository, a commit to restore does not exist, or others changed
+│                                   what a run restores
+├── KubeflowError
+│   ├── KubeflowUnavailable         no answer, 429 or 5xx, after all retries
+│   └── KubeflowRefused *           the request can never be granted
+└── SageMakerError
+    ├── SageMakerUnavailable        throttled, the quota is used up now, no answer, after all retries
+    └── SageMakerRefused *          the request can never be granted
 """
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -84,3 +90,27 @@ class GitOpsConflict(GitOpsError):
 
 class GitOpsInvalid(GitOpsError, AirflowFailException):
     """A path leaves the repository, a commit to restore does not exist, or others changed what a run restores."""
+
+
+class KubeflowError(FlightlineAirflowError):
+    """Kubeflow Pipelines did not do what was asked."""
+
+
+class KubeflowUnavailable(KubeflowError):
+    """No answer, 429 or 5xx, after all retries."""
+
+
+class KubeflowRefused(KubeflowError, AirflowFailException):
+    """The request can never be granted."""
+
+
+class SageMakerError(FlightlineAirflowError):
+    """SageMaker did not do what was asked."""
+
+
+class SageMakerUnavailable(SageMakerError):
+    """Throttled, the quota is used up now, or no answer, after all retries."""
+
+
+class SageMakerRefused(SageMakerError, AirflowFailException):
+    """The request can never be granted."""

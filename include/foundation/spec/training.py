@@ -61,6 +61,9 @@ class Training(Part):
     """
 
     policy: Policy
+    backend: Name = Field(
+        "pods", description="the system that the jobs of training run on, a member of `plugins/flightline/backends`"
+    )
     runtime: Name = Field(
         "trainer",
         description="whose libraries fit: an environment (`requirements/<runtime>.in`) with a pod template of its name "

@@ -11,7 +11,10 @@ from include.foundation.errors import InvalidInput
 if TYPE_CHECKING:
     from flightline.backends.protocol import Backend
 
-BACKENDS = {"pods": "flightline.backends.pods.Pods"}
+BACKENDS = {
+    "pods": "flightline.backends.pods.Pods",
+    "sagemaker": "flightline.backends.sagemaker.SageMaker",
+}
 
 
 def backend(name: str) -> "type[Backend]":

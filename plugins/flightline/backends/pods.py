@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from flightline.backends.protocol import JobFailed
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
-from include.foundation.jobs import TRAINER, Job, Resources
+from include.foundation.jobs import PERMANENT, TRAINER, Job, Resources
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from flightline.backends.keyed_pod import KeyedPod
 
 TEMPLATES = Path(__file__).parents[3] / "deploy" / "pods"
-PERMANENT = 65  # include/steps/__main__.py
 
 
 class Pods:
     """A job's pod. It is deleted when the task is killed, and its log is shown while it runs."""
+
+    default_conn_id = "cluster"
 
     def __init__(self, operator: "BaseOperator", *, conn_id: str) -> None:
         self._operator, self._conn_id = operator, conn_id

@@ -1,6 +1,6 @@
 """What every job backend can do. The shared contract test is tests/unit/flightline/backends/test_backend.py."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from include.foundation.jobs import TRAINER, Job
 
@@ -22,7 +22,12 @@ class Backend(Protocol):
     Args of the constructor:
         operator: the task; its `defer` is how a backend waits.
         conn_id: the Connection of the system.
+
+    Attributes:
+        default_conn_id: the Connection unless a task names another.
     """
+
+    default_conn_id: ClassVar[str]
 
     def __init__(self, operator: "BaseOperator", *, conn_id: str) -> None: ...
 

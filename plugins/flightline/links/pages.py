@@ -34,6 +34,13 @@ class MlflowRunLink(_Page):
     task_id = "freeze"
 
 
+class JobLink(_Page):
+    """The job on the system where it runs, if that has a page of it."""
+
+    name = "Job"
+    key = "job_page"
+
+
 class MlflowVersionLink(_Page):
     """The registered version that a task made, judged or promotes."""
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from flightline.failing import fail_fast
-from flightline.links.pages import MlflowRunLink
+from flightline.links.pages import JobLink, MlflowRunLink
 from include.foundation.jobs import RESULT, TRAINER, Job, Resources, address, find
 
 if TYPE_CHECKING:
@@ -36,14 +36,15 @@ class JobOperator(BaseOperator):
         environment: more variables for the job.
         needs: `cpu`, `memory`, `gpus`; what is not said is the template's.
         backend: a name in `flightline.backends.BACKENDS`.
-        conn_id: Connection of the system where jobs run.
+        conn_id: Connection of the system where jobs run; None is the backend's own.
         lake_conn_id: Connection of the lake, where a job leaves its record.
 
     Returns (XCom): the job's answer.
     """
 
     template_fields: Sequence[str] = ("arguments", "reads", "image", "environment", "conn_id", "lake_conn_id")
-    operator_extra_links = (MlflowRunLink(),)
+    program: ClassVar[tuple[str, ...]] = ("-m", "include.steps")
+    operator_extra_links = (MlflowRunLink(), JobLink())
     ui_color = "#cfe2ff"
 
     def __init__(
@@ -56,7 +57,7 @@ class JobOperator(BaseOperator):
         environment: Mapping[str, str] | None = None,
         needs: Mapping[str, Any] | None = None,
         backend: str = "pods",
-        conn_id: str = "cluster",
+        conn_id: str | None = None,
         lake_conn_id: str = "lake",
         **kwargs: Any,
     ) -> None:
@@ -76,7 +77,8 @@ class JobOperator(BaseOperator):
         """The backend; to be asked only once the templates are rendered."""
         from flightline.backends import backend
 
-        return backend(self.backend)(self, conn_id=self.conn_id)
+        found = backend(self.backend)
+        return found(self, conn_id=self.conn_id or found.default_conn_id)
 
     def job(self, context: "Context") -> Job:
         """The job as the rendered templates describe it."""
@@ -84,8 +86,8 @@ class JobOperator(BaseOperator):
 
         job = Job(
             name=self.task_id.replace(".", "-").replace("_", "-").lower()[-42:].strip("-"),
-            arguments=("-m", "include.steps", *map(str, self.arguments)),
-            image=self.image or self.runner.image(self.conn_id, self.runtime),
+            arguments=(*self.program, *map(str, self.arguments)),
+            image=self.image or self.runner.image(self.conn_id or self.runner.default_conn_id, self.runtime),
             runtime=self.runtime,
             resources=Resources(**(self.needs or {})),
             reads=self.reads or {},

@@ -57,7 +57,7 @@ def freeze(
     from include.steps.prepare import prepare
 
     spec, lake, mlflow = load(use_case), LakeHook().lake, MlflowHook()
-    days = tables.days(lake, spec.gold)
+    days, place = tables.days(lake, spec.gold), backend(spec.training.backend)
     end = date.fromisoformat(params["end_date"]) if params["end_date"] else days[-1] if days else None
     start = end - timedelta(days=params["window_days"] - 1) if end and params["window_days"] else None
     prepared = prepare(
@@ -65,7 +65,7 @@ def freeze(
         client=mlflow.get_conn(),
         connection=SigOptHook().get_conn(),
         lake=lake,
-        image=backend("pods").image("cluster", spec.training.runtime),
+        image=place.image(place.default_conn_id, spec.training.runtime),
         serving_image=ClusterHook().serving_image,
         start=max(start, days[0]) if start and days else None,
         end=end,

@@ -9,12 +9,11 @@ from airflow.sdk import BaseOperator
 from kubernetes.client import models as k8s
 
 from flightline.backends.keyed_pod import LABEL
-from flightline.backends.pods import PERMANENT, TEMPLATES, Pods
+from flightline.backends.pods import TEMPLATES, Pods
 from flightline.backends.protocol import JobFailed
 from include.foundation.errors import InvalidInput
-from include.foundation.jobs import Job, Resources
+from include.foundation.jobs import PERMANENT, Job, Resources
 from include.foundation.spec import load_all
-from include.steps.__main__ import PERMANENT as SAID
 
 PROFILES = sorted(path.name for path in TEMPLATES.iterdir())
 RUNTIMES = ("torch", "trainer")
@@ -157,7 +156,6 @@ def test_no_secret_of_the_connection_goes_into_the_trigger(monkeypatch):
 
 @pytest.mark.parametrize("method", ["execute", "trigger_reentry"])
 def test_a_pod_says_by_its_exit_code_whether_a_retry_can_help(monkeypatch, method):
-    assert PERMANENT == SAID
     pods = Pods(BaseOperator(task_id="trial"), conn_id="cluster")
     ends = {"execute": lambda: pods.run(JOB, {}), "trigger_reentry": lambda: pods.resume(JOB, {}, {})}[method]
     for name in (

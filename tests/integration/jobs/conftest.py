@@ -1,0 +1,262 @@
+"""The systems that jobs run on, each with its Connection, and a task that is driven as Airflow drives it."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+import urllib.request
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from flightline.operators.jobs import JobOperator
+from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
+
+PROBE = (
+    "-c",
+    """
+import json, os, random, sys, time
+from hashlib import sha256
+from include.foundation import jobs
+from include.foundation.lake import Lake
+trace, go, seed, code = sys.argv[1:]
+with open(trace, "a") as file:
+    file.write(f"{os.getpid()}\\n")
+print("at work", flush=True)
+while not os.path.exists(go):
+    time.sleep(0.05)
+if int(code):
+    print("the reason why", flush=True)
+    sys.exit(int(code))
+answer = {"metric": random.Random(int(seed)).random()}
+answer["digest"] = sha256(json.dumps(answer).encode()).hexdigest()
+jobs.write(Lake.from_env().objects(), os.environ[jobs.RESULT], answer)
+""",
+)
+
+
+class Probe(JobOperator):
+    """A task whose job waits for a file, and then fails or answers."""
+
+    program = PROBE
+
+
+class TaskInstance(SimpleNamespace):
+    """What tasks ask of their instance."""
+
+    def xcom_push(self, key, value):
+        """Keep it."""
+        self.pushed[key] = value
+
+
+class Task:
+    """One try of a task at a time, each in objects of its own, as in a worker of its own.
+
+    Args:
+        backend: name.
+        folder: of the test's own.
+    """
+
+    def __init__(self, backend, folder, **options):
+        self.backend, self.options = backend, options
+        self.trace, self.go = folder / "trace", folder / "go"
+        self.pushed = {}
+
+    def operator(self, *, seed=0, code=0, reads=None):
+        """The task as the Dag file says it."""
+        arguments = [str(self.trace), str(self.go), str(seed), str(code)]
+        return Probe(task_id="fit", arguments=arguments, reads=reads, backend=self.backend, retries=2, **self.options)
+
+    def context(self, *, run_id="run", cleared=0):
+        """Of one try."""
+        ti = TaskInstance(
+            **{"dag_id": "probes.train", "task_id": "fit", "run_id": run_id, "map_index": -1, "try_number": 1},
+            max_tries=2 + cleared,
+            pushed=self.pushed,
+        )
+        return {"ti": ti, "task_instance": ti, "run_id": run_id}
+
+    def start(self, *, run_id="run", cleared=0, **options):
+        """Execute until the task waits: (operator, context, what it deferred to); the answer if it did not wait."""
+        operator, context = self.operator(**options), self.context(run_id=run_id, cleared=cleared)
+        try:
+            return operator.execute(context)
+        except TaskDeferred as deferred:
+            return operator, context, deferred
+
+    def finish(self, started):
+        """Wait as the triggerer does, go on as a new worker does; the task's answer."""
+        operator, context, deferred = started
+        while True:
+            event = asyncio.run(first(rebuilt(deferred.trigger)))
+            fresh = Probe(
+                **{name: getattr(operator, name) for name in ("task_id", "arguments", "reads", "backend", "retries")},
+                **self.options,
+            )
+            try:
+                return getattr(fresh, deferred.method_name)(context, event.payload)
+            except TaskDeferred as again:
+                deferred = again
+
+    def run(self, **options):
+        """From start to end."""
+        started = self.start(**options)
+        return self.finish(started) if isinstance(started, tuple) else started
+
+    def starts(self):
+        """Pids of the jobs that have begun."""
+        with suppress(FileNotFoundError):
+            return [int(line) for line in self.trace.read_text().split()]
+        return []
+
+    def wait_for(self, check, seconds=60):
+        """Until something holds."""
+        deadline = time.monotonic() + seconds
+        while not check():
+            assert time.monotonic() < deadline, "it did not come to that in time"
+            time.sleep(0.05)
+
+
+def rebuilt(trigger):
+    """The trigger as the triggerer has it: out of its row in the database."""
+    path, fields = trigger.serialize()
+    again = type(trigger)(**json.loads(json.dumps(fields)))
+    assert again.serialize() == (path, fields)
+    return again
+
+
+async def first(trigger):
+    """The trigger's event."""
+    async for event in trigger.run():
+        return event
+    raise AssertionError("the trigger fired nothing")
+
+
+def killed_in(work):
+    """Do it in a process that is killed as soon as it is done, as a worker that runs out of memory is."""
+    pid = os.fork()
+    if pid == 0:
+        with suppress(BaseException):
+            work()
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+def alive(pid):
+    """Whether the process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture(scope="session")
+def images(service_home):
+    """The sandbox's images, of the code that is here."""
+    path = service_home / "job-images.json"
+    env = {"PYTHONPATH": str(REPO), "FLIGHTLINE_COMMIT": "0" * 40 + "-dirty"}
+    path.write_text(
+        json.dumps({"flightline/trainer": {"path": str(python("trainer").parent), "workdir": str(REPO), "env": env}})
+    )
+    return path
+
+
+class SageMaker:
+    """A running stand-in, and what of it is to go wrong."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def fault(self, operation, **fault):
+        """Order a fault."""
+        body = json.dumps({"operation": operation, **fault}).encode()
+        request = urllib.request.Request(f"{self.url}/faults", body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def client(self, service="sagemaker"):
+        """boto3."""
+        import boto3
+
+        keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+        return boto3.client(service, endpoint_url=self.url, **keys)
+
+
+@pytest.fixture(scope="session")
+def sagemaker_server(service_home, images, s3):
+    """The stand-in for SageMaker, whose containers find S3."""
+    (port,) = free_ports(1)
+    home = service_home / "sagemaker"
+    home.mkdir()
+    (home / "role.json").write_text(json.dumps(s3.env()))
+    words = ("--port", port, "--state", home / "jobs", "--images", images, "--role", home / "role.json")
+    url = f"http://127.0.0.1:{port}"
+    service = Service(
+        name="sagemaker",
+        command=(str(python("aws")), "-m", "sandbox.sagemaker", *map(str, words)),
+        env={"PYTHONPATH": str(REPO)},
+        ready=partial(answers, f"{url}/moto-api/data.json"),
+    )
+    with running(service, log=home / "log"):
+        yield SageMaker(url)
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    """Call it to make a Connection."""
+
+    def make(conn_id, conn_type, **fields):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({"conn_type": conn_type, **fields}))
+
+    return make
+
+
+@pytest.fixture
+def lake_connected(lake, connect):
+    """The Connection `lake`, and the variables by which jobs find the same."""
+    extra = {
+        "endpoint_url": lake.s3.endpoint,
+        "region_name": lake.s3.region,
+        "catalog": dict(lake.catalog_properties),
+        "landing": lake.landing,
+        "models": lake.models,
+    }
+    connect("lake", "aws", login=lake.s3.access_key, password=lake.s3.secret_key, extra=extra)
+    return lake
+
+
+@pytest.fixture
+def sagemaker(sagemaker_server, lake_connected, connect, secret):
+    """The stand-in, connected."""
+    extra = {
+        "region_name": "us-east-1",
+        "endpoint_url": sagemaker_server.url,
+        "job_profile": "sandbox",
+        "execution_role": "arn:aws:iam::123456789012:role/flightline-training",
+        "output": f"{lake_connected.models}/sagemaker",
+        "secret": secret,
+        "poll_seconds": 0.2,
+    }
+    connect("sagemaker", "aws", login="key", password="secret", extra=extra)
+    return sagemaker_server
+
+
+@pytest.fixture
+def secret(sagemaker_server, lake_connected):
+    """The name of a secret with the variables of jobs."""
+    manager = sagemaker_server.client("secretsmanager")
+    name = f"flightline/{lake_connected.models.rpartition('/')[2]}"
+    with suppress(manager.exceptions.ResourceExistsException):
+        manager.create_secret(Name=name, SecretString=json.dumps(lake_connected.env()))
+    return name
+
+
+@pytest.fixture
+def task(request, tmp_path):
+    """A task on the backend that the test names."""
+    request.getfixturevalue(request.param)
+    return Task(request.param, tmp_path)
