@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := .venv/uv/bin/uv
-LOCKED := dev trainer serving tuning sandbox aws
+LOCKED := dev trainer serving tuning sandbox aws kfp
 RUNTIME := airflow trainer serving tuning sandbox
 DEV := .venv/dev/bin
 export PYTHONPATH := $(CURDIR)
@@ -66,12 +66,12 @@ browser:
 	@PYTHON="$(PYTHON)" sandbox/supervisor/fetch-packages .venv/prometheus prometheus prometheus-pushgateway
 	@touch $@
 
-setup-dev: setup browser .venv/prometheus/ready .venv/torch/ready .venv/dev/ready .venv/aws/ready  ## install what tests, lint and types need
+setup-dev: setup browser .venv/prometheus/ready .venv/torch/ready .venv/dev/ready .venv/aws/ready .venv/kfp/ready  ## install what tests, lint and types need
 
 lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 	@compile() { $(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --generate-hashes "$$@" >/dev/null; }; set -e; \
 	compile --override requirements/override.txt requirements.in -o requirements.txt; \
-	for name in dev trainer torch torch-cuda serving sandbox aws; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
+	for name in dev trainer torch torch-cuda serving sandbox aws kfp; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
 	compile --override requirements/override-tuning.txt requirements/tuning.in -o requirements/tuning.txt; \
 	compile requirements/uv.in -o requirements/uv.txt
 

@@ -11,10 +11,7 @@ argument that SageMaker gives to an image whose job names no entrypoint (`/srv/t
 
 import json
 import os
-import signal
-import subprocess
 import sys
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +19,12 @@ from typing import Any
 from include.foundation.echo import cause, quoted
 from include.foundation.errors import AccessRefused, FlightlineError, InvalidInput, PermanentError, ServiceUnavailable
 from include.foundation.jobs import PERMANENT
+from include.steps.child import run
 
 BASE = "SAGEMAKER_BASE_DIR"  # the variable by which AWS's own toolkit moves /opt/ml, for tests
 KEPT_IN = "FLIGHTLINE_SECRET"
 ARGUMENTS = "arguments"
 LONGEST_FAILURE = 1024  # characters that SageMaker keeps
-KEPT_LINES = 20
 REFUSED = ("AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException")
 
 
@@ -46,35 +43,6 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     if code and said:
         _fail(base, f"exit code {code}: {said}")
     return code
-
-
-def run(command: list[str], variables: Mapping[str, str]) -> tuple[int, str]:
-    """Run the step, its output passed on. SIGTERM, by which SageMaker stops a job, is passed on too.
-
-    Returns:
-        The exit code as a shell tells it, and the step's last lines; none of a step that was stopped, for a stopped
-        job has not failed.
-    """
-    asked: list[int] = []
-    last: deque[str] = deque(maxlen=KEPT_LINES)
-    with subprocess.Popen(
-        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as step:
-
-        def stop(number: int, _frame: Any) -> None:
-            asked.append(number)
-            step.send_signal(number)
-
-        before = signal.signal(signal.SIGTERM, stop)
-        try:
-            for line in step.stdout or ():
-                sys.stdout.write(line)
-                sys.stdout.flush()
-                last.append(line.rstrip())
-            code = step.wait()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-    return (128 - code if code < 0 else code), "" if asked else "\n".join(last) or "it said nothing"
 
 
 def _arguments(base: Path) -> list[str]:

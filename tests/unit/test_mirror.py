@@ -42,6 +42,7 @@ ELSEWHERE = {
     "include/stages/training/runs.py": "tests/integration/test_training.py",
     "include/stages/tuning/experiment.py": "tests/integration/tuning/test_experiment.py",
     "include/stages/tuning/loop.py": "tests/integration/tuning/test_loop.py",
+    "include/steps/child.py": "tests/unit/steps/test_sagemaker.py",
     "include/steps/sample.py": "tests/integration/test_versions.py",
     "include/steps/fit.py": "tests/integration/test_training.py",
     "include/steps/gate.py": "tests/integration/test_training.py",

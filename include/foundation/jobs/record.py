@@ -31,6 +31,20 @@ def write(objects: Objects, uri: str, answer: Any) -> None:
     objects.put(uri, data)
 
 
+def fail(objects: Objects, uri: str, *, code: int, said: str) -> None:
+    """Leave how a job failed, where its system does not tell: the exit code and the last words, 64 KiB at most."""
+    objects.put(uri, json.dumps({"code": code, "said": said[-LARGEST_BYTES // 4 :]}).encode())
+
+
+def failure(lake: Lake, uri: str) -> dict[str, Any] | None:
+    """What `fail` left, `{"code": …, "said": …}`; None if nothing was left."""
+    try:
+        found: dict[str, Any] = json.loads(lake.objects().get(uri))
+    except MissingInput:
+        return None
+    return found
+
+
 def find(lake: Lake, key: str) -> dict[str, Any] | None:
     """The record, `{"answer": ...}`; None if no job with this key has finished.
 

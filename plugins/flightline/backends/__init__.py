@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 BACKENDS = {
     "pods": "flightline.backends.pods.Pods",
+    "kubeflow": "flightline.backends.kubeflow.Kubeflow",
     "sagemaker": "flightline.backends.sagemaker.SageMaker",
 }
 

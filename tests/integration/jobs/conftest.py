@@ -6,6 +6,7 @@ import os
 import signal
 import time
 import urllib.request
+from base64 import b64encode
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
+from kubernetes import client, config
 
 from flightline.operators.jobs import JobOperator
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
@@ -205,9 +207,72 @@ def sagemaker_server(service_home, images, s3):
         yield SageMaker(url)
 
 
+@pytest.fixture(scope="session")
+def kubeflow_server(service_home, images):
+    """The stand-in for Kubeflow Pipelines; the file of its Secrets is read for each run."""
+    (port,) = free_ports(1)
+    home = service_home / "kubeflow"
+    home.mkdir()
+    (home / "token").write_text("t0k3n")
+    (home / "secrets.json").write_text("{}")
+    words = ("--port", port, "--state", home / "runs", "--images", images, "--secrets", home / "secrets.json")
+    url = f"http://127.0.0.1:{port}"
+    service = Service(
+        name="kubeflow",
+        command=(str(python("sandbox")), "-m", "sandbox.kubeflow", *map(str, words), "--token-file", home / "token"),
+        env={"PYTHONPATH": str(REPO)},
+        ready=partial(answers, f"{url}/apis/v2beta1/healthz"),
+    )
+    with running(service, log=home / "log"):
+        yield SimpleNamespace(port=port, home=home, url=url)
+
+
+@pytest.fixture
+def kubeflow(kubeflow_server, lake_connected, connect):
+    """The stand-in, connected, with the Secret of jobs."""
+    secrets = {"flightline-trainer": lake_connected.env()}
+    (kubeflow_server.home / "secrets.json").write_text(json.dumps(secrets))
+    where = {"host": "127.0.0.1", "port": kubeflow_server.port, "schema": "http", "password": "t0k3n"}
+    connect("kubeflow", "http", **where, extra={"poll_seconds": 0.2})
+    return kubeflow_server
+
+
+@pytest.fixture(scope="session")
+def cluster_server(service_home, images):
+    """The sandbox's cluster."""
+    port, low = free_ports(2)
+    home = service_home / "job-cluster"
+    words = ("--port", port, "--state", home, "--images", images, "--node-ports", f"{low}-{low}")
+    service = Service(
+        name="cluster",
+        command=(str(python("sandbox")), "-m", "sandbox.cluster", *map(str, words)),
+        env={"PYTHONPATH": str(REPO)},
+        ready=partial(answers, f"http://127.0.0.1:{port}/readyz"),
+    )
+    with running(service, log=service_home / "job-cluster.log"):
+        yield home / "kubeconfig"
+
+
+@pytest.fixture
+def pods(cluster_server, lake_connected, connect):
+    """The cluster, connected, with the Secret of jobs."""
+    core = client.CoreV1Api(config.new_client_from_config(str(cluster_server), context="sandbox"))
+    values = {name: b64encode(value.encode()).decode() for name, value in lake_connected.env().items()}
+    secret = {"metadata": {"name": "flightline-trainer"}, "data": values}
+    with suppress(client.ApiException):
+        core.create_namespace({"metadata": {"name": "flightline"}})
+    with suppress(client.ApiException):
+        core.delete_namespaced_secret("flightline-trainer", "flightline")
+    core.create_namespaced_secret("flightline", secret)
+    extra = {"kube_config": cluster_server.read_text(), "namespace": "flightline", "profile": "sandbox"}
+    connect("cluster", "kubernetes", extra=extra)
+    return core
+
+
 @pytest.fixture
 def connect(monkeypatch):
     """Call it to make a Connection."""
+    monkeypatch.setenv("FLIGHTLINE_ALLOW_DIRTY", "1")
 
     def make(conn_id, conn_type, **fields):
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({"conn_type": conn_type, **fields}))

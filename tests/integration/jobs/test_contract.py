@@ -9,7 +9,11 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from include.foundation import jobs
 from tests.integration.jobs.conftest import alive, killed_in, rebuilt
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.parametrize("task", ["sagemaker"], indirect=True)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.long,
+    pytest.mark.parametrize("task", ["pods", "sagemaker", "kubeflow"], indirect=True),
+]
 
 
 def test_a_job_leaves_a_record_with_its_answer(task, lake_connected):

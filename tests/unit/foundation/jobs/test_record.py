@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from include.foundation.errors import InvalidInput, MissingInput
-from include.foundation.jobs import address, find, write
+from include.foundation.jobs import address, fail, failure, find, write
 from include.foundation.jobs.record import LARGEST_BYTES
 
 
@@ -49,3 +49,13 @@ def test_something_else_under_the_key_is_refused_by_its_address(data):
 def test_a_large_answer_is_refused():
     with pytest.raises(InvalidInput, match="at most 65536"):
         write(Objects(), "s3://models/_jobs/k.json", "x" * LARGEST_BYTES)
+
+
+def test_the_last_words_of_a_failed_job_are_found_and_bounded():
+    lake = Lake()
+    assert failure(lake, "s3://models/_jobs/k.0.failure.json") is None
+    fail(lake.objects(), "s3://models/_jobs/k.0.failure.json", code=65, said="x" * LARGEST_BYTES + "the end")
+    found = failure(lake, "s3://models/_jobs/k.0.failure.json")
+    assert found["code"] == 65
+    assert found["said"].endswith("the end")
+    assert len(found["said"]) < LARGEST_BYTES
