@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     commands = root.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start everything; harmless when it is up")
-    up.add_argument("services", nargs="*", help="only these and what they need")
+    up.add_argument("services", nargs="*", help="only these and what they need; `all` stands for what is not optional")
     commands.add_parser("check", help="whether the environment's FLIGHTLINE_* make sense; starts nothing")
     commands.add_parser("down", help="stop everything; data stay")
     status = commands.add_parser("status", help="what runs, where, how it feels; exit code 0 when all is healthy")

@@ -18,6 +18,7 @@ ACCESS_KEY = "sandbox-access-key"  # Airflow hides it in every log: not a word t
 OFFSETS = {"airflow": 0, "mlflow": 1, "s3": 2, "sigopt": 3, "cluster": 4, "argocd": 5, "logs": 6, "catalog": 7}
 OFFSETS |= {"master": 8, "filer": 9, "volume": 10, "admin": 11}  # SeaweedFS's own
 OFFSETS |= {"kafka": 12, "prometheus": 13, "pushgateway": 14, "gateway": 15}
+OFFSETS |= {"sagemaker": 18, "kubeflow": 19}
 _NODE_PORTS = (20, 59)
 
 
@@ -156,8 +157,24 @@ class Endpoints:
             "sigopt": self._http("sigopt", password=self.secrets.sigopt_token),
             "gitops": _connection("git", host=self.gitops),
             "argocd": self._http("argocd", password=self.secrets.argocd_token),
+            "sagemaker": _connection(
+                "aws", login=ACCESS_KEY, password=self.secrets.s3_secret_key, extra=self._sagemaker
+            ),
+            "kubeflow": self._http("kubeflow", password=self.secrets.cluster_token),
             **({"pushgateway": self._http("pushgateway")} if metrics.programs() else {}),
             "kafka": _connection("kafka", extra={"bootstrap.servers": f"{HOST}:{self.port_of('kafka')}"}),
+        }
+
+    @property
+    def _sagemaker(self) -> dict[str, Any]:
+        return {
+            "endpoint_url": self.url("sagemaker"),
+            "region_name": seaweedfs.REGION,
+            "job_profile": "sandbox",
+            "execution_role": "arn:aws:iam::123456789012:role/flightline-training",
+            "output": "s3://models/_sagemaker",
+            "secret": "flightline/trainer",
+            "poll_seconds": 1,
         }
 
     def _kubeconfig(self, server: str) -> dict[str, Any]:

@@ -11,12 +11,16 @@ from sandbox.database import postgres
 from sandbox.endpoints import HOST, Endpoints
 from sandbox.gateway import traefik
 from sandbox.git import gitops
+from sandbox.kubeflow import service as kubeflow
 from sandbox.lake import seaweedfs
 from sandbox.metrics import prometheus, pushgateway
+from sandbox.sagemaker import service as sagemaker
 from sandbox.stream import tansu
 from sandbox.supervisor.home import write
 from sandbox.supervisor.service import REPO, SandboxError, Service, answers, python
 
+STANDARD = "all"  # stands for every service but these
+OPTIONAL = ("sagemaker", "kubeflow")
 DATABASES = ("airflow", "mlflow", "tuning", "online")
 
 
@@ -39,19 +43,24 @@ def catalogue(at: Endpoints) -> dict[str, Service]:
         traefik.service(home, host=HOST, port=at.port_of("gateway")),
         _argocd(at),
         *_metrics(at),
+        *_elsewhere(at),
     )
     return {service.name: service for service in found}
 
 
 def chosen(at: Endpoints, names: list[str]) -> dict[str, Service]:
-    """The services with these names and all that they need; every service when there are no names.
+    """The services with these names and all that they need; without names all that are not optional.
+
+    `all` among the names stands for those.
 
     Raises:
         SandboxError: a name is none of a service.
     """
     every = catalogue(at)
     wanted: set[str] = set()
-    queue = list(names or every)
+    queue = [name for name in names or [STANDARD] if name != STANDARD]
+    if len(queue) < len(names or [STANDARD]):
+        queue += [name for name in every if name not in OPTIONAL]
     while queue:
         name = queue.pop()
         if name not in every:
@@ -178,6 +187,23 @@ def _argocd(at: Endpoints) -> Service:
         ports=(port,),
         prepare=prepare,
         ready=partial(answers, f"{url}/api/version"),
+    )
+
+
+def _elsewhere(at: Endpoints) -> tuple[Service, ...]:
+    """Where training may run instead of on the cluster."""
+    images = at.home.path / "images.json"
+    return (
+        sagemaker.service(
+            at.home.path, port=at.port_of("sagemaker"), images=images, role=at.s3_env, secret=at.trainer_env
+        ),
+        kubeflow.service(
+            at.home.path,
+            port=at.port_of("kubeflow"),
+            images=images,
+            token=at.secrets.cluster_token,
+            secret=at.trainer_env,
+        ),
     )
 
 

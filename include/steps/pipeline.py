@@ -15,7 +15,7 @@ SECRETS = "/etc/flightline"
 PATH = Path(__file__).parents[2] / "deploy" / "kubeflow" / "step.yaml"
 
 
-@dsl.container_component
+@dsl.container_component  # type: ignore[untyped-decorator]
 def step(arguments: list, environment: dict, failure: str):  # type: ignore[no-untyped-def, type-arg]  # noqa: ANN201
     """Run `python` with these arguments in the training image."""
     return dsl.ContainerSpec(
@@ -25,7 +25,9 @@ def step(arguments: list, environment: dict, failure: str):  # type: ignore[no-u
     )
 
 
-@dsl.pipeline(name="flightline-step", description="A step of a use case's training, started by Airflow")
+@dsl.pipeline(  # type: ignore[untyped-decorator]
+    name="flightline-step", description="A step of a use case's training, started by Airflow"
+)
 def pipeline(
     arguments: list,  # type: ignore[type-arg]
     environment: dict,  # type: ignore[type-arg]

@@ -43,7 +43,7 @@ class TrainingJobsHook(SageMakerHook):
     """
 
     def __init__(self, conn_id: str, *, connection: "Connection | None" = None) -> None:
-        super().__init__(aws_conn_id=conn_id, config=CALLS)
+        super().__init__(aws_conn_id=conn_id, config=CALLS)  # type: ignore[no-untyped-call]
         self._connection = connection
 
     @classmethod

@@ -96,12 +96,9 @@ class Task:
         operator, context, deferred = started
         while True:
             event = asyncio.run(first(rebuilt(deferred.trigger)))
-            fresh = Probe(
-                **{name: getattr(operator, name) for name in ("task_id", "arguments", "reads", "backend", "retries")},
-                **self.options,
-            )
+            operator.__dict__.pop("runner", None)  # each process has a backend of its own
             try:
-                return getattr(fresh, deferred.method_name)(context, event.payload)
+                return getattr(operator, deferred.method_name)(context, event.payload)
             except TaskDeferred as again:
                 deferred = again
 
@@ -228,9 +225,9 @@ def kubeflow_server(service_home, images):
 
 
 @pytest.fixture
-def kubeflow(kubeflow_server, lake_connected, connect):
+def kubeflow(kubeflow_server, job_env, connect):
     """The stand-in, connected, with the Secret of jobs."""
-    secrets = {"flightline-trainer": lake_connected.env()}
+    secrets = {"flightline-trainer": job_env}
     (kubeflow_server.home / "secrets.json").write_text(json.dumps(secrets))
     where = {"host": "127.0.0.1", "port": kubeflow_server.port, "schema": "http", "password": "t0k3n"}
     connect("kubeflow", "http", **where, extra={"poll_seconds": 0.2})
@@ -254,10 +251,10 @@ def cluster_server(service_home, images):
 
 
 @pytest.fixture
-def pods(cluster_server, lake_connected, connect):
+def pods(cluster_server, job_env, connect):
     """The cluster, connected, with the Secret of jobs."""
     core = client.CoreV1Api(config.new_client_from_config(str(cluster_server), context="sandbox"))
-    values = {name: b64encode(value.encode()).decode() for name, value in lake_connected.env().items()}
+    values = {name: b64encode(value.encode()).decode() for name, value in job_env.items()}
     secret = {"metadata": {"name": "flightline-trainer"}, "data": values}
     with suppress(client.ApiException):
         core.create_namespace({"metadata": {"name": "flightline"}})
@@ -310,13 +307,25 @@ def sagemaker(sagemaker_server, lake_connected, connect, secret):
     return sagemaker_server
 
 
+@pytest.fixture(scope="module")
+def step_env():
+    """Variables of jobs beside those of the lake."""
+    return {}
+
+
 @pytest.fixture
-def secret(sagemaker_server, lake_connected):
+def job_env(lake_connected, step_env):
+    """The variables that jobs get as a secret."""
+    return {**lake_connected.env(), **step_env}
+
+
+@pytest.fixture
+def secret(sagemaker_server, lake_connected, job_env):
     """The name of a secret with the variables of jobs."""
     manager = sagemaker_server.client("secretsmanager")
     name = f"flightline/{lake_connected.models.rpartition('/')[2]}"
     with suppress(manager.exceptions.ResourceExistsException):
-        manager.create_secret(Name=name, SecretString=json.dumps(lake_connected.env()))
+        manager.create_secret(Name=name, SecretString=json.dumps(job_env))
     return name
 
 

@@ -41,7 +41,10 @@ def test_serving_knows_nothing_of_training(at) -> None:
 
 def test_connections_hold_what_the_architecture_says(at) -> None:
     connections = at.connections
-    named = {"lake", "online", "cluster", "mlflow", "sigopt", "gitops", "argocd", "kafka", "pushgateway"}
+    named = {"lake", "online", "cluster", "mlflow", "sigopt", "gitops", "argocd", "kafka", "pushgateway"} | {
+        "sagemaker",
+        "kubeflow",
+    }
     assert set(connections) == named
     assert json.loads(connections["kafka"]["extra"]) == {"bootstrap.servers": "127.0.0.1:9012"}
     lake = json.loads(connections["lake"]["extra"])

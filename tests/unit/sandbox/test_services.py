@@ -10,7 +10,7 @@ from sandbox import metrics
 from sandbox.database.postgres import socket_directory
 from sandbox.endpoints import OFFSETS, Endpoints
 from sandbox.git import gitops
-from sandbox.services import catalogue, chosen
+from sandbox.services import OPTIONAL, catalogue, chosen
 from sandbox.supervisor import preflight
 from sandbox.supervisor.home import Home, Secrets
 from sandbox.supervisor.service import SandboxError, environment
@@ -61,7 +61,9 @@ def test_chosen_brings_what_is_needed(at) -> None:
     names = ["scheduler"]
     assert list(chosen(at, names)) == ["postgres", "migration", "scheduler"]
     assert names == ["scheduler"]
-    assert list(chosen(at, [])) == list(catalogue(at))
+    assert list(chosen(at, [])) == [name for name in catalogue(at) if name not in OPTIONAL]
+    assert list(chosen(at, ["all", "kubeflow"])) == [*chosen(at, []), "kubeflow"]
+    assert list(chosen(at, ["sagemaker"])) == ["seaweedfs", "cluster", "sagemaker"]
     with pytest.raises(SandboxError, match="no service 'kafka'; there are: postgres, seaweedfs"):
         chosen(at, ["kafka"])
 

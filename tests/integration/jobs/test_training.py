@@ -1,0 +1,104 @@
+"""A use case is trained on each system by the real operator; one line of its spec chooses. The model is the same."""
+
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import numpy as np
+import polars as pl
+import pytest
+import sigopt
+from airflow.sdk.exceptions import TaskDeferred
+from mlflow import MlflowClient
+
+from flightline.operators.jobs import JobOperator
+from include.foundation.lake.commit import replace_days
+from include.foundation.spec import load, module
+from include.stages.features.stale import MADE_BY, made_by
+from include.steps.prepare import prepare
+from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
+from tests.integration.jobs.conftest import Task
+
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
+USE_CASE, DAYS, A_DAY, TRIALS = "flight_delays", 6, 200, 2
+FITTED: dict[str, dict] = {}  # backend to what its fit answered
+
+
+@pytest.fixture(scope="module")
+def tuning_env(postgres_database, service_home):
+    """The tuning service, as its clients find it."""
+    (port,) = free_ports(1)
+    url, token, file = f"http://127.0.0.1:{port}", secrets.token_hex(16), service_home / "job-tuning.token"
+    file.write_text(token)
+    options = ("--host", "127.0.0.1", "--port", str(port), "--dsn", postgres_database(), "--token-file", str(file))
+    service = Service(
+        name="tuning",
+        command=(str(python("tuning")), "-m", "include.services.tuning", *options),
+        env={"PYTHONPATH": str(REPO)},
+        ready=partial(answers, f"{url}/healthz"),
+    )
+    with running(service, log=service_home / "job-tuning.log", timeout_seconds=120):
+        yield {"SIGOPT_API_URL": url, "SIGOPT_API_TOKEN": token}
+
+
+@pytest.fixture(scope="module")
+def step_env(lake, tuning_env, mlflow_url):
+    """More of what the Secret of jobs holds here; gold has some days."""
+    spec, features = load(USE_CASE), module(USE_CASE, "features").FEATURES
+    rng, rows = np.random.default_rng(7), DAYS * A_DAY
+    columns = {
+        name: pl.Series(rng.choice(["AA", "B6", "UA"], rows))
+        if dtype == pl.String
+        else pl.Series(rng.integers(0, 24, rows)).cast(dtype)
+        for name, dtype in features.items()
+    }
+    for part in spec.gates.slices:
+        columns.setdefault(part.by, pl.Series(rng.choice(["AA", "B6", "UA"], rows)))
+    asked = [datetime(2013, 1, 1, 6, tzinfo=UTC) + timedelta(days=n // A_DAY, minutes=n % A_DAY) for n in range(rows)]
+    frame = pl.DataFrame(columns).with_columns(
+        id=pl.Series([f"{n:06}" for n in range(rows)]),
+        event_time=pl.Series(asked),
+        event_date=pl.Series([at.date() for at in asked]),
+        label=pl.Series(rng.random(rows) < np.where(columns["carrier"] == "AA", 0.7, 0.3)).cast(pl.Int8),
+        label_known_at=pl.Series([at + timedelta(hours=3) for at in asked]),
+    )
+    replace_days(lake, spec.gold, frame, frame["event_date"].unique(), {MADE_BY: made_by(spec)})
+    return {**tuning_env, "MLFLOW_TRACKING_URI": mlflow_url, "FLIGHTLINE_ALLOW_DIRTY": "1"}
+
+
+class Steps(Task):
+    """The steps of a training run as tasks."""
+
+    def operator(self, *arguments):
+        """The task as the Dag file says it, with a spec's line `training.backend`."""
+        return JobOperator(task_id=arguments[0], arguments=list(arguments), backend=self.backend, retries=2)
+
+    def step(self, *arguments):
+        """Its answer."""
+        operator, context = self.operator(*arguments), self.context()
+        try:
+            return operator.execute(context)
+        except TaskDeferred as deferred:
+            return self.finish((operator, context, deferred))
+
+
+@pytest.mark.parametrize("number_and_backend", enumerate(["pods", "sagemaker", "kubeflow"]), ids=lambda each: each[1])
+def test_the_model_is_the_same_wherever_it_was_trained(
+    request, number_and_backend, tmp_path, lake, step_env, mlflow_url
+):
+    number, backend = number_and_backend
+    request.getfixturevalue(backend)
+    client = MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url)
+    connection = sigopt.Connection(client_token=step_env["SIGOPT_API_TOKEN"])
+    connection.set_api_url(step_env["SIGOPT_API_URL"])
+    services = {"client": client, "connection": connection, "lake": lake}
+    options = {"trials": TRIALS, "parallelism": 1, "seed": 5, "rerun": number}
+    run_id = prepare(USE_CASE, image="flightline/trainer:test", **services, **options)["run_id"]
+    steps = Steps(backend, tmp_path)
+    assert steps.step("trial", "--run-id", run_id, "--worker", "worker-0") == {"trials": TRIALS}
+    FITTED[backend] = steps.step("fit", "--run-id", run_id)
+    logged = client.get_run(run_id).data
+    assert logged.metrics["holdout_auc"] == FITTED[backend]["auc"]
+    assert json.loads(json.dumps(FITTED[backend])) == FITTED[next(iter(FITTED))], "digest and metrics"
+    assert client.list_artifacts(run_id, "model"), "metrics and artifacts are in MLflow"
