@@ -5,6 +5,7 @@ pipeline is the Dag's; its version is named by its content and uploaded once. A 
 many of that key have failed. The API starts a run for every request, so the run is looked up first and once more after.
 """
 
+import re
 import time
 from datetime import timedelta
 from functools import cached_property
@@ -143,19 +144,18 @@ class Kubeflow:
         """How it ended: what the step said last, and what Kubeflow says."""
         from flightline.hooks.lake import LakeHook
 
-        tasks = [run, *(run.get("run_details") or {}).get("task_details", [])]
+        tasks = [*(run.get("run_details") or {}).get("task_details", []), run]
         reasons = [str((task.get("error") or {}).get("message") or "") for task in tasks]
         told = next((cut(reason, 500) for reason in reasons if reason), "no reason is told")
-        left = jobs.failure(
-            LakeHook(getattr(self._operator, "lake_conn_id", LakeHook.default_conn_name)).lake,
-            _failure(job, run["display_name"]),
-        ) or {"code": None, "said": ""}
+        record = LakeHook(getattr(self._operator, "lake_conn_id", LakeHook.default_conn_name))
+        left = jobs.failure(record.lake, _failure(job, run["display_name"])) or {"code": None, "said": ""}
+        # A container that could not leave its last words still has the exit code that Argo tells of.
+        exit_code = left["code"] or next(iter(re.findall(r"exit code (\d+)", told)), "unknown")
         for line in left["said"].splitlines():
             self._operator.log.info("%s", line)
         last = "".join(f"\n  {cut(line, 300)}" for line in left["said"].splitlines()[-8:])
-        exit_code = "" if left["code"] is None else f", exit code {left['code']}"
-        message = f"run {run['display_name']} is {run['state']}{exit_code}: {told}{last}"
-        return JobFailed(message, permanent=left["code"] == PERMANENT)
+        message = f"run {run['display_name']} is {run['state']}, exit code {exit_code}: {told}{last}"
+        return JobFailed(message, permanent=str(exit_code) == str(PERMANENT))
 
 
 def pipeline_of(job: Job) -> str:

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from base64 import b64encode
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -80,8 +81,9 @@ class Task:
             **{"dag_id": "probes.train", "task_id": "fit", "run_id": run_id, "map_index": -1, "try_number": 1},
             max_tries=2 + cleared,
             pushed=self.pushed,
+            start_date=datetime.now(UTC),
         )
-        return {"ti": ti, "task_instance": ti, "run_id": run_id}
+        return {"ti": ti, "task_instance": ti, "run_id": run_id, "dag": SimpleNamespace()}
 
     def start(self, *, run_id="run", cleared=0, **options):
         """Execute until the task waits: (operator, context, what it deferred to); the answer if it did not wait."""

@@ -157,7 +157,10 @@ def test_of_two_that_start_at_once_one_goes_on(context):
 def test_an_end_without_success_is_told_with_the_last_words(context, store, code, permanent):
     hook = Hook()
     run = hook.run(started(hook, context))
-    run |= {"state": "FAILED", "run_details": {"task_details": [{"error": {"message": "Error (exit code)"}}]}}
+    run |= {
+        "state": "FAILED",
+        "run_details": {"task_details": [{"error": {"message": "Error (exit code 1)" if code else "OOM"}}]},
+    }
     if code:
         jobs.fail(
             store, "s3://models/_jobs/1.0.failure.json", code=code, said="\n".join(f"line {n}" for n in range(20))
@@ -165,8 +168,18 @@ def test_an_end_without_success_is_told_with_the_last_words(context, store, code
     with pytest.raises(JobFailed, match="is FAILED") as caught:
         backend(hook).resume(JOB, context, {"run_id": run["run_id"], "status": "ended", "message": ""})
     assert caught.value.permanent is permanent
-    assert "Error (exit code)" in str(caught.value)
+    assert f"exit code {code or 'unknown'}: " in str(caught.value)
     assert str(caught.value).endswith("line 18\n  line 19") is bool(code)
+
+
+def test_the_exit_code_that_argo_tells_counts_where_no_last_words_could_be_left(context, store):
+    hook = Hook()
+    run = hook.run(started(hook, context))
+    error = {"message": "This step is in Failed state with this message: Error (exit code 65)"}
+    run |= {"state": "FAILED", "run_details": {"task_details": [{"error": error}]}, "error": {"message": "failed"}}
+    with pytest.raises(JobFailed) as caught:
+        backend(hook).resume(JOB, context, {"run_id": run["run_id"], "status": "ended", "message": ""})
+    assert caught.value.permanent
 
 
 def test_a_run_that_takes_too_long_is_ended_and_one_that_is_gone_can_be_retried(context):
