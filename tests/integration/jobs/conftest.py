@@ -294,18 +294,29 @@ def lake_connected(lake, connect):
 
 
 @pytest.fixture
-def sagemaker(sagemaker_server, lake_connected, connect, secret):
+def connect_sagemaker(sagemaker_server, lake_connected, connect, secret):
+    """Call it to connect the stand-in, with more of the Connection's extra."""
+
+    def make(**more):
+        extra = {
+            "region_name": "us-east-1",
+            "endpoint_url": sagemaker_server.url,
+            "job_profile": "sandbox",
+            "execution_role": "arn:aws:iam::123456789012:role/flightline-training",
+            "output": f"{lake_connected.models}/sagemaker",
+            "secret": secret,
+            "poll_seconds": 0.2,
+            **more,
+        }
+        connect("sagemaker", "aws", login="key", password="secret", extra=extra)
+
+    return make
+
+
+@pytest.fixture
+def sagemaker(sagemaker_server, connect_sagemaker):
     """The stand-in, connected."""
-    extra = {
-        "region_name": "us-east-1",
-        "endpoint_url": sagemaker_server.url,
-        "job_profile": "sandbox",
-        "execution_role": "arn:aws:iam::123456789012:role/flightline-training",
-        "output": f"{lake_connected.models}/sagemaker",
-        "secret": secret,
-        "poll_seconds": 0.2,
-    }
-    connect("sagemaker", "aws", login="key", password="secret", extra=extra)
+    connect_sagemaker()
     return sagemaker_server
 
 

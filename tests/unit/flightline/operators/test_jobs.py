@@ -26,6 +26,7 @@ class Store(dict):
 class Instant:
     """A backend whose jobs are done when they are started."""
 
+    default_conn_id = "cluster"
     fault = None
 
     def __init__(self, operator, *, conn_id):
