@@ -119,13 +119,16 @@ class JobOperator(BaseOperator):
     def _wait(self, job: Job, work: Any) -> Any:
         from flightline.backends.protocol import JobFailed
 
+        record = None
         try:
             work()
         except JobFailed as error:
             if error.permanent:
                 raise AirflowFailException(f"a retry cannot help, the log above says why: {error}") from error
-            raise AirflowException(str(error)) from error
-        record = self._record(job)
+            # Another task that waited for the same job may have seen its end first, and cleared it away.
+            if (record := self._record(job)) is None:
+                raise AirflowException(str(error)) from error
+        record = record or self._record(job)
         if record is None:
             raise AirflowException(f"job {job.key[:12]} ended well but left no record at {job.environment[RESULT]}")
         return record["answer"]

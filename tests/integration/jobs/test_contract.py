@@ -61,13 +61,15 @@ def test_a_killed_task_ends_its_job(task, where):
 
 
 @pytest.mark.parametrize(("code", "error"), [(1, AirflowException), (jobs.PERMANENT, AirflowFailException)])
-def test_a_job_says_by_its_exit_code_whether_a_retry_can_help_and_its_last_words_are_told(task, code, error, caplog):
+def test_a_job_says_by_its_exit_code_whether_a_retry_can_help_and_its_last_words_are_told(
+    task, code, error, caplog, capfd
+):
     caplog.set_level(logging.INFO)
     task.go.touch()
     with pytest.raises(error) as caught:
         task.run(code=code)
     assert isinstance(caught.value, AirflowFailException) is (code == jobs.PERMANENT)
-    assert "the reason why" in f"{caught.value} {caplog.text}"
+    assert "the reason why" in f"{caught.value} {caplog.text} {capfd.readouterr().out}"
     with pytest.raises(error):
         task.run(code=code)
     assert len(task.starts()) == 2, "a retry of a failed job is another job"

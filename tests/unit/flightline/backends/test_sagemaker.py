@@ -11,7 +11,9 @@ from airflow.sdk.exceptions import TaskDeferred
 from flightline.backends.protocol import JobFailed
 from flightline.backends.sagemaker import TEMPLATES, SageMaker
 from include.foundation.errors import InvalidInput
+from include.foundation.evidence.code import ROOT
 from include.foundation.jobs import Job, Resources
+from include.steps import sagemaker as container
 from sandbox.sagemaker import shapes
 
 JOB = Job(
@@ -223,3 +225,23 @@ def test_a_task_that_started_nothing_stops_nothing(backend):
     hook = Hook()
     backend(hook).kill()
     assert hook.jobs == {}
+
+
+@pytest.mark.long
+def test_what_the_page_shows_for_a_notebook_is_a_job_that_the_api_and_the_image_take(monkeypatch, tmp_path):
+    from sagemaker.train import defaults
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(defaults, "resolve_and_validate_role", lambda provided_role, **_: provided_role)  # asks IAM
+    page = (ROOT / "docs" / "systems" / "sagemaker.md").read_text()
+    names = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)
+    request = names["trainer"]._create_training_job_args(boto3=True)
+    assert shapes.faults("CreateTrainingJob", request) == []
+    config = tmp_path / "input" / "config"
+    config.mkdir(parents=True)
+    (config / "hyperparameters.json").write_text(json.dumps(request["HyperParameters"]))
+    (config / "resourceconfig.json").write_text('{"hosts": ["algo-1"]}')
+    assert container._arguments(tmp_path)[:3] == ["-m", "include.steps", "fit"]

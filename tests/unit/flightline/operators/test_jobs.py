@@ -102,6 +102,17 @@ def test_a_job_that_leaves_no_record_has_not_succeeded(operator, monkeypatch):
         operator.execute(context())
 
 
+def test_a_job_that_another_task_has_seen_end_and_cleared_away_has_succeeded(operator, monkeypatch):
+    work = Instant.run
+
+    def cleared_away(self, job, context):
+        work(self, job, context)
+        raise JobFailed("the pod is not there", permanent=False)
+
+    monkeypatch.setattr(Instant, "run", cleared_away)
+    assert operator.execute(context()) == {"number": 1}
+
+
 def test_a_killed_task_ends_its_job(operator):
     operator.on_kill()
     assert STARTED == ["killed"]
