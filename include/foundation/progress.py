@@ -22,16 +22,16 @@ class Progress:
         """The fit ends after epoch `number` of `most`: the validation rows show no gain any more."""
         log.info("stopped early after epoch %d of %d", number, most)
 
-    def checkpoint(self) -> bytes | None:
-        """The newest checkpoint of this very fit; None: begin."""
+    def checkpoint(self, fit: str) -> bytes | None:  # noqa: ARG002
+        """The newest checkpoint of the fit of this name; None: begin."""
         return None
 
     def due(self) -> bool:
         """Whether a checkpoint is wanted now: making one costs time."""
         return False
 
-    def save(self, state: bytes) -> None:
-        """Keep a checkpoint in the place of the former one."""
+    def save(self, fit: str, state: bytes) -> None:
+        """Keep a checkpoint of a fit in the place of its former one."""
 
 
 _CURRENT: ContextVar[Progress | None] = ContextVar("progress", default=None)

@@ -1,22 +1,31 @@
 """Refit the best parameters, store the model file and write its evidence to the MLflow run."""
 
 import json
-from dataclasses import asdict
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from include.foundation.artifact import store
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
 from include.foundation.evidence.manifest import RunManifest
+from include.foundation.progress import reporting
+from include.foundation.spec import blame, module
 from include.stages.registry import champion, description, mlmodel
 from include.stages.registry.versions import DIGEST, URI
 from include.stages.training import runs
 from include.stages.training.curves import page
-from include.stages.training.fitting import Fitted, fit_final
+from include.stages.training.fitting import Fitted, contest, fit_final
+from include.stages.training.progress import Checkpointed
 from include.stages.training.runs import Training
 from include.stages.tuning.experiment import best
 from include.steps.trial import log_lost
 
+log = logging.getLogger(__name__)
 EXAMPLES = 3  # rows that MLflow shows as the model's input
 
 
@@ -33,17 +42,21 @@ def fit(training: Training) -> Fitted:
     """
     frozen, client, run_id = training.frozen, training.client, training.run_id
     log_lost(training)
-    assignments, _ = best(training.connection, training.tag(runs.TUNING, "prepare the run first"))
+    assignments, value = best(training.connection, training.tag(runs.TUNING, "prepare the run first"))
     state = code.running(allow_dirty=training.settings.allow_dirty)
     parent = champion(client, frozen.use_case)
-    fitted = fit_final(
-        training.part,
-        training.data,
-        frozen,
-        training.problem,
-        params={**frozen.fixed, **assignments},
-        machine=training.settings.machine,
+    machine, key = training.settings.machine, frozen.key
+    progress = Checkpointed(
+        training.lake.objects(),
+        f"{training.lake.models.rstrip('/')}/_checkpoints/{key}/",
+        lambda number, measured: _log_epoch(training, number, measured),
     )
+    with reporting(progress):
+        name, part, params = _best(training, {**frozen.fixed, **assignments}, value)
+        with blame(part):
+            fitted = fit_final(part, training.data, frozen, training.problem, params=params, machine=machine)
+    if training.spec.training.models:
+        fitted = replace(fitted, params={"model": name, **fitted.params})
     if before := client.get_run(run_id).data.tags.get(DIGEST):
         if before != fitted.digest:
             raise InvalidInput(
@@ -89,7 +102,39 @@ def fit(training: Training) -> Fitted:
     tags = {DIGEST: fitted.digest, URI: uri, "mlflow.source.git.commit": state.commit}
     runs.log(client, run_id, tags={**tags, **description.tags(manifest), **manifest.tags()})
     client.set_terminated(run_id)
+    progress.clear()
     return fitted
+
+
+def _best(training: Training, tuned: Mapping[str, Any], value: float) -> tuple[str, ModuleType, Mapping[str, Any]]:
+    """The model that is best on validation, its module and parameters: of `model.py` the best trial counts."""
+    spec, metric = training.spec, training.spec.metric
+    parts = {each.name: (module(spec.name, each.name), each.fixed) for each in spec.training.models}
+    few = training.data.validation.head(EXAMPLES)
+    for name, (part, _) in parts.items():
+        if not np.array_equal(part.encode(few, {}), training.part.encode(few, {}), equal_nan=True):
+            raise InvalidInput(f"{spec.name}/{name}.py: encode must be that of model.py, by which serving encodes")
+    found = contest(
+        parts, training.data, training.problem, machine=training.settings.machine, seed=training.frozen.seed
+    )
+    values = {"model": value, **{name: metrics[metric.name] for name, metrics in found.items()}}
+    if not parts:
+        return "model", training.part, tuned
+    runs.log(
+        training.client,
+        training.run_id,
+        metrics={f"validation_{metric.name}_{name}": value for name, value in values.items()},
+    )
+    winner = max(values, key=lambda name: metric.gain(values[name], value))
+    log.info("best on validation is %s: %s", winner, values)
+    return (winner, *parts.get(winner, (training.part, tuned)))
+
+
+def _log_epoch(training: Training, number: int, measured: Mapping[str, float]) -> None:
+    """Rows to stop by: what is settled on the trials' rows; none: the final fit."""
+    which = "settling" if "valid_loss" in measured else "fit"
+    metrics = {f"{which}_{name}": value for name, value in measured.items()}
+    runs.log(training.client, training.run_id, metrics=metrics, step=number)
 
 
 def _json(value: Any) -> bytes:

@@ -4,8 +4,10 @@ import logging
 from typing import Any
 
 from include.foundation.evidence import code
+from include.foundation.progress import reporting
 from include.stages.training import runs
 from include.stages.training.fitting import evaluate
+from include.stages.training.progress import Recorded
 from include.stages.training.runs import Training
 from include.stages.tuning.calls import patiently
 from include.stages.tuning.experiment import best, observations
@@ -25,6 +27,7 @@ def trial(training: Training, worker: str | None = None) -> int:
     code.running(allow_dirty=training.settings.allow_dirty)  # else the fit would refuse, after all trials
     data, part = training.data, training.part  # before the first suggestion: a failure here costs no trial
     measured: dict[str, float] = {}
+    seen = Recorded()
 
     def evaluated(assignments: dict[str, Any], progress: Progress) -> float:
         shown = (
@@ -32,9 +35,11 @@ def trial(training: Training, worker: str | None = None) -> int:
         )
         log.info("trial %d/%d starts: %s", progress.trial, progress.budget, ", ".join(shown))
         measured.clear()
+        seen.begin()
         params = {**frozen.fixed, **assignments}
         machine = training.settings.machine
-        measured.update(evaluate(part, data, training.problem, params=params, machine=machine, seed=frozen.seed))
+        with reporting(seen):
+            measured.update(evaluate(part, data, training.problem, params=params, machine=machine, seed=frozen.seed))
         return measured[metric]
 
     def log_result(trial: Trial) -> None:
@@ -46,6 +51,7 @@ def trial(training: Training, worker: str | None = None) -> int:
             params=trial.assignments,
             suggestion=trial.suggestion,
             metrics={} if trial.failure else measured,
+            epochs=seen.epochs,
             started=trial.started,
             worker=worker,
             failure=trial.failure,
@@ -57,7 +63,14 @@ def trial(training: Training, worker: str | None = None) -> int:
         training.client.log_metric(training.run_id, f"trial_{metric}", value, step=trial.progress.trial)
         log.info("trial %s %s %.4f best %.4f %.1f s", name, metric, value, ahead, trial.seconds)
 
-    return run_worker(training.connection, experiment_id, worker=worker, evaluate=evaluated, on_trial=log_result)
+    return run_worker(
+        training.connection,
+        experiment_id,
+        worker=worker,
+        evaluate=evaluated,
+        on_trial=log_result,
+        facts=seen.facts,
+    )
 
 
 def log_lost(training: Training) -> int:

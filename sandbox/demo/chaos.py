@@ -17,12 +17,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.demo.__main__ import FIRST, LAST, SPEC
+from include.foundation.spec import load
+from sandbox.demo.data.flight_delays import DEMO_LAST, FIRST
+from sandbox.demo.landing import USE_CASE
 from sandbox.endpoints import Endpoints
 from sandbox.supervisor import processes
 from sandbox.supervisor.home import Home, read_json
 from sandbox.supervisor.service import REPO, SandboxError, free_ports
 
+SPEC = load(USE_CASE)
 PHASES = ("ingest", "features", "train", "promote")
 SERVICES = (
     *("postgres", "seaweedfs", "api-server", "scheduler", "triggerer", "dag-processor"),
@@ -148,7 +151,7 @@ def end(at: Endpoints, code: int) -> End:
             if "mlflow.parentRunId" in run.data.tags:
                 trials[run.info.status] = trials.get(run.info.status, 0) + 1
     gold = tables.read(Lake.from_env(at.trainer_env), SPEC.gold, columns=("id", "event_date"))
-    gold = gold.filter(gold["event_date"].is_between(FIRST, LAST))
+    gold = gold.filter(gold["event_date"].is_between(FIRST, DEMO_LAST))
     return End(
         code=code,
         versions=versions,

@@ -1,7 +1,7 @@
 """Ask the champion's endpoint about the day after the last ingested one, and compare with what then happened.
 
 The day's file has landed but is not ingested. Its movements are fed to the online table as a live feed would, each with
-the moment from which it was known; an answer uses only what was known at the flight's scheduled departure, because that
+the moment from which it was known; an answer uses only what was known at the moment that is asked about, because that
 is how the table is read. The outcome is looked at only after all answers are in.
 """
 
@@ -12,6 +12,7 @@ from datetime import time as clock
 from typing import Any
 
 import httpx
+import numpy as np
 import polars as pl
 
 from include.foundation.history import table
@@ -23,6 +24,7 @@ from include.stages.ingest import rows
 from include.stages.ingest.plan import Plan
 from include.stages.promotion import routing
 from include.stages.quality import Contract, judge
+from sandbox.demo.data import data
 from sandbox.endpoints import Endpoints
 from sandbox.supervisor.service import SandboxError
 
@@ -38,40 +40,43 @@ class Answers:
         url: of the endpoint.
         day: the day.
         kind: of the use case.
-        asked: a row a flight: `Request`'s columns, `answer`, and `label`, null where the flight never arrived.
+        use_case: whose day it is.
+        asked: a row a question: the requests' columns, `answer` (a number, or one for each class), and `label`, null
+            where nobody ever knew it.
+        classes: in the order of `answer`, where it has several.
         version: the version that answered.
-        single_ms: milliseconds of questions about one flight, sorted.
+        single_ms: milliseconds of single questions, sorted.
     """
 
     url: str
     day: date
+    use_case: str
     kind: Problem
     asked: pl.DataFrame
     version: str
     single_ms: list[float]
+    classes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """For people: how good, how fast, and a few flights."""
-        known = self.asked.drop_nulls("label")
-        metric, name = self.kind.kind.metric().name, self.kind.kind.output.name
-        quality = self.kind.measure(metric, known["label"].to_numpy(), known["answer"].to_numpy())(None)
-        some = known.sort("answer", descending=True).gather_every(max(1, known.height // SHOWN)).head(SHOWN)
+        """For people: how good, how fast, and a few answers."""
+        known, raw, metric = self.asked.drop_nulls("label"), data(self.use_case), self.kind.kind.metric().name
+        labels = self.kind.encode(known["label"], self.classes).to_numpy().astype(np.float64)
+        answers = np.array(known["answer"].to_list(), np.float64)
+        quality = self.kind.measure(metric, labels, answers)(None)
+        some = known if self.classes else known.sort("answer", descending=True)
+        some = some.gather_every(max(1, known.height // SHOWN)).head(SHOWN)
         return [
-            f"{self.day}: asked version {self.version} about {self.asked.height} flights at their scheduled departure; "
-            f"{known.height} arrived, {metric} {quality:.4f}",
-            f"  (one day has one weather: its {metric} may lie far from holdout_{metric}, which is over many days)",
-            f"  one flight a question: median {self.single_ms[len(self.single_ms) // 2]:.1f} ms, "
+            f"{self.day}: asked version {self.version} about {self.asked.height} {raw.ASKS}; "
+            f"of {known.height} the label came, {metric} {quality:.4f}",
+            f"  (one day is one day: its {metric} may lie far from holdout_{metric}, which is over many)",
+            f"  one row a question: median {self.single_ms[len(self.single_ms) // 2]:.1f} ms, "
             f"slowest of {len(self.single_ms)} {self.single_ms[-1]:.1f} ms",
-            *(
-                f"  {row['carrier']}{row['flight']:<5} {row['origin']}-{row['dest']} {row['sched_dep']:%H:%M} UTC  "
-                f"{name} of > 15 min late {row['answer']:.2f}, was {'late' if row['label'] else 'on time'}"
-                for row in some.iter_rows(named=True)
-            ),
+            *(f"  {raw.told(row)}" for row in some.iter_rows(named=True)),
         ]
 
 
 def ask(at: Endpoints, spec: UseCase, day: date) -> Answers:
-    """Feed the day's movements to the online table, then ask about each of its flights.
+    """Feed the day's movements to the online table, then ask each of its questions.
 
     Raises:
         MissingInput: the day's files have not landed.
@@ -96,12 +101,22 @@ def ask(at: Endpoints, spec: UseCase, day: date) -> Answers:
             for answer in http.post("/predict", json={"records": records[n : n + BATCH]}).raise_for_status().json()
         ]
         single_ms = sorted(_milliseconds(http, record) for record in records[:BATCH])
-    numbers = [kind.numbers(answer)[kind.kind.output.name] for answer in answers]
-    asked = requests.with_columns(answer=pl.Series(numbers)).join(
+    classes = tuple(answers[0]["probabilities"]) if kind.kind.output.per_class else ()
+    # A single number, or one for each class: what is no such answer raises.
+    numbers = [[*kind.numbers(answer).values()] for answer in answers]
+    told = pl.Series(numbers if classes else [each for (each,) in numbers])
+    asked = requests.with_columns(answer=told).join(
         features.labels(silver).select("id", "label"), on="id", how="left", maintain_order="left"
     )
     return Answers(
-        url=url, day=day, kind=kind, asked=asked, version=answers[0]["model"]["version"], single_ms=single_ms
+        url=url,
+        day=day,
+        use_case=spec.name,
+        kind=kind,
+        asked=asked,
+        version=answers[0]["model"]["version"],
+        single_ms=single_ms,
+        classes=classes,
     )
 
 

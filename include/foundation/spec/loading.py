@@ -76,7 +76,7 @@ def module(name: str, part: Literal["features"]) -> FeaturesModule: ...
 @overload
 def module(name: str, part: str) -> Any: ...
 def module(name: str, part: str) -> Any:
-    """Import the `contract`, `features` or `model` module of a use case (heavy: not at Dag parse).
+    """Import the `contract`, `features` or `model` module of a use case, or a challenger (heavy: not at Dag parse).
 
     Raises:
         InvalidInput: it has no such module, importing it fails, or it lacks what `modules` says it must have.
@@ -84,7 +84,7 @@ def module(name: str, part: str) -> Any:
     package = importlib.import_module("include.use_cases")
     wanted = f"{package.__name__}.{name}.{part}"
     folder = next((Path(path) / name for path in package.__path__ if (Path(path) / name).is_dir()), ROOT / name)
-    if part not in modules.FUNCTIONS or not (folder / f"{part}.py").is_file():
+    if not (folder / f"{part}.py").is_file():
         raise InvalidInput(f"use case {name!r} has no {part}.py in {folder}")
     with modules.blame(folder / f"{part}.py"):
         found = importlib.import_module(wanted)

@@ -103,15 +103,16 @@ class ModelModule(Protocol):
 
 
 def check(use_case: str, part: str, module: ModuleType) -> None:
-    """See that a module has what it must have.
+    """See that a module has what it must have; one of another name is a challenger, and has what `model` has.
 
     Raises:
         InvalidInput: it lacks something, or has it of another kind; the message names all of it.
     """
-    faults = [fault for name, taken in FUNCTIONS[part].items() for fault in _function(module, name, taken)]
-    if part == "features":
+    kind = part if part in FUNCTIONS else "model"
+    faults = [fault for name, taken in FUNCTIONS[kind].items() for fault in _function(module, name, taken)]
+    if kind == "features":
         faults += _features(module)
-    elif part == "model":
+    elif kind == "model":
         faults += _types(getattr(module, "FEATURES", None))
     if faults:
         raise InvalidInput(f"{use_case}/{part}.py: {'; '.join(faults[:10])}")

@@ -53,6 +53,13 @@ class Parameter(Part):
         return self
 
 
+class Challenger(Part):
+    """Another model of the use case: a module of its folder with `model.py`'s functions, fitted with `fixed`."""
+
+    name: Name
+    fixed: dict[ParameterName, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
+
+
 class Training(Part):
     """What a training run does unless its form says otherwise.
 
@@ -98,12 +105,17 @@ class Training(Part):
         default_factory=dict, description="parameters that are not tuned"
     )
 
+    models: tuple[Challenger, ...] = Field(
+        (), max_length=10, description="challengers of `model.py`: the one that is best on validation goes on"
+    )
+
     @model_validator(mode="after")
     def _window_holds_its_parts(self) -> "Training":
         if self.holdout_days + self.validation_days >= self.window_days:
             raise ValueError("window_days must exceed holdout_days + validation_days")
         names = [parameter.name for parameter in self.parameters]
         distinct("parameters", names)
+        distinct("models", ["model", *(model.name for model in self.models)])
         if both := {*names} & {*self.fixed}:
             raise ValueError(f"{', '.join(sorted(both))}: either tuned (parameters) or fixed, not both")
         return self

@@ -95,7 +95,7 @@ def train(fit: Fit, progress: Progress, group: Group = ALONE) -> tuple[Answering
     network.to(device)
     rows, valid = fit.rows.to(device), fit.valid.to(device) if fit.valid else None
     optimizer = optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    kept = progress.checkpoint()
+    kept = progress.checkpoint(name)
     standing = (kept and checkpoint.unpack(kept, name, network, optimizer)) or Standing()
     body = network.network
     if group.size > 1:
@@ -118,7 +118,7 @@ def train(fit: Fit, progress: Progress, group: Group = ALONE) -> tuple[Answering
         if group.leads:
             progress.epoch(standing.epoch, settings.epochs, measured)
             if progress.due():
-                progress.save(checkpoint.pack(name, standing, network, optimizer))
+                progress.save(name, checkpoint.pack(name, standing, network, optimizer))
     if standing.epoch < settings.epochs and group.leads:
         progress.stopped(standing.epoch, settings.epochs)
     if standing.best:

@@ -54,15 +54,15 @@ def train(fit: Fit, progress: Progress) -> tuple[Answering, int]:
         (folder / FIT).write_text(
             json.dumps({"shape": asdict(fit.shape), "settings": settings.model_dump(), "seed": fit.seed})
         )
-        if kept := progress.checkpoint():
+        if kept := progress.checkpoint(fit.name):
             (folder / CHECKPOINT).write_bytes(kept)
-        _follow(folder, size, settings.epochs, progress)
+        _follow(folder, size, fit, progress)
         network = build(fit.shape, settings)
         network.load_state_dict(load_file(folder / NETWORK))
         return network.eval(), int(json.loads((folder / FIT).read_text())["epochs"])
 
 
-def _follow(folder: Path, size: int, epochs: int, progress: Progress) -> None:
+def _follow(folder: Path, size: int, fit: Fit, progress: Progress) -> None:
     """Run the processes and pass on what the leading one says."""
     words = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size), "-m", __name__, str(folder))
     command = (sys.executable, *words)
@@ -72,11 +72,11 @@ def _follow(folder: Path, size: int, epochs: int, progress: Progress) -> None:
         for line in run.stdout or ():
             said = _said(line)
             if "epoch" in said:
-                progress.epoch(said["epoch"], epochs, said["measured"])
+                progress.epoch(said["epoch"], fit.settings.epochs, said["measured"])
             elif "stopped" in said:
-                progress.stopped(said["stopped"], epochs)
+                progress.stopped(said["stopped"], fit.settings.epochs)
             elif "saved" in said and progress.due():
-                progress.save((folder / CHECKPOINT).read_bytes())
+                progress.save(fit.name, (folder / CHECKPOINT).read_bytes())
     if run.returncode:
         raise ProcessesFailedError(f"a fit shared by {size} processes ended with exit code {run.returncode}")
 
@@ -104,13 +104,13 @@ class _Told(Progress):
     def stopped(self, number: int, most: int) -> None:  # noqa: ARG002
         _tell(stopped=number)
 
-    def checkpoint(self) -> bytes | None:
+    def checkpoint(self, fit: str) -> bytes | None:  # noqa: ARG002
         return self._file.read_bytes() if self._file.exists() else None
 
     def due(self) -> bool:
         return True
 
-    def save(self, state: bytes) -> None:
+    def save(self, fit: str, state: bytes) -> None:  # noqa: ARG002
         draft = self._file.with_suffix(".draft")
         draft.write_bytes(state)
         draft.replace(self._file)

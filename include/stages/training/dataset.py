@@ -49,7 +49,7 @@ def load(lake: Lake, spec: UseCase, frozen: Frozen) -> Dataset:
 
     for what, here, then in (
         ("spec", spec_read(spec), frozen.spec_digest),
-        ("code", fitting_code(spec.name), frozen.code_digest),
+        ("code", fitting_code(spec), frozen.code_digest),
     ):
         if here != then:
             raise InvalidInput(

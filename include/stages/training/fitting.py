@@ -3,6 +3,7 @@
 Knows no use case: `part` is a use case's `model` module (docs/ARCHITECTURE.md, "A use case's modules").
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -18,6 +19,7 @@ from include.foundation.problem.protocol import Answers, Problem
 from include.stages.training.dataset import Dataset
 from include.stages.training.frozen import Frozen
 
+logger = logging.getLogger(__name__)
 TOLERANCE = 1e-5  # of the answers' scale. ONNX sums trees in float32; 200 trees were seen to differ by 5e-7
 
 
@@ -68,6 +70,26 @@ def evaluate(
     answers = part.predict(model, dataset.validation)
     kind.check_answers(answers, rows=dataset.validation.height, classes=dataset.classes)
     return measure(kind, dataset.validation["label"].to_numpy(), answers)
+
+
+def contest(
+    parts: Mapping[str, tuple[ModuleType, Mapping[str, Any]]],
+    dataset: Dataset,
+    kind: Problem,
+    *,
+    machine: Mapping[str, Any],
+    seed: int,
+) -> dict[str, dict[str, float]]:
+    """Metrics of other models on the validation rows, each with its parameters, as those of trials.
+
+    Raises:
+        InvalidInput: a model's answers are not of the problem kind.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for name, (part, params) in parts.items():
+        found[name] = evaluate(part, dataset, kind, params=params, machine=machine, seed=seed)
+        logger.info("%s: %s", name, ", ".join(f"{key} {value:.4f}" for key, value in found[name].items()))
+    return found
 
 
 def fit_final(

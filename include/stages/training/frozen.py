@@ -77,12 +77,14 @@ def split_days(start: date, end: date, training: Training) -> Window:
 
 def spec_read(spec: UseCase) -> str:
     """SHA-256 of what training reads of the spec; trials, seed, window and fixed parameters are named one by one."""
-    return spec.digest_of("problem", "training.metric", "training.parameters")
+    challengers = ("training.models",) if spec.training.models else ()
+    return spec.digest_of("problem", "training.metric", "training.parameters", *challengers)
 
 
-def fitting_code(use_case: str) -> str:
+def fitting_code(spec: UseCase) -> str:
     """SHA-256 of the code that turns frozen rows into a model file."""
-    parts = (f"include.use_cases.{use_case}.{part}" for part in ("features", "model"))
+    names = ("features", "model", *(model.name for model in spec.training.models))
+    parts = (f"include.use_cases.{spec.name}.{part}" for part in names)
     return digest("include.stages.training.dataset", "include.stages.training.fitting", *parts)
 
 
@@ -134,7 +136,7 @@ def freeze(
     frozen = Frozen(
         use_case=spec.name,
         spec_digest=spec_read(spec),
-        code_digest=fitting_code(spec.name),
+        code_digest=fitting_code(spec),
         environment=environment(spec.training.runtime),
         snapshot_id=snapshot_id,
         window=split_days(start, end, spec.training),

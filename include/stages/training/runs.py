@@ -4,7 +4,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -153,6 +153,7 @@ def log_trial(
     worker: str,
     failure: str | None = None,
     lost: bool = False,
+    epochs: Sequence[Mapping[str, float]] = (),
 ) -> None:
     """Write one trial as a nested run, which has failed where there is a `failure`.
 
@@ -167,6 +168,7 @@ def log_trial(
         worker: who tried it.
         failure: why it failed.
         lost: its worker ended before it did: the run counts as killed.
+        epochs: what each epoch measured, where the model has any.
     """
     parent = client.get_run(parent_id)
     run = client.create_run(
@@ -181,6 +183,8 @@ def log_trial(
         },
     )
     log(client, run.info.run_id, params=params, metrics=metrics)
+    for number, measured in enumerate(epochs, 1):
+        log(client, run.info.run_id, metrics=measured, step=number)
     client.set_terminated(run.info.run_id, "KILLED" if lost else "FAILED" if failure else "FINISHED")
 
 
@@ -202,14 +206,15 @@ def log(
     params: Mapping[str, Any] | None = None,
     metrics: Mapping[str, float] | None = None,
     tags: Mapping[str, str] | None = None,
+    step: int = 0,
 ) -> None:
-    """Write parameters, metrics and tags in one request. Writing the same again changes nothing."""
+    """Write parameters, metrics (at a step) and tags in one request. Writing the same again changes nothing."""
     from mlflow.entities import Metric, Param, RunTag
 
     now = int(time.time() * 1000)
     client.log_batch(
         run_id,
-        metrics=[Metric(key, value, now, 0) for key, value in (metrics or {}).items()],
+        metrics=[Metric(key, value, now, step) for key, value in (metrics or {}).items()],
         params=[Param(key, str(value)) for key, value in (params or {}).items()],
         tags=[RunTag(key, value) for key, value in (tags or {}).items()],
     )

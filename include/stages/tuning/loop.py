@@ -77,6 +77,7 @@ def run_worker(
     worker: str,
     evaluate: Evaluate,
     on_trial: Callable[[Trial], None],
+    facts: Callable[[], Mapping[str, Any]] = dict,
 ) -> int:
     """Work on an experiment until its budget is spent or in other hands.
 
@@ -89,6 +90,7 @@ def run_worker(
         evaluate: gets assignments and progress; returns the sole metric's value, or all metrics' by name. An
             exception, or a value that is not finite, makes a failed trial.
         on_trial: called with every trial once the service has it.
+        facts: asked after each evaluation for what the observation's metadata says beside the worker.
 
     Returns:
         How many trials this worker reported.
@@ -115,7 +117,7 @@ def run_worker(
             seconds, failure = time.monotonic() - clock, f"{type(error).__name__}: {error}" if error else None
             leaving = error is not None and not isinstance(error, Exception)
             patience = _GRACE_SECONDS if leaving else PATIENCE_SECONDS
-            own.report(suggestion.id, values, failure=failure, patience=patience)
+            own.report(suggestion.id, values, failure=failure, patience=patience, facts=facts())
             done, failures = done + 1, failures + 1 if error else 0
             on_trial(
                 Trial(
@@ -184,7 +186,13 @@ class _Worker:
         return found, Progress(trial=found.to_json().get("number", taken + (not mine)), budget=budget)
 
     def report(
-        self, suggestion: str, values: Mapping[str, float], *, failure: str | None, patience: float = PATIENCE_SECONDS
+        self,
+        suggestion: str,
+        values: Mapping[str, float],
+        *,
+        failure: str | None,
+        patience: float = PATIENCE_SECONDS,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         """Make the observation. A repeated report of the same is answered as the first one was.
 
@@ -192,7 +200,7 @@ class _Worker:
             PermanentError: the suggestion has another observation already.
         """
         outcome: dict[str, Any] = {"values": [{"name": name, "value": value} for name, value in values.items()]}
-        metadata = dict(self._mark)
+        metadata = {**(facts or {}), **self._mark}
         if failure is not None:
             outcome, metadata = {"failed": True}, {**metadata, "failure": failure[:_LONGEST_TEXT]}
         try:

@@ -24,5 +24,5 @@ def test_a_fit_reports_to_whoever_asked_for_it_and_to_nobody_after(caplog):
 
 
 def test_without_anyone_to_keep_them_there_are_no_checkpoints():
-    assert Progress().checkpoint() is None
+    assert Progress().checkpoint("a fit") is None
     assert not Progress().due()

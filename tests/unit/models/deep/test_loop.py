@@ -39,13 +39,13 @@ class Kept(Progress):
     def stopped(self, number, most):
         self.end = number
 
-    def checkpoint(self):
+    def checkpoint(self, fit):
         return self.file.read_bytes() if self.file.exists() else None
 
     def due(self):
         return True
 
-    def save(self, state):
+    def save(self, fit, state):
         draft = self.file.with_suffix(".draft")
         draft.write_bytes(state)
         draft.replace(self.file)

@@ -76,7 +76,7 @@ def test_labels_of_another_kind_are_refused(gold, window):
 @pytest.mark.parametrize("what", ["spec", "code"])
 def test_an_image_of_another_version_reads_no_rows(window, what):
     spec = load_spec("flight_delays")
-    digests = {"spec_digest": spec_read(spec), "code_digest": fitting_code(spec.name), f"{what}_digest": "0" * 64}
+    digests = {"spec_digest": spec_read(spec), "code_digest": fitting_code(spec), f"{what}_digest": "0" * 64}
     plan = {"trials": 3, "seed": 5, "fixed": {}, "image": "i", "environment": "e", "rows": 9, "snapshot_id": 7}
     frozen = Frozen(use_case=spec.name, window=window, **digests, **plan)
     with pytest.raises(InvalidInput, match=f"the {what} of flight_delays here .* train anew"):

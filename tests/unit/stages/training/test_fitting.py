@@ -10,7 +10,7 @@ from include.foundation.errors import InvalidInput
 from include.foundation.problem import problem
 from include.foundation.problem.ranking import auc
 from include.stages.training.dataset import split
-from include.stages.training.fitting import ExportDiffersError, evaluate, fit_final
+from include.stages.training.fitting import ExportDiffersError, contest, evaluate, fit_final
 from include.stages.training.frozen import Frozen
 
 BINARY = problem("binary")
@@ -114,3 +114,10 @@ def test_a_file_of_other_features_answers_if_they_are_still_there(toy, gold, win
     np.testing.assert_array_equal(score(more, scorer, data.holdout), score(toy, scorer, data.holdout))
     with pytest.raises(InvalidInput, match="gone: size"):
         score(changed(toy, FEATURES={"colour": None}), scorer, data.holdout)
+
+
+def test_challengers_are_measured_as_a_trial_is(toy, gold, window):
+    data = split(gold, window, BINARY)
+    found = contest({"deep": (toy, {"rate": 1.0}), "none": (toy, {"rate": 0.0})}, data, BINARY, machine=MACHINE, seed=1)
+    assert found["deep"] == evaluate(toy, data, BINARY, params={"rate": 1.0}, machine=MACHINE, seed=1)
+    assert found["deep"]["auc"] > found["none"]["auc"]
