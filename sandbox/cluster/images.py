@@ -75,11 +75,11 @@ class Images:
             message = f'failed to pull and unpack image "{reference}": {name}: not found'
             raise UnknownImageError(f"rpc error: code = NotFound desc = {message} (not in {self._path})")
         entry = entries[name]
-        if (path := entry.get("path")) and not Path(path).is_dir():
-            remedy = f"run make .venv/{Path(path).parent.name}/ready"
-            raise UnknownImageError(f'failed to pull image "{reference}": there is no {path}: {remedy}')
         workdir, env = entry.get("workdir", "/"), entry.get("env", {})
         if code := entry.get("code"):
+            if not Path(entry["path"]).is_dir():
+                remedy = f"run make .venv/{Path(entry['path']).parent.name}/ready"
+                raise UnknownImageError(f'failed to pull image "{reference}": there is no {entry["path"]}: {remedy}')
             try:
                 root = _snapshots(code).find(version(reference))
             except UnknownCodeError as error:

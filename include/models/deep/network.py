@@ -142,4 +142,4 @@ class NeuralNetwork:
         from include.models.deep.loop import Rows
 
         labels = np.array(frame["label"].to_numpy(), np.float32)
-        return Rows(features=torch.from_numpy(self.encode(frame, categories)), labels=torch.from_numpy(labels))
+        return Rows(features=torch.tensor(self.encode(frame, categories)), labels=torch.from_numpy(labels))

@@ -93,8 +93,8 @@ def test_environment_is_from_a_hashed_lock_and_before_the_code(target: str) -> N
 
 
 def test_make_builds_every_target() -> None:
-    (images,) = re.findall(r"^IMAGES := (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    assert set(images.split()) == set(TARGETS) <= set(STAGES)
+    (images,) = re.findall(r"^IMAGES \?= (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert set(images.split()) == set(TARGETS) <= set(STAGES) - {"torch"}, "which is large, and built when asked for"
 
 
 def test_images_are_named_alike_everywhere() -> None:
@@ -110,7 +110,7 @@ def test_images_are_named_alike_everywhere() -> None:
     }
     released = {f"flightline/{target}:{VERSION}" for target in ("airflow", "tuning")}
     gateway = {"flightline/flightline"}  # namespace and name of the Gateway, no image
-    assert named - gateway == {*released, "flightline/trainer", "flightline/serving"}, (
+    assert named - gateway == {*released, "flightline/trainer", "flightline/torch", "flightline/serving"}, (
         "a run's images are named by its code"
     )
 

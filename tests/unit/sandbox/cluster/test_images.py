@@ -59,3 +59,10 @@ def test_the_file_may_change_while_it_is_used(tmp_path):
     assert (images.find("a:2").path, images.find("a").entrypoint, images.find("a").workdir) == ("/bin", ("x",), "/")
     with pytest.raises(UnknownImageError, match="not found"):
         images.find("b")
+
+
+def test_an_environment_that_is_not_installed_is_named_with_the_remedy(tmp_path):
+    entry = {"path": str(tmp_path / ".venv/torch/bin"), "code": {"repository": str(REPO), "snapshots": str(tmp_path)}}
+    (tmp_path / "images.json").write_text(json.dumps({"team/torch": entry}))
+    with pytest.raises(UnknownImageError, match=r"torch/bin: run make .venv/torch/ready"):
+        Images(tmp_path / "images.json").find(f"team/torch:{COMMIT}")
