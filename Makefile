@@ -56,6 +56,18 @@ RUNTIMES := $(shell sed -n 's/^ *runtime: *\([a-z]*\).*/\1/p' include/use_cases/
 
 setup: $(RUNTIME:%=.venv/%/ready) $(RUNTIMES:%=.venv/%/ready)  ## install what the demo needs
 
+# Iceberg's and S3A's jars come inside wheels; Spark takes what lies among its own.
+SPARK_JARS := snowpark_connect_deps_iceberg/jars/iceberg-spark-runtime-3.5_2.12-*.jar \
+	sagemaker_pyspark/jars/hadoop-aws-*.jar sagemaker_pyspark/jars/aws-java-sdk-bundle-*.jar
+
+.venv/spark/ready: requirements/spark.txt $(UV)
+	@PYTHON="$(PYTHON)" sandbox/supervisor/system-packages java
+	$(call install,spark,$<)
+	@rm $@; cd .venv/spark/lib/python3.11/site-packages; for jar in $(SPARK_JARS); do ln -sf "../../$$jar" pyspark/jars/; done
+	@touch $@
+
+spark: .venv/spark/ready  ## install PySpark with Iceberg (1.2 GB): only what `engine: spark` needs
+
 # Tests press the pages in a real browser.
 browser:
 	@PYTHON="$(PYTHON)" sandbox/supervisor/system-packages chromium
@@ -72,6 +84,7 @@ lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 	@compile() { $(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --generate-hashes "$$@" >/dev/null; }; set -e; \
 	compile --override requirements/override.txt requirements.in -o requirements.txt; \
 	for name in dev trainer torch torch-cuda serving sandbox aws kfp; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
+	compile --override requirements/override-spark.txt requirements/spark.in -o requirements/spark.txt; \
 	compile --override requirements/override-tuning.txt requirements/tuning.in -o requirements/tuning.txt; \
 	compile requirements/uv.in -o requirements/uv.txt
 
@@ -153,10 +166,13 @@ images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (clos
 # --- quality ---------------------------------------------------------------------------------------------------------
 
 test: setup-dev  ## every test that takes no more than seconds to a minute
-	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not long and not soak"
+	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not long and not soak and not spark"
 
 test-all: setup-dev  ## every test, the long fault tests too
-	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not soak"
+	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not soak and not spark"
+
+test-spark: setup-dev spark  ## the tests of `engine: spark`, on a local cluster of Spark
+	@$(DEV)/python -m pytest -m spark
 
 lint: .venv/dev/ready  ## style and import walls
 	@$(DEV)/ruff check .
@@ -193,4 +209,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system browser setup setup-dev lock demo play loop up down status logs airgap chaos chaos-ten images test test-all check lint type dashboards format bench replay soak clean
+.PHONY: help arguments days system browser spark setup setup-dev lock demo play loop up down status logs airgap chaos chaos-ten images test test-all test-spark check lint type dashboards format bench replay soak clean

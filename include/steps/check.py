@@ -21,7 +21,8 @@ from include.foundation.spec.sources import Source
 from include.foundation.spec.training import Parameter
 from include.stages.features import leak
 from include.stages.features.gold import join_history, to_gold
-from include.stages.ingest import publish, rows
+from include.stages.ingest import rows
+from include.stages.ingest.contracts import contract_of
 from include.stages.ingest.formats import Columns
 from include.stages.ingest.judging import judge_all
 from include.stages.ingest.kinds import File
@@ -46,7 +47,7 @@ def check(name: str, landed: Path | None = None) -> Iterator[str]:
     """
     spec = load(name)
     yield f"use_case.yaml: {len(spec.sources)} sources, {spec.problem}, {spec.metric.name}"
-    contracts = {source.name: publish.contract_of(spec, source.contract) for source in spec.sources}
+    contracts = {source.name: contract_of(spec, source.contract) for source in spec.sources}
     yield f"contract.py: {', '.join(f'{c.name} ({len(c.columns)} columns)' for c in contracts.values())}"
     features, model = module(name, "features"), module(name, "model")
     _agree(spec, features, model)

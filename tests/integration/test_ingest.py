@@ -30,8 +30,7 @@ from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.lake.commit_log import RUN_KEY
 from include.foundation.spec import UseCase, load, module
 from include.foundation.spec.sources import JsonLines, Parquet
-from include.stages.ingest import landing, rows
-from include.stages.ingest import publish as publishing
+from include.stages.ingest import contracts, landing, rows
 from include.stages.ingest import replay as replaying
 from include.stages.ingest.plan import Plan
 from include.stages.ingest.publish import LAYERS, Stage, check, publish
@@ -469,7 +468,7 @@ def filled(lake: Lake, run_id: str) -> Stage:
 
 def commit_one(stage: Stage) -> None:
     layer = LAYERS[len(stage._snapshots)]
-    stage._snapshots[layer] = stage._writers[layer].commit(stage._summary())
+    stage._commit(layer)
 
 
 def winds(lake: Lake) -> dict[str, list[object]]:
@@ -566,7 +565,7 @@ def test_any_runs_in_any_order_leave_the_same_rows(
 def test_rows_enter_silver_once_the_contract_is_mended_and_ingest_agrees(
     weather: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    strict = publishing.contract_of(WEATHER, "Weather")
+    strict = contracts.contract_of(WEATHER, "Weather")
     land(weather, D[1], *(line(D[1], hour, wind=160 if hour < 2 else 5) for hour in range(19)))
     land(weather, D[2], *(line(D[2], hour, wind=2000 if hour < 1 else 5) for hour in range(19)))
     generous = WEATHER.model_copy(update={"quality": WEATHER.quality.model_copy(update={"quarantine_budget": 0.1})})
@@ -577,9 +576,9 @@ def test_rows_enter_silver_once_the_contract_is_mended_and_ingest_agrees(
     class Mended(module(SPEC.name, "contract").Weather):  # type: ignore[misc]
         wind_speed: float = pandera.Field(in_range={"min_value": 0, "max_value": 200}, nullable=True)
 
-    monkeypatch.setattr(publishing, "module", lambda *_: SimpleNamespace(Weather=Mended))
+    monkeypatch.setattr(contracts, "module", lambda *_: SimpleNamespace(Weather=Mended))
     monkeypatch.setattr(replaying, "code_of", lambda _: "mended")
-    assert publishing.contract_of(WEATHER, "Weather").columns == strict.columns
+    assert contracts.contract_of(WEATHER, "Weather").columns == strict.columns
     plan = replaying.Replay.of(weather, WEATHER, "weather", run="first", reason="wind_speed")
     assert (plan.days, plan.rows) == (tuple(D[1:3]), 3)
     before = commits(weather)

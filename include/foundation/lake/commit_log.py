@@ -24,7 +24,7 @@ LOST = "lost"
 # Table property: what commits said whose snapshots have expired (JSON).
 CARRIED = "flightline.commit-log"
 # What Iceberg itself writes into a summary. It speaks of a snapshot's files, and goes with them.
-COUNTS = ("added-", "deleted-", "removed-", "total-", "changed-", "engine-", "spark.", "iceberg-")
+COUNTS = ("added-", "deleted-", "removed-", "total-", "changed-", "engine-", "spark.", "iceberg-", "app-id")
 
 
 @dataclass(frozen=True)
@@ -160,15 +160,20 @@ def positions(table: Table) -> dict[str, int]:
     return {}
 
 
-def compact(days: Sequence[date]) -> str:
-    """Sorted days as ranges: `2013-01-01..2013-01-03,2013-01-07`."""
-    ranges: list[list[date]] = []
+def ranges(days: Sequence[date]) -> list[tuple[date, date]]:
+    """Sorted days as ranges, first and last day of each."""
+    found: list[tuple[date, date]] = []
     for day in days:
-        if ranges and day - ranges[-1][1] == timedelta(days=1):
-            ranges[-1][1] = day
+        if found and day - found[-1][1] == timedelta(days=1):
+            found[-1] = found[-1][0], day
         else:
-            ranges.append([day, day])
-    return ",".join(first.isoformat() if first == last else f"{first}..{last}" for first, last in ranges)
+            found.append((day, day))
+    return found
+
+
+def compact(days: Sequence[date]) -> str:
+    """Sorted days as text: `2013-01-01..2013-01-03,2013-01-07`."""
+    return ",".join(first.isoformat() if first == last else f"{first}..{last}" for first, last in ranges(days))
 
 
 def expand(text: str) -> set[date]:

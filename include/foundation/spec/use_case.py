@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from include.foundation.errors import InvalidInput
 from include.foundation.problem.kinds import KINDS, Metric, kind
+from include.foundation.spec.engine import Engine
 from include.foundation.spec.features import Features
 from include.foundation.spec.gates import Gates
 from include.foundation.spec.monitoring import Monitoring
@@ -40,6 +41,7 @@ class UseCase(Part):
     problem: str = Field("binary", json_schema_extra={"enum": list(KINDS)}, description="what a model answers")
     schedule: Schedule
     sources: tuple[AnySource, ...]
+    engine: Engine = Engine()
     quality: Quality = Quality()
     features: Features = Features()
     training: Training
@@ -55,6 +57,8 @@ class UseCase(Part):
             raise ValueError(f"sources: {PREDICTIONS} is the prediction log; call yours another")
         if not any(source.every != "snapshot" for source in self.sources):
             raise ValueError("sources: at least one must land every day or hour; its days are the days of features")
+        if self.engine.name == "spark" and (hourly := [each.name for each in self.files if each.every == "hour"]):
+            raise ValueError(f"engine: spark reads whole days, and {hourly[0]} lands hourly: leave it to polars")
         return self
 
     @model_validator(mode="before")

@@ -1,18 +1,19 @@
 """Build gold for a range of days: read silver, compute, look for leaks, replace the days in one commit."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import cast
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from include.engine import Output, Sink, engine
 from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.change import Replace
-from include.foundation.lake.commit import TableWriter
 from include.foundation.problem import problem
 from include.foundation.spec import UseCase, blame, module
 from include.stages.features import leak
@@ -22,6 +23,7 @@ from include.stages.features.stale import made_by_other_code, origin, stale
 
 log = logging.getLogger(__name__)
 CHUNK = 31  # days computed at once
+GOLD = "gold"
 
 
 class Report(BaseModel):
@@ -112,21 +114,41 @@ def _of_other_code(lake: Lake, spec: UseCase) -> set[date]:
 def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -> tuple[int, int]:
     """Rows and labels of the days that silver has, in the place of those of all days to be replaced."""
     spec = silver.spec
+    # Without days there are still columns, with which gold's days are emptied.
+    some = days[0] if days else min(replaced)
+    gold = Output(
+        table=spec.gold, schema=lambda: compute(silver, some, some).schema, change=Replace(frozenset(replaced))
+    )
+    staged = engine(spec.engine.name).stage(silver.lake, GoldRows(spec, silver.snapshots), days, {GOLD: gold})
     with ExitStack() as stack:
-        writer: TableWriter | None = None
+        stack.callback(staged.discard)
+        staged.commit(GOLD, origin(silver))
+    return sum(note["rows"] for note in staged.notes), sum(note["labelled"] for note in staged.notes)
+
+
+@dataclass(frozen=True)
+class GoldRows:
+    """Work (`engine.Work`): gold of days.
+
+    Attributes:
+        spec: the use case.
+        snapshots: source -> the snapshot of silver that is read.
+    """
+
+    spec: UseCase
+    snapshots: Mapping[str, int]
+
+    def __call__(self, lake: Lake, days: Sequence[date], sink: Sink) -> dict[str, int]:
+        """The days' rows."""
+        silver = Silver(lake, self.spec, self.snapshots)
         rows = labelled = 0
-        # Without days there are still columns, with which gold's days are emptied.
-        for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)] or [[min(replaced)]]:
+        for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)]:
             gold = compute(silver, chunk[0], chunk[-1])
-            if writer is None:
-                writer = TableWriter(silver.lake, spec.gold, schema=gold.schema, change=Replace(frozenset(replaced)))
-                stack.callback(writer.discard)
-            writer.write(gold)
+            sink.write(GOLD, gold)
             rows += gold.height
             labelled += gold["label"].count()
             log.info("%s to %s: %d rows", chunk[0], chunk[-1], gold.height)
-        cast("TableWriter", writer).commit(origin(silver))
-    return rows, labelled
+        return {"rows": rows, "labelled": labelled}
 
 
 def compute(silver: Silver, first: date, last: date) -> pl.DataFrame:

@@ -14,38 +14,36 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
-import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from include.foundation.echo import cause, listing
+from include.engine import Output, engine
+from include.foundation.echo import listing
 from include.foundation.errors import InvalidInput, PermanentError
 from include.foundation.evidence.code import digest
 from include.foundation.lake import tables
 from include.foundation.lake.change import Replace
-from include.foundation.lake.commit import TableWriter
 from include.foundation.lake.commit_log import RUN_KEY, find_commit
-from include.foundation.spec import module
-from include.foundation.spec.use_case import PREDICTIONS
-from include.stages.ingest import history, landing, predictions, rows
+from include.stages.ingest import history
+from include.stages.ingest.contracts import contract_of
 from include.stages.ingest.faults import raise_together
 from include.stages.ingest.hourly import ReplaceHeld
 from include.stages.ingest.judging import judge_all
 from include.stages.ingest.kinds import KINDS
+from include.stages.ingest.source_rows import SourceRows
 from include.stages.ingest.tally import Tally
-from include.stages.quality import Contract
 from include.stages.quality.contract import DAY
 from include.stages.quality.days import Days, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date
     from typing import Self
 
+    from include.engine import Staged
     from include.foundation.lake import Lake
     from include.foundation.spec import UseCase
     from include.foundation.spec.sources import Source
     from include.stages.ingest.plan import Plan
-    from include.stages.quality import Verdict
 
 Layer = Literal["bronze", "quarantine", "silver"]
 T = TypeVar("T")
@@ -138,7 +136,6 @@ class Stage:
         self._source = spec.source(source)
         self._plan = plan
         self._files = plan.files[source]
-        self._contract = contract_of(spec, self._source.contract)
         self._key = plan.key(self._source, run_id=run_id, code=code_of(spec.name))
         self._started = time.monotonic()
         self._tally = Tally(source)
@@ -147,30 +144,52 @@ class Stage:
         hourly = self._source.every == "hour" and plan.hours is not None
         self._hourly = ReplaceHeld.of(lake, spec.table("bronze", source), days) if hourly else None
         self._snapshots: dict[Layer, int] = {}
-        self._writers: dict[Layer, TableWriter] = {}
+        self._staged: Staged | None = None
+        todo: list[Layer] = []
         gone = days - {file.day for file in self._files}
         for layer in LAYERS[: LAYERS.index(upto) + 1]:
             # A layer stands only on what it was made from, and not while it holds rows of a file that has gone.
             table = spec.table(layer, source)
-            stale = self._writers or (gone and gone & {*tables.days(lake, table)})
+            stale = todo or (gone and gone & {*tables.days(lake, table)})
             standing = None if stale else find_commit(lake, table, self._key)
             if standing is None:
-                self._writers[layer] = self._open(layer)
+                todo.append(layer)
             else:
                 self._snapshots[layer] = standing
+        self._todo = tuple(todo)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for writer in self._writers.values():
-            writer.discard()
+        if self._staged:
+            self._staged.discard()
 
     def fill(self) -> None:
         """Parse, judge and write the rows; then compare with the budget. Raises as `publish` does."""
-        if not self._writers:
+        if not self._todo:
             return
-        judge_all(self._contract, self._source, self._rows, begin=self._begin, take=self._take)
+        work = SourceRows(
+            spec=self._spec,
+            plan=self._plan,
+            source=self._source.name,
+            run_id=self._run_id,
+            layers=self._todo,
+            bronze=None if "bronze" in self._todo else self._snapshots["bronze"],
+            held=self._hourly.snapshot_id if self._hourly else None,
+        )
+        outputs: dict[str, Output] = {
+            layer: Output(
+                table=self._spec.table(layer, self._source.name),
+                schema=partial(work.schema, layer),
+                change=self._hourly if layer == "bronze" and self._hourly else Replace(frozenset(self._days)),
+            )
+            for layer in self._todo
+        }
+        self._staged = engine(self._spec.engine.name).stage(self._lake, work, sorted(self._days), outputs)
+        for note in self._staged.notes:
+            self._tally.take(note["tally"])
+            self._counts.take(note["days"])
         self._tally.enforce(self._spec.quality.quarantine_budget)
         if self._source.every != "snapshot":
             whole = {day for day in self._days if self._plan.is_whole(self._source, day)}
@@ -185,16 +204,16 @@ class Stage:
         Raises:
             InvalidInput: a file is not the planned one any more.
         """
-        if "bronze" in self._writers and (changed := self._plan.changed(self._lake, self._source)):
+        if "bronze" in self._todo and (changed := self._plan.changed(self._lake, self._source)):
             uris = [uri for day, uri in changed.items() if day in self._days]
             if uris:
                 raise InvalidInput(f"changed since the run was planned: {listing(uris, 3)}; clear `plan`")
 
     def commit(self) -> Published:
         """Commit what was written, in order."""
-        for layer, writer in self._writers.items():
-            self._snapshots[layer] = writer.commit(self._summary())
-        summary = self._summary() if self._writers else self._standing_summary()
+        for layer in self._todo:
+            self._commit(layer)
+        summary = self._summary() if self._todo else self._standing_summary()
         return Published(
             source=self._source.name,
             landed=int(summary["landed"]),
@@ -202,50 +221,12 @@ class Stage:
             reasons=json.loads(summary["reasons"]),
             warnings=tuple(json.loads(summary.get("warnings", "[]"))),
             snapshots=self._snapshots,
-            seconds=round(time.monotonic() - self._started, 3) if self._writers else 0,
+            seconds=round(time.monotonic() - self._started, 3) if self._todo else 0,
         )
 
-    def _begin(self) -> None:
-        self._tally.clear()
-        self._counts.clear()
-        for writer in self._writers.values():
-            writer.discard()
-
-    def _take(self, frame: pl.DataFrame, verdict: Verdict) -> None:
-        self._tally.add(verdict)
-        self._counts.add(verdict)
-        for layer, writer in self._writers.items():
-            if layer == "bronze":
-                writer.write(frame)
-            elif layer == "silver":
-                writer.write(verdict.passed)
-            else:
-                writer.write(verdict.failed.with_columns(run_id=pl.lit(self._run_id)))
-
-    def _rows(self) -> Iterator[pl.DataFrame]:
-        bronze = self._spec.table("bronze", self._source.name)
-        if "bronze" in self._writers:
-            landed = KINDS[self._source.kind].read(self._lake, self._source, self._files, self._contract.landed)
-            if not self._hourly:
-                return landed
-            uris = [
-                landing.expected(self._lake.landing, self._spec.name, self._source, hour)
-                for hour in self._plan.intervals(self._source)
-            ]
-            days, snapshot_id = sorted(self._days), self._hourly.snapshot_id
-            return rows.merged(self._lake, bronze, landed, days=days, replaced=uris, snapshot_id=snapshot_id)
-        return rows.committed(self._lake, bronze, self._files, snapshot_id=self._snapshots["bronze"])
-
-    def _open(self, layer: Layer) -> TableWriter:
-        bronze = rows.schema(self._contract.landed)
-        schema = {
-            "bronze": bronze,
-            "quarantine": pl.Schema({**bronze, "reasons": pl.List(pl.String), "run_id": pl.String()}),
-            "silver": self._contract.silver(),
-        }[layer]
-        identifier = self._spec.table(layer, self._source.name)
-        change: Replace = self._hourly if layer == "bronze" and self._hourly else Replace(frozenset(self._days))
-        return TableWriter(self._lake, identifier, schema=schema, change=change)
+    def _commit(self, layer: Layer) -> None:
+        if self._staged:
+            self._snapshots[layer] = self._staged.commit(layer, self._summary())
 
     def _summary(self) -> dict[str, str]:
         """What a commit says about itself: whose it is, what it was made from, what was found."""
@@ -254,7 +235,7 @@ class Stage:
             "run_id": self._run_id,
             "landed": str(self._tally.landed),
             "quarantined": str(self._tally.quarantined),
-            "reasons": json.dumps(dict(self._tally.reasons)),
+            "reasons": json.dumps(self._tally.reasons, sort_keys=True),
             history.NULLS: json.dumps(self._counts.null_shares()),
             "warnings": json.dumps([str(finding) for finding in self._findings[:WARNINGS]]),
             **{f"{layer}_snapshot": str(snapshot) for layer, snapshot in self._snapshots.items()},
@@ -290,25 +271,6 @@ def _days(lake: Lake, spec: UseCase, plan: Plan, source: str) -> set[date]:
         whole = {interval.date() for interval in plan.intervals(spec.source(source))}
         days |= {day for layer in LAYERS for day in tables.days(lake, spec.table(layer, source)) if day in whole}
     return days
-
-
-def contract_of(spec: UseCase, name: str) -> Contract:
-    """A contract of the use case. Raises InvalidInput if there is none of that name, or it is not one."""
-    if name == PREDICTIONS:
-        return predictions.contract(spec)
-    written = module(spec.name, "contract")
-    if not hasattr(written, name):
-        there = [key for key, value in vars(written).items() if getattr(value, "__module__", "") == written.__name__]
-        raise InvalidInput(f"{spec.name}: contract.py has no {name!r}, which use_case.yaml names; it has {there}")
-    model = getattr(written, name)
-    if not hasattr(model, "to_schema"):
-        raise InvalidInput(f"{spec.name}/contract.py: {name} must be a class of pandera's, `pa.DataFrameModel`")
-    try:
-        return Contract.of(model)
-    except InvalidInput:
-        raise
-    except Exception as error:
-        raise InvalidInput(f"{spec.name}/contract.py: {name}: {type(error).__name__}: {cause(error)}") from error
 
 
 def code_of(use_case: str) -> str:

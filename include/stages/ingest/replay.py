@@ -24,8 +24,9 @@ from include.foundation.lake.commit import TableWriter
 from include.foundation.lake.commit_log import RUN_KEY, changed_since, find_commit
 from include.foundation.spec.topics import Topic
 from include.stages.ingest import history, rows
+from include.stages.ingest.contracts import contract_of
 from include.stages.ingest.hourly import ReplaceHeld
-from include.stages.ingest.publish import code_of, contract_of
+from include.stages.ingest.publish import code_of
 from include.stages.ingest.reconcile import REPLAYED, state_of
 from include.stages.ingest.tally import SHOWN, Tally
 from include.stages.ingest.topics import messages, silver

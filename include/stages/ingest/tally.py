@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.foundation.errors import BudgetExceeded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from include.stages.quality import Verdict
 
 
@@ -44,6 +46,18 @@ class Tally:
             self._examples.setdefault(
                 reason, f"{row['source_uri']}:{row['source_position']}{reason_of_row.removeprefix(reason)}"
             )
+
+    def note(self) -> dict[str, Any]:
+        """The counts as a JSON value, for `take`."""
+        counts = {"landed": self.landed, "quarantined": self.quarantined, "reasons": dict(self.reasons)}
+        return {**counts, "examples": self._examples}
+
+    def take(self, note: Mapping[str, Any]) -> None:
+        """Add the counts of later rows, as `note` gives them."""
+        self.landed += note["landed"]
+        self.quarantined += note["quarantined"]
+        self.reasons.update(note["reasons"])
+        self._examples = {**note["examples"], **self._examples}
 
     def enforce(self, budget: float) -> None:
         """Compare with the budget.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,6 +68,18 @@ class Days:
             for name, count in row.items():
                 if count or name in nulls:
                     nulls[name] = nulls.get(name, 0) + count
+
+    def note(self) -> dict[str, Any]:
+        """The counts as a JSON value, for `take`."""
+        return {name: {day.isoformat(): count for day, count in part.items()} for name, part in self._parts().items()}
+
+    def take(self, note: Mapping[str, Any]) -> None:
+        """Take the counts of other days, as `note` gives them."""
+        for name, part in self._parts().items():
+            part.update({date.fromisoformat(day): count for day, count in note[name].items()})
+
+    def _parts(self) -> dict[str, dict[date, Any]]:
+        return {"rows": self._rows, "passed": self._passed, "nulls": self._nulls}
 
     def each(self) -> dict[date, Day]:
         """The days."""

@@ -14,7 +14,7 @@ from include.foundation.lake import tables
 from include.foundation.lake.change import Append
 from include.foundation.lake.commit import TableWriter
 from include.foundation.lake.commit_log import positions
-from include.stages.ingest.publish import contract_of
+from include.stages.ingest.contracts import contract_of
 from include.stages.ingest.topics import gaps
 from include.stages.ingest.topics.messages import Parser, partition, schema
 from include.stages.ingest.topics.reader import Reader

@@ -22,8 +22,8 @@ from include.foundation.errors import MissingInput
 from include.foundation.lake import tables
 from include.foundation.lake.commit import TableWriter
 from include.foundation.lake.commit_log import RUN_KEY, log
+from include.stages.ingest.contracts import contract_of
 from include.stages.ingest.hourly import ReplaceHeld
-from include.stages.ingest.publish import contract_of
 from include.stages.ingest.tally import SHOWN, Tally
 from include.stages.ingest.topics.messages import FAULT, schema
 from include.stages.quality import judge

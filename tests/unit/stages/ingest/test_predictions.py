@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from include.foundation.spec import UseCase, load
+from include.stages.ingest.contracts import contract_of
 from include.stages.ingest.predictions import contract
-from include.stages.ingest.publish import contract_of
 from include.stages.quality import Verdict, judge
 
 SPEC = load("flight_delays")

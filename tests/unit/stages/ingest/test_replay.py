@@ -12,7 +12,7 @@ from include.foundation.errors import BudgetExceeded, InvalidInput, PermanentErr
 from include.foundation.lake import tables
 from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.spec import load
-from include.stages.ingest import publish
+from include.stages.ingest import contracts
 from include.stages.ingest import replay as module
 from include.stages.ingest.reconcile import _replayed, state_of
 from include.stages.ingest.replay import Replay, reconcile, replay
@@ -58,11 +58,11 @@ class Case:
 
     def now(self, most, **more):
         """The contract of today."""
-        self._patch.setattr(publish, "module", lambda *_: SimpleNamespace(Weather=contract(most, **more)))
+        self._patch.setattr(contracts, "module", lambda *_: SimpleNamespace(Weather=contract(most, **more)))
         self._patch.setattr(module, "code_of", lambda _: f"{most} {more}")
 
     def ingest(self, rows, run_id):
-        verdict = judge(publish.contract_of(SPEC, "Weather"), rows, null_values=("",))
+        verdict = judge(contracts.contract_of(SPEC, "Weather"), rows, null_values=("",))
         days, summary = rows["event_date"].unique().to_list(), {"run_key": run_id, "run_id": run_id}
         failed = verdict.failed.with_columns(run_id=pl.lit(run_id))
         for layer, frame in {"bronze": rows, "quarantine": failed, "silver": verdict.passed}.items():
