@@ -1,4 +1,4 @@
-# Flightline's images, one target each: airflow, trainer, tuning, serving. `make images` builds them (docs/images.md).
+# Flightline's images, one target each: airflow, trainer, tuning, serving, spark. `make images` builds them (docs/images.md).
 # The base needs Python 3.11 with venv, and apt or else git, libgomp1, gcc and Python's headers. Locks come before code.
 ARG BASE=python:3.11-slim-bookworm
 
@@ -45,6 +45,15 @@ COPY requirements/tuning.txt /tmp/lock.txt
 RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
     && rm -f /opt/flightline/.lock
 
+FROM build AS spark-environment
+COPY requirements/spark.txt /tmp/lock.txt
+# Iceberg's and S3A's jars come inside wheels; Spark takes what lies among its own.
+RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
+    && rm -f /opt/flightline/.lock && cd /opt/flightline/lib/python3.11/site-packages \
+    && mv snowpark_connect_deps_iceberg/jars/iceberg-spark-runtime-3.5_2.12-*.jar sagemaker_pyspark/jars/hadoop-aws-*.jar \
+        sagemaker_pyspark/jars/aws-java-sdk-bundle-*.jar pyspark/jars/ \
+    && rm -r snowpark_connect_deps_iceberg sagemaker_pyspark
+
 FROM build AS serving-environment
 COPY requirements/serving.txt /tmp/lock.txt
 RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
@@ -89,6 +98,23 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(\"http://127.0.0.1:\" + os.environ[\"PORT\"] + \"/v2/health/live\", timeout=4)"]
 CMD ["python", "-m", "include.services.serving"]
+
+# --- Spark: ingest and features of specs with `engine: spark`, driver and executors ------------------------------------
+FROM runtime AS spark
+RUN command -v java || { apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
+COPY --from=spark-environment /opt/flightline /opt/flightline
+COPY --from=include /srv/include /srv/include
+COPY deploy/spark/entrypoint.sh /opt/entrypoint.sh
+ARG COMMIT
+RUN test -n "$COMMIT" || { echo 'say --build-arg COMMIT=$(git rev-parse HEAD)' >&2; exit 1; }
+ENV FLIGHTLINE_COMMIT=$COMMIT \
+    SPARK_HOME=/opt/flightline/lib/python3.11/site-packages/pyspark
+USER 10001
+# A job ends; whether it is well is what its exit code says.
+HEALTHCHECK NONE
+ENTRYPOINT ["/opt/entrypoint.sh"]
+CMD ["-m", "include.steps.data", "--help"]
 
 # --- training: the steps of a training run; its pods: deploy/pods/<profile>/trainer.yaml -------------------------------
 FROM runtime AS trainer

@@ -137,7 +137,7 @@ chaos-ten: arguments setup  ## the same with ten seeds, one after the other
 # --- images -----------------------------------------------------------------------------------------------------------
 
 ENGINE ?= docker
-# The image `torch` is several GB: make images IMAGES="airflow trainer tuning serving torch".
+# The images `torch` and `spark` are large: make images IMAGES="airflow trainer tuning serving torch spark".
 IMAGES ?= airflow trainer tuning serving
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 comma := ,

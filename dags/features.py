@@ -48,4 +48,4 @@ for spec in load_all():
         default_args={"owner": spec.owner, "retries": 3, "retry_delay": timedelta(seconds=20), **notes.IN_WORDS},
         params=period.range_params(spec, otherwise="the month of the run's partition"),
     ):
-        features.publish.override(outlets=[assets.gold(spec)])(spec.name, features.build(spec.name))
+        features.publish.override(outlets=[assets.gold(spec)])(spec.name, features.built(spec))

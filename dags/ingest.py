@@ -79,7 +79,7 @@ for spec in load_all():
     ):
         if spec.files:
             planned = ingest.plan(spec.name)
-            published = ingest.publish(spec.name, planned)
+            published = ingest.published(spec, planned)
             published >> ingest.reconcile.override(outlets=[*assets.silver(spec, spec.files).values()])(
                 spec.name, planned
             )

@@ -131,7 +131,10 @@ def _cluster(at: Endpoints) -> Service:
 
     def prepare() -> None:
         write(token, at.secrets.cluster_token)
-        write(images, json.dumps({f"flightline/{name}": _image(at, name) for name in (*runtimes, "serving")}, indent=1))
+        write(
+            images,
+            json.dumps({f"flightline/{name}": _image(at, name) for name in (*runtimes, "serving", "spark")}, indent=1),
+        )
         write(at.home.kubeconfig, json.dumps(at.kubectl_config, indent=1))
 
     return Service(

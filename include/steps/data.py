@@ -65,7 +65,8 @@ def run(lake: Lake, spec: UseCase, options: argparse.Namespace) -> Any:
     if options.command == "features":
         from include.stages.features.build import build
 
-        return build(lake, spec, options.start, options.end).model_dump(mode="json")
+        report = build(lake, spec, options.start, options.end).model_dump(mode="json")
+        return {"start": options.start.isoformat(), "end": options.end.isoformat(), **report}
     from include.stages.ingest.plan import Plan
     from include.stages.ingest.publish import publish
 

@@ -28,7 +28,7 @@ def told(new_lake: Callable[[], Lake]) -> Callable[[str], dict[str, str | None]]
         python = {"spark": SPARK}.get(engine, REPO / ".venv/dev") / "bin/python"
         environ = {**os.environ, **new_lake().env(), "PYTHONPATH": str(REPO)}
         environ["PYSPARK_SUBMIT_ARGS"] = "--master local[2] --conf spark.ui.enabled=false pyspark-shell"
-        command = [str(python), "-m", "tests.integration.engine_cases", engine]
+        command = [str(python), "tests/integration/engine_cases.py", engine]
         done = subprocess.run(command, cwd=REPO, env=environ, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-4000:]
         found: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])

@@ -39,6 +39,8 @@ def session(lake: Lake) -> SparkSession:
         raise InvalidInput("engine spark: this environment has no pyspark: run it in the image flightline/spark")
     from pyspark.sql import SparkSession
 
+    # Executors run in the driver's image, or on its machine; PySpark would take whatever `python3` is there.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("flightline")
     for name, value in settings(lake).items():
         builder = builder.config(name, value)
@@ -54,8 +56,6 @@ def settings(lake: Lake) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
         "spark.executorEnv.PYTHONPATH": os.pathsep.join([str(ROOT), *os.environ.get("PYTHONPATH", "").split(":")]),
-        # Executors run in the driver's image, or on its machine.
-        "spark.pyspark.python": sys.executable,
         # A task has one core; polars would take all of the machine's.
         "spark.executorEnv.POLARS_MAX_THREADS": "1",
         "spark.ui.showConsoleProgress": "false",

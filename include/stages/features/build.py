@@ -1,7 +1,7 @@
 """Build gold for a range of days: read silver, compute, look for leaks, replace the days in one commit."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ from include.stages.features.silver import Silver
 from include.stages.features.stale import made_by_other_code, origin, stale
 
 log = logging.getLogger(__name__)
-CHUNK = 31  # days computed at once
+ROWS = 100_000  # of silver that lands by day, computed at once; a day is not divided
 GOLD = "gold"
 
 
@@ -126,6 +126,20 @@ def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -
     return sum(note["rows"] for note in staged.notes), sum(note["labelled"] for note in staged.notes)
 
 
+def chunks(days: Sequence[date], rows: Mapping[date, int]) -> Iterator[list[date]]:
+    """Days that are computed at once: as many as have no more than `ROWS` rows, one at least."""
+    chunk: list[date] = []
+    size = 0
+    for day in days:
+        if chunk and size + rows.get(day, 0) > ROWS:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(day)
+        size += rows.get(day, 0)
+    if chunk:
+        yield chunk
+
+
 @dataclass(frozen=True)
 class GoldRows:
     """Work (`engine.Work`): gold of days.
@@ -142,7 +156,7 @@ class GoldRows:
         """The days' rows."""
         silver = Silver(lake, self.spec, self.snapshots)
         rows = labelled = 0
-        for chunk in [days[n : n + CHUNK] for n in range(0, len(days), CHUNK)]:
+        for chunk in chunks(days, silver.rows):
             gold = compute(silver, chunk[0], chunk[-1])
             sink.write(GOLD, gold)
             rows += gold.height

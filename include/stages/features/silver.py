@@ -1,5 +1,6 @@
 """What a features run reads: its use case's silver tables, each frozen at the snapshot that the run found."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -45,7 +46,12 @@ class Silver:
     @cached_property
     def days(self) -> list[date]:
         """Days that a source has which lands daily or hourly, sorted."""
-        return sorted(self._days(snapshots=False))
+        return sorted(self.rows)
+
+    @cached_property
+    def rows(self) -> Mapping[date, int]:
+        """Rows of these days, of all such sources."""
+        return self._rows(snapshots=False)
 
     def first_affected(self, start: date) -> date:
         """The first day whose labels depend on silver from `start` on."""
@@ -58,7 +64,7 @@ class Silver:
         longer: with one in the range, or one that was there and has gone, every later day depends on it.
         """
         last = end + timedelta(days=self.spec.features.lookback_days)
-        if any(start <= day <= end for day in self._days(snapshots=True) | self._removed()):
+        if any(start <= day <= end for day in {*self._rows(snapshots=True)} | self._removed()):
             return max([last, *self.days])
         return last
 
@@ -92,12 +98,10 @@ class Silver:
             for day in commit.days or ()
         }
 
-    def _days(self, *, snapshots: bool) -> set[date]:
-        return {
-            day
-            for source in self.spec.sources
-            if (source.every == "snapshot") == snapshots
-            for day in tables.days(
-                self.lake, self.spec.table("silver", source.name), snapshot_id=self.snapshots[source.name]
-            )
-        }
+    def _rows(self, *, snapshots: bool) -> Mapping[date, int]:
+        rows: Counter[date] = Counter()
+        for source in self.spec.sources:
+            if (source.every == "snapshot") == snapshots:
+                table = self.spec.table("silver", source.name)
+                rows.update(tables.counts(self.lake, table, snapshot_id=self.snapshots[source.name]))
+        return rows

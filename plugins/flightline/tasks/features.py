@@ -9,7 +9,9 @@ from airflow.sdk import task
 
 from flightline import assets, notes, period
 from flightline.failing import failing_fast
-from include.foundation.spec import load
+from flightline.operators.data import DataJobOperator
+from include.engine import IMAGES
+from include.foundation.spec import UseCase, load
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,34 @@ def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = 
     else:
         notes.say(ti, "gold of %s was up to date", period.words([start, end]))
     return {"start": start.isoformat(), "end": end.isoformat(), **report.model_dump(mode="json")}
+
+
+def built(spec: UseCase) -> Any:
+    """The task `build`: in this worker, or a job where the spec's engine has an image of its own."""
+    if spec.engine.name not in IMAGES:
+        return build(spec.name)
+    named = {name: f"{{{{ ti.xcom_pull('span')['{name}'] }}}}" for name in ("start", "end", "silver")}
+    job = DataJobOperator(
+        task_id="build",
+        spec=spec,
+        arguments=["features", spec.name, "--start", named["start"], "--end", named["end"]],
+        reads={"silver": named["silver"]},
+    )
+    span(spec.name) >> job
+    return job.output
+
+
+@task
+@failing_fast
+def span(use_case: str, params: Mapping[str, Any], partition_key: str | None = None) -> dict[str, Any]:
+    """The run's days, and the states of silver that a job would read: with others it is another job."""
+    from flightline.hooks.lake import LakeHook
+    from include.stages.features.silver import Silver
+
+    spec = load(use_case)
+    start, end = period.requested(params, spec, month=partition_key)
+    silver = {source: str(snapshot) for source, snapshot in Silver.current(LakeHook().lake, spec).snapshots.items()}
+    return {"start": start.isoformat(), "end": end.isoformat(), "silver": silver}
 
 
 @task

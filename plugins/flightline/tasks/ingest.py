@@ -9,6 +9,8 @@ from airflow.sdk import task
 
 from flightline import assets, notes, period
 from flightline.failing import failing_fast
+from flightline.operators.data import DataJobOperator
+from include.engine import IMAGES
 from include.foundation.spec import UseCase, load
 from include.foundation.spec.topics import Topic
 
@@ -68,6 +70,21 @@ def publish(use_case: str, planned: Mapping[str, Any], run_id: str | None = None
         for reason, rows in part.reasons.items():
             log.info("%s: quarantined %d rows: %s", part.source, rows, reason)
     return [part.model_dump(mode="json") for part in published]
+
+
+def published(spec: UseCase, planned: Any) -> Any:
+    """The task `publish`: in this worker, or a job where the spec's engine has an image of its own."""
+    if spec.engine.name not in IMAGES:
+        return publish(spec.name, planned)
+    days = "{{ ti.xcom_pull('plan')['days'] | join(',') }}"
+    job = DataJobOperator(
+        task_id="publish",
+        spec=spec,
+        arguments=["ingest", spec.name, "--days", days, "--run-id", "{{ run_id }}"],
+        reads={"files": "{{ ti.xcom_pull('plan')['files'] }}"},
+    )
+    planned >> job
+    return job
 
 
 @task

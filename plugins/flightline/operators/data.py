@@ -1,0 +1,37 @@
+"""Run ingest or features outside the worker, in the image of the spec's engine."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flightline.operators.jobs import JobOperator
+from include.engine import IMAGES
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.foundation.jobs import Job
+    from include.foundation.spec import UseCase
+
+
+class DataJobOperator(JobOperator):
+    """Run `python -m include.steps.data …` as a job: see `JobOperator`.
+
+    Args:
+        spec: the use case, whose section `engine` says the image and the backend.
+        arguments: what follows `python -m include.steps.data`.
+        reads: what the job reads that the arguments do not name.
+    """
+
+    program = ("-m", "include.steps.data")
+    operator_extra_links = ()
+
+    def __init__(self, *, spec: "UseCase", arguments: list[str], reads: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(arguments=arguments, reads=reads, backend=spec.engine.backend, **kwargs)
+        self.engine = spec.engine.name
+
+    def job(self, context: "Context") -> "Job":
+        """The job, in the engine's image with the code that is running."""
+        from include.foundation.evidence import code
+
+        self.image = self.image or code.image(IMAGES[self.engine])
+        return super().job(context)
