@@ -15,6 +15,7 @@ BACKENDS = {
     "pods": "flightline.backends.pods.Pods",
     "kubeflow": "flightline.backends.kubeflow.Kubeflow",
     "sagemaker": "flightline.backends.sagemaker.SageMaker",
+    "emr_serverless": "flightline.backends.emr_serverless.EmrServerless",
 }
 
 
