@@ -92,7 +92,7 @@ def test_a_kill_cancels_the_run(monkeypatch, runs):
 
 
 def test_what_is_missing_or_does_not_fit_is_named(monkeypatch, application):
-    with pytest.raises(InvalidInput, match=r"not include\.steps"):
+    with pytest.raises(InvalidInput, match=r"not -m include\.steps"):
         backend().run(JOB.model_copy(update={"arguments": ("-m", "include.steps", "fit")}), {})
     monkeypatch.setenv("AIRFLOW_CONN_EMR_SERVERLESS", json.dumps({"conn_type": "aws"}))
     with pytest.raises(InvalidInput, match="needs the extra application_id, execution_role_arn"):
