@@ -50,12 +50,11 @@ class Spark:
         from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
         spark = session(lake)
-        for output in outputs.values():
+        schemas = {}
+        for name, output in outputs.items():
             tables.ensure_table(lake, output.table, output.schema())
-        schemas = {
-            name: to_arrow_schema(spark.table(f"{CATALOG}.{output.table}").select(*output.schema()).schema)
-            for name, output in outputs.items()
-        }
+            # All of the table's columns: Spark asks for those too that the rows lack.
+            schemas[name] = to_arrow_schema(spark.table(f"{CATALOG}.{output.table}").schema)
         parts = divide(days, spark.sparkContext.defaultParallelism * PARTS)
         changes = {name: output.change for name, output in outputs.items()}
         # A lake of its own: clients that are open cannot travel.
