@@ -16,7 +16,7 @@ from flightline.backends.protocol import JobFailed
 from include.foundation.echo import cut, listing
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
-from include.foundation.jobs import Job
+from include.foundation.jobs import TRAINER, Job
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -39,7 +39,7 @@ class EmrServerless:
         self._run_id = ""
 
     @staticmethod
-    def image(conn_id: str) -> str:
+    def image(conn_id: str, runtime: str = TRAINER) -> str:  # noqa: ARG004 (Spark's is the one there is)
         """The image that the Connection's extra `image` names (in ECR), with the code that is running."""
         return code.image(str(BaseHook.get_connection(conn_id).extra_dejson.get("image", IMAGE)))
 
