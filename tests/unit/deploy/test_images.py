@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-TARGETS = ("airflow", "trainer", "tuning", "serving", "spark")
+TARGETS = ("airflow", "trainer", "tuning", "serving")
 COMPOSE = (ROOT / "docker-compose.yaml").read_text()
 
 
