@@ -23,7 +23,6 @@ class DataJobOperator(JobOperator):
     """
 
     program = ("-m", "include.steps.data")
-    operator_extra_links = ()
 
     def __init__(self, *, spec: "UseCase", arguments: list[str], reads: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(arguments=arguments, reads=reads, backend=spec.engine.backend, **kwargs)
