@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := .venv/uv/bin/uv
-LOCKED := dev trainer serving tuning sandbox aws kfp
+LOCKED := dev trainer serving tuning sandbox aws kfp modzy
 RUNTIME := airflow trainer serving tuning sandbox
 DEV := .venv/dev/bin
 export PYTHONPATH := $(CURDIR)
@@ -78,7 +78,7 @@ browser:
 	@PYTHON="$(PYTHON)" sandbox/supervisor/fetch-packages .venv/prometheus prometheus prometheus-pushgateway
 	@touch $@
 
-setup-dev: setup browser .venv/prometheus/ready .venv/torch/ready .venv/dev/ready .venv/aws/ready .venv/kfp/ready  ## install what tests, lint and types need
+setup-dev: setup browser .venv/prometheus/ready .venv/torch/ready .venv/dev/ready .venv/aws/ready .venv/kfp/ready .venv/modzy/ready  ## install what tests, lint and types need
 
 lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 	@compile() { $(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --generate-hashes "$$@" >/dev/null; }; set -e; \
@@ -86,6 +86,7 @@ lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 	for name in dev trainer torch torch-cuda serving sandbox aws kfp; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
 	compile --override requirements/override-spark.txt requirements/spark.in -o requirements/spark.txt; \
 	compile --override requirements/override-tuning.txt requirements/tuning.in -o requirements/tuning.txt; \
+	compile requirements/modzy.in -o requirements/modzy.txt; \
 	compile requirements/uv.in -o requirements/uv.txt
 
 # --- the sandbox -----------------------------------------------------------------------------------------------------
@@ -110,8 +111,9 @@ loop: arguments setup  ## after the demo: drift, a new champion step by step, a 
 	@"$(PYTHON)" -m sandbox up
 	@.venv/airflow/bin/python -m sandbox.demo loop
 
-up: arguments setup  ## start the sandbox
-	@"$(PYTHON)" -m sandbox up
+WITH ?=
+up: arguments setup  ## start the sandbox, optional services too: make up WITH=modzy
+	@"$(PYTHON)" -m sandbox up $(if $(WITH),all $(WITH))
 
 down:  ## stop the sandbox; data stay
 	@"$(PYTHON)" -m sandbox down
@@ -157,6 +159,13 @@ images:  ## build the images of HEAD: make images ENGINE=podman BASE=image (clos
 			--label org.opencontainers.image.revision="$$commit" $(OPTIONS) "$$context"; \
 	done
 
+# BUNDLE is the archive of a version's bundle, REPOSITORY where the marketplace pulls from (docs/systems/modzy.md).
+marketplace:  ## build a version's marketplace image: make marketplace BUNDLE=file.tar.gz SERVING=image REPOSITORY=name
+	@set -e; test -f "$(BUNDLE)" && test -n "$(SERVING)" && test -n "$(REPOSITORY)" || { echo "say BUNDLE=, SERVING= and REPOSITORY=" >&2; exit 2; }; \
+	context=$$(mktemp -d); trap 'rm -rf "$$context"' EXIT; tar -xzf "$(BUNDLE)" -C "$$context"; cp deploy/marketplace/Dockerfile "$$context"; \
+	tag=$$(basename "$(BUNDLE)" .tar.gz); use_case=$$(sed -n 's/^ "use_case": "\(.*\)",$$/\1/p' "$$context/bundle/bundle.json"); \
+	$(ENGINE) build --build-arg SERVING="$(SERVING)" --build-arg USE_CASE="$$use_case" --tag "$(REPOSITORY):$$tag" $(OPTIONS) "$$context"
+
 # Compose refuses to start without them. Letters and digits only: they go into URLs and JSON.
 .env:  ## make up the secrets of docker-compose.yaml
 	@umask 077; "$(PYTHON)" -c 'import base64, os, secrets; \
@@ -173,6 +182,9 @@ test-all: setup-dev  ## every test, the long fault tests too
 
 test-spark: setup-dev spark  ## the tests of `engine: spark`, on a local cluster of Spark
 	@$(DEV)/python -m pytest -m spark
+
+variants: setup-dev  ## one version as REST service, batch scores, marketplace model and edge bundle: equal answers
+	@$(DEV)/python -m pytest tests/integration/test_marketplace.py tests/integration/test_variants.py
 
 lint: .venv/dev/ready  ## style and import walls
 	@$(DEV)/ruff check .
@@ -209,4 +221,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system browser spark setup setup-dev lock demo play loop up down status logs airgap chaos chaos-ten images test test-all test-spark check lint type dashboards format bench replay soak clean
+.PHONY: help arguments days system browser spark setup setup-dev lock demo play loop up down status logs airgap chaos chaos-ten images marketplace variants test test-all test-spark check lint type dashboards format bench replay soak clean

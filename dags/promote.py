@@ -22,7 +22,11 @@ after the window of all requests the other version goes. Without requests enough
 - hastens by marking `observe` as success, whatever it has seen;
 - aborts by marking `observe` as failed: all is taken back.
 
-**Inputs** — Connections `mlflow`, `gitops`, `argocd`, `cluster`, `lake`.
+**Marketplace** — where the spec says `promotion.targets: [argocd, modzy]`, the champion is then bundled by its own
+code, published to Modzy with its card and sample, tried there by a test run, activated, and the version before it is
+retired. A failure there fails the run and takes nothing back: clear the task, it goes on where Modzy stands.
+
+**Inputs** — Connections `mlflow`, `gitops`, `argocd`, `cluster`, `lake`; `modzy` where it is a target.
 
 **Outputs** — commits, a rolled-out Deployment per stage, the alias, a tag
 `answer.<time>` on the version and an event of the asset `answer.…` for each answer.
@@ -52,7 +56,7 @@ from airflow.providers.standard.exceptions import HITLTimeoutError
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, ExceptionRetryPolicy, PartitionedAssetTimetable, RetryAction, RetryRule
 
-from flightline import assets, forms, notes
+from flightline import assets, forms, notes, targets
 from flightline.links.pages import ChosenVersionLink, MlflowVersionLink, linked
 from flightline.operators.gitops import GitOpsCommitOperator
 from flightline.operators.grafana import GrafanaAnnotationOperator
@@ -111,4 +115,5 @@ for spec in load_all():
         prepare >> moves[0].first
         text = f"{spec.name} version {{{{ ti.xcom_pull('choose')['version'] }}}} is the champion"
         moves[-1].looks[-1] >> champion >> GrafanaAnnotationOperator(task_id="annotate", text=text, tags=["deploy"])
+        champion >> targets.publish(spec, chosen.operator.task_id, chosen)
         revert(spec, moves, base=prepare, after=[champion], choose_id=chosen.operator.task_id)

@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 ACCESS_KEY = "sandbox-access-key"  # Airflow hides it in every log: not a word that is used otherwise
 OFFSETS = {"airflow": 0, "mlflow": 1, "s3": 2, "sigopt": 3, "cluster": 4, "argocd": 5, "logs": 6, "catalog": 7}
 OFFSETS |= {"master": 8, "filer": 9, "volume": 10, "admin": 11}  # SeaweedFS's own
-OFFSETS |= {"kafka": 12, "prometheus": 13, "pushgateway": 14, "gateway": 15}
+OFFSETS |= {"kafka": 12, "prometheus": 13, "pushgateway": 14, "gateway": 15, "modzy": 16, "rancher": 17}
 OFFSETS |= {"sagemaker": 18, "kubeflow": 19}
 _NODE_PORTS = (20, 59)
 
@@ -48,6 +48,22 @@ class Endpoints:
     def node_ports(self) -> tuple[int, int]:
         """First and last port that the cluster may give to its services."""
         return self.port + _NODE_PORTS[0], self.port + _NODE_PORTS[1]
+
+    @property
+    def rancher_node_ports(self) -> int:
+        """First port that the clusters behind Rancher may give to their services."""
+        return self.port + _NODE_PORTS[1] + 1
+
+    @property
+    def modzy_key(self) -> str:
+        """An API key of Modzy: its public and its private half."""
+        key = self.secrets.derived("modzy")
+        return f"{key[:20]}.{key[20:]}"
+
+    @property
+    def rancher_token(self) -> str:
+        """An API token of Rancher: its name and its secret."""
+        return f"token-sandbox:{self.secrets.derived('rancher')}"
 
     @property
     def gitops(self) -> str:
@@ -161,6 +177,15 @@ class Endpoints:
                 "aws", login=ACCESS_KEY, password=self.secrets.s3_secret_key, extra=self._sagemaker
             ),
             "kubeflow": self._http("kubeflow", password=self.secrets.cluster_token),
+            "modzy": self._http("modzy", password=self.modzy_key),
+            "rancher": _connection(
+                "rancher",
+                schema="http",
+                host=HOST,
+                port=self.port_of("rancher"),
+                password=self.rancher_token,
+                extra={"cluster": {"tier": "training"}, "namespace": "flightline", "profile": "sandbox"},
+            ),
             **({"pushgateway": self._http("pushgateway")} if metrics.programs() else {}),
             "kafka": _connection("kafka", extra={"bootstrap.servers": f"{HOST}:{self.port_of('kafka')}"}),
         }

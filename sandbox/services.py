@@ -20,7 +20,7 @@ from sandbox.supervisor.home import write
 from sandbox.supervisor.service import REPO, SandboxError, Service, answers, python
 
 STANDARD = "all"  # stands for every service but these
-OPTIONAL = ("sagemaker", "kubeflow")
+OPTIONAL = ("sagemaker", "kubeflow", "modzy", "rancher")
 DATABASES = ("airflow", "mlflow", "tuning", "online")
 
 
@@ -44,6 +44,8 @@ def catalogue(at: Endpoints) -> dict[str, Service]:
         _argocd(at),
         *_metrics(at),
         *_elsewhere(at),
+        _modzy(at),
+        _rancher(at),
     )
     return {service.name: service for service in found}
 
@@ -131,10 +133,7 @@ def _cluster(at: Endpoints) -> Service:
 
     def prepare() -> None:
         write(token, at.secrets.cluster_token)
-        write(
-            images,
-            json.dumps({f"flightline/{name}": _image(at, name) for name in (*runtimes, "serving", "spark")}, indent=1),
-        )
+        write(images, json.dumps(_images(at, (*runtimes, "serving", "spark")), indent=1))
         write(at.home.kubeconfig, json.dumps(at.kubectl_config, indent=1))
 
     return Service(
@@ -151,15 +150,20 @@ def _cluster(at: Endpoints) -> Service:
     )
 
 
+def _images(at: Endpoints, names: tuple[str, ...]) -> dict[str, dict[str, object]]:
+    bundles = {"path": str(python("serving").parent), "bundles": "s3://models/_bundles"}
+    return {f"flightline/{name}": _image(at, name) for name in names} | {"flightline/marketplace": bundles}
+
+
 def _image(at: Endpoints, name: str) -> dict[str, object]:
     code = {"repository": str(REPO), "snapshots": str(at.home.path / "code")}
     return {"path": str(python(name).parent), "code": code}
 
 
-def _settle(at: Endpoints) -> None:
+def _settle(at: Endpoints, *words: str) -> None:
     command = (str(python("sandbox")), "-m", "sandbox.cluster.tenancy")
     env = {"PYTHONPATH": str(REPO), "FLIGHTLINE_HOME": str(at.home.path), "FLIGHTLINE_PORT": str(at.port)}
-    done = subprocess.run(command, cwd=REPO, env=env, check=False, capture_output=True, text=True)
+    done = subprocess.run((*command, *words), cwd=REPO, env=env, check=False, capture_output=True, text=True)
     if done.returncode:
         raise SandboxError(f"the cluster did not take its namespaces and secrets: {done.stderr.strip()[-500:]}")
 
@@ -207,6 +211,60 @@ def _elsewhere(at: Endpoints) -> tuple[Service, ...]:
             token=at.secrets.cluster_token,
             secret=at.trainer_env,
         ),
+    )
+
+
+def _modzy(at: Endpoints) -> Service:
+    url, key = at.url("modzy"), at.home.token("modzy")
+    options = {
+        "--port": str(at.port_of("modzy")),
+        "--state": str(at.home.path / "modzy"),
+        "--images": str(at.home.path / "images.json"),
+        "--key-file": str(key),
+    }
+    return Service(
+        name="modzy",
+        command=(str(python("sandbox")), "-m", "sandbox.modzy", *(w for option in options.items() for w in option)),
+        env={"PYTHONPATH": str(REPO), **at.s3_env},
+        needs=("cluster", "seaweedfs"),  # the cluster knows the images
+        url=url,
+        ports=(at.port_of("modzy"),),
+        prepare=partial(write, key, at.modzy_key),
+        ready=partial(answers, f"{url}/readyz"),
+        grace_seconds=30,  # containers end first
+    )
+
+
+def _rancher(at: Endpoints) -> Service:
+    url, port = at.url("rancher"), at.port_of("rancher")
+    token, password = at.home.token("rancher"), at.home.token("rancher-password")
+    options = {
+        "--port": str(port),
+        "--state": str(at.home.path / "rancher"),
+        "--images": str(at.home.path / "images.json"),
+        "--node-ports": str(at.rancher_node_ports),
+        "--token-file": str(token),
+        "--password-file": str(password),
+    }
+    clusters = ("--cluster", "east:tier=training,site=east", "--cluster", "west:tier=training,site=west")
+
+    def prepare() -> None:
+        write(token, at.rancher_token)
+        write(password, at.secrets.derived("rancher of admin"))
+
+    words = (word for option in options.items() for word in option)
+    return Service(
+        name="rancher",
+        command=(str(python("sandbox")), "-m", "sandbox.rancher", *words, *clusters),
+        env={"PYTHONPATH": str(REPO)},
+        needs=("cluster",),  # which knows the images
+        outlived_by=("postgres", "seaweedfs", "mlflow", "sigopt"),
+        url=url,
+        ports=(port,),
+        prepare=prepare,
+        ready=partial(answers, f"{url}/readyz"),
+        bootstrap=partial(_settle, at, "rancher"),
+        grace_seconds=45,  # pods have 30 seconds to end
     )
 
 

@@ -17,6 +17,7 @@ from include.foundation.lake import Lake
 from include.foundation.spec import blame
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings, services
+from include.steps.bundle import bundle
 from include.steps.deploys import deploys
 from include.steps.fit import fit
 from include.steps.gate import gate
@@ -68,6 +69,11 @@ def parser() -> argparse.ArgumentParser:
     scored.add_argument("--end", type=date.fromisoformat, required=True, help="last day, included")
     scored.add_argument("--version", help="registered version that answers (default: the champion)")
     scored.add_argument("--snapshot", type=int, help="snapshot of gold to read (default: the current one)")
+    bundled = steps.add_parser("bundle", help="one directory that answers as a version does, with no network")
+    bundled.add_argument("use_case", help="name of the use case")
+    bundled.add_argument("--version", help="registered version (default: the champion)")
+    bundled.add_argument("--days", type=int, help="newest days whose history goes along (default: as online)")
+    bundled.add_argument("--folder", type=Path, help="leave the directory there, beside the archive in the store")
     told = steps.add_parser("deploys", help="how often, how fast and how well versions came to production (DORA)")
     told.add_argument("use_case", help="name of the use case")
     told.add_argument("--repository", required=True, help="a clone of the GitOps repository, bare or not")
@@ -115,19 +121,8 @@ def run(options: argparse.Namespace) -> Any:
         )
     if options.command == "sample":
         return sample(Lake.from_env(), options.use_case, uri=options.uri, digest=options.digest)
-    if options.command == "score":
-        parts = services()
-        return _recorded(
-            score(
-                options.use_case,
-                client=parts["client"],
-                lake=parts["lake"],
-                start=options.start,
-                end=options.end,
-                version=options.version,
-                snapshot_id=options.snapshot,
-            )
-        )
+    if options.command in ("score", "bundle"):
+        return _recorded(_of_version(options))
     if options.command in ("check", "deploys"):
         return _told(options)
     if options.command == "monitor":
@@ -135,6 +130,14 @@ def run(options: argparse.Namespace) -> Any:
     training = Training.from_env(options.run_id)
     with blame(training.part):
         return _recorded(_step(options, training))
+
+
+def _of_version(options: argparse.Namespace) -> dict[str, Any]:
+    parts = services()
+    said: dict[str, Any] = {"client": parts["client"], "lake": parts["lake"], "version": options.version}
+    if options.command == "bundle":
+        return bundle(options.use_case, **said, days=options.days, folder=options.folder)
+    return score(options.use_case, **said, start=options.start, end=options.end, snapshot_id=options.snapshot)
 
 
 def _told(options: argparse.Namespace) -> str:

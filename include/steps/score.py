@@ -60,7 +60,7 @@ def score(
     found = registry.get(client, use_case, version) if version else registry.champion(client, use_case)
     if found is None:
         raise MissingInput(f"{use_case} has no champion to score with: promote a version first, or name one")
-    _require_its_code(use_case, found)
+    require_its_code(use_case, found)
     at = snapshot_id or gold_now(lake, spec)
     days = pending(lake, spec, version=found.version, digest=found.digest, snapshot_id=at, start=start, end=end)
     model = module(use_case, "model")
@@ -87,7 +87,7 @@ def score(
     }
 
 
-def _require_its_code(use_case: str, version: registry.ModelVersion) -> None:
+def require_its_code(use_case: str, version: registry.ModelVersion) -> None:
     """Raise InvalidInput if other code answers for the version; a manifest of the first layout does not say which."""
     manifest, here = version.manifest(), feature_code(use_case)
     if manifest.feature_code not in (None, here):

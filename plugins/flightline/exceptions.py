@@ -20,6 +20,15 @@ FlightlineAirflowError
 ├── KubeflowError
 │   ├── KubeflowUnavailable         no answer, 429 or 5xx, after all retries
 │   └── KubeflowRefused *           the request can never be granted
+├── ModzyError
+│   ├── ModzyUnavailable            no answer, 429 or 5xx, after all retries
+│   ├── ModzyRefused *              the request can never be granted; `status` is HTTP's
+│   ├── ModzyTimeout                an image, a test run or a job was not ready in time
+│   └── ModzyFailed *               the image does not answer as the version does, or a job's items failed
+├── RancherError
+│   ├── RancherUnavailable          no answer, 429 or 5xx, after all retries
+│   ├── RancherRefused *            the request can never be granted, or no cluster is meant by it
+│   └── ClusterUnavailable          a cluster, which the message names, is not active or not reached, or has no room
 └── SageMakerError
     ├── SageMakerUnavailable        throttled, the quota is used up now, no answer, after all retries
     └── SageMakerRefused *          the request can never be granted
@@ -114,3 +123,43 @@ class SageMakerUnavailable(SageMakerError):
 
 class SageMakerRefused(SageMakerError, AirflowFailException):
     """The request can never be granted."""
+
+
+class ModzyError(FlightlineAirflowError):
+    """Modzy did not do what was asked."""
+
+
+class ModzyUnavailable(ModzyError):
+    """No answer, 429 or 5xx, after all retries."""
+
+
+class ModzyRefused(ModzyError, AirflowFailException):
+    """The request can never be granted. `status` is HTTP's."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ModzyTimeout(ModzyError):
+    """An image, a test run or a job was not ready in time."""
+
+
+class ModzyFailed(ModzyError, AirflowFailException):
+    """The image does not answer as the version does, or items of a job failed."""
+
+
+class RancherError(FlightlineAirflowError):
+    """Rancher did not do what was asked."""
+
+
+class RancherUnavailable(RancherError):
+    """No answer, 429 or 5xx, after all retries."""
+
+
+class RancherRefused(RancherError, AirflowFailException):
+    """The request can never be granted, or no cluster is meant by it."""
+
+
+class ClusterUnavailable(RancherError):
+    """A cluster, which the message names, is not active or not reached, or has no room."""

@@ -2,6 +2,7 @@
 
 import base64
 import fcntl
+import hmac
 import json
 import os
 import secrets
@@ -47,6 +48,10 @@ class Secrets:
             airflow_jwt_secret=secrets.token_urlsafe(48),
             airflow_api_secret=secrets.token_urlsafe(32),
         )
+
+    def derived(self, name: str) -> str:
+        """The secret of an optional service: the same for as long as the sandbox lives."""
+        return hmac.digest(self.airflow_api_secret.encode(), name.encode(), "sha256").hex()
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "include/stages/tuning/loop.py": "tests/integration/tuning/test_loop.py",
     "include/steps/child.py": "tests/unit/steps/test_sagemaker.py",
     "include/steps/sample.py": "tests/integration/test_versions.py",
+    "include/steps/bundle.py": "tests/integration/test_marketplace.py",
     "include/steps/fit.py": "tests/integration/test_training.py",
     "include/steps/gate.py": "tests/integration/test_training.py",
     "include/steps/monitor.py": "tests/integration/test_training.py",

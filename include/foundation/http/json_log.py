@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import orjson
 
@@ -44,9 +44,9 @@ class AccessLog:
             self._stream.flush()
 
 
-def configure() -> None:
-    """Send every logger's INFO and above to standard output."""
-    handler = logging.StreamHandler(sys.stdout)
+def configure(stream: TextIO | None = None) -> None:
+    """Send every logger's INFO and above to standard output, or another stream."""
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("botocore").setLevel(logging.WARNING)

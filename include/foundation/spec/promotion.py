@@ -4,9 +4,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from include.foundation.spec.part import Fraction, Name, Part, distinct
+from include.foundation.spec.part import Fraction, Line, Name, Part, distinct
 
 Seconds = Annotated[int, Field(ge=1, le=30 * 86_400)]
+
+
+class RancherCluster(Part):
+    """A cluster behind Rancher."""
+
+    rancher: Line | dict[str, str] = Field(
+        description="its name, or labels that one cluster has; by Airflow's Connection `rancher`"
+    )
+
+    @model_validator(mode="after")
+    def _names_something(self) -> "RancherCluster":
+        if not self.rancher:
+            raise ValueError("rancher: say the cluster's name, or its labels")
+        return self
+
+    def __str__(self) -> str:
+        """For annotations and messages."""
+        if isinstance(self.rancher, str):
+            return f"rancher/{self.rancher}"
+        return "rancher/" + ",".join(f"{name}={value}" for name, value in sorted(self.rancher.items()))
 
 
 class Stage(Part):
@@ -14,7 +34,9 @@ class Stage(Part):
 
     name: Annotated[Name, Field(max_length=52, description="`flightline-<name>` is a namespace: 63 characters")]
     replicas: int = Field(1, ge=1, le=1000)
-    cluster: Name = Field("cluster", description="Airflow's Connection of the cluster that it is in")
+    cluster: Name | RancherCluster = Field(
+        "cluster", description="Airflow's Connection of the cluster that it is in, or which one of Rancher's it is"
+    )
     rollout: Literal["gateway", "replicas"] = Field(
         "gateway",
         description="what divides requests between two versions: a HTTPRoute's weights (Gateway API), or, "
@@ -67,6 +89,11 @@ class Promotion(Part):
     """The stages in order; the last one is production."""
 
     stages: tuple[Stage, ...] = (Stage(name="staging"), Stage(name="production", replicas=2))
+    targets: tuple[Literal["argocd", "modzy"], ...] = Field(
+        ("argocd",),
+        description="where a version goes: through the stages, by Argo CD, and once it is the champion, to a "
+        "marketplace too",
+    )
     approval_hours: int = Field(24, ge=1, le=366 * 24)
     steps: tuple[Step, ...] = Field(
         (Step(shadow=50), Step(canary=10), Step(canary=50)),
@@ -83,6 +110,13 @@ class Promotion(Part):
         distinct("stages", names)
         if not names:
             raise ValueError("stages: at least one")
+        return self
+
+    @model_validator(mode="after")
+    def _goes_through_the_stages(self) -> "Promotion":
+        distinct("targets", self.targets)
+        if self.targets[:1] != ("argocd",):
+            raise ValueError("targets: argocd comes first: what is published elsewhere is what serves in production")
         return self
 
     @model_validator(mode="after")

@@ -2,5 +2,5 @@
 
 A process serves one model file of one use case. `service` knows the endpoints, `asgi` gives them to HTTP
 (`foundation/http`), `predictor` the way from records to answers: the features' code is the use case's own, as in
-training.
+training. `marketplace` gives the same answers by Modzy's interface (gRPC), `lines` on standard output.
 """

@@ -28,11 +28,18 @@ def main() -> int:
     json_log.configure()
     try:
         settings = Settings.from_env(os.environ)
-        app, readiness, prediction_log = assemble(settings)
+        app, service, readiness, prediction_log = assemble(settings)
     except FlightlineError as error:
         code = next(code for kind, code in EXIT.items() if isinstance(error, kind))
         log.critical("not serving: %s", error, extra={"fields": {"error": type(error).__name__, "exit": code}})
         return code
+    background = [readiness.watch()]
+    if settings.marketplace_port:
+        from include.services.serving import marketplace  # who does not need gRPC does not pay for it
+
+        background.append(
+            marketplace.serve(service, host=settings.host, port=settings.marketplace_port, max_input=settings.max_body)
+        )
     uvloop.run(
         serve(
             app,
@@ -40,7 +47,7 @@ def main() -> int:
             port=settings.port,
             drain_seconds=settings.drain_seconds,
             on_leave=readiness.drain,
-            background=[readiness.watch()],
+            background=background,
         )
     )
     if prediction_log:

@@ -3,26 +3,33 @@
 import logging
 import os
 import sys
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import polars as pl
 
 from include.foundation import spec
 from include.foundation.artifact import Scorer, open_model
 from include.foundation.artifact.scoring import encoded
-from include.foundation.errors import InvalidInput
+from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.evidence import code
+from include.foundation.history.files import Files
 from include.foundation.history.table import Reader
 from include.foundation.http.guard import Guard, Limits
 from include.foundation.http.host import Hosts
 from include.foundation.http.json_log import AccessLog
 from include.foundation.lake import S3, Objects
 from include.foundation.problem import problem
-from include.foundation.spec import UseCase
+from include.foundation.spec import UseCase, View
 from include.services.serving.asgi import application
 from include.services.serving.batcher import Batcher
 from include.services.serving.description import Description
 from include.services.serving.metrics import Metrics
 from include.services.serving.prediction_log import PredictionLog
-from include.services.serving.predictor import Predictor
+from include.services.serving.predictor import LookUp, Predictor
 from include.services.serving.readiness import Readiness
 from include.services.serving.records import example
 from include.services.serving.service import Service
@@ -30,14 +37,28 @@ from include.services.serving.settings import Settings
 
 log = logging.getLogger(__name__)
 BATCH = 256  # rows
+FILE = "file:///"
+Join = Callable[[pl.DataFrame], pl.DataFrame]
 
 
-def assemble(settings: Settings) -> tuple[Guard, Readiness, PredictionLog | None]:
+class Parts(NamedTuple):
+    """What a process consists of.
+
+    Attributes:
+        app: the application.
+        service: what it answers with.
+        readiness: whether it can answer.
+        prediction_log: to be closed after the last answer; None if predictions are not logged.
+    """
+
+    app: Guard
+    service: Service
+    readiness: Readiness
+    prediction_log: PredictionLog | None
+
+
+def assemble(settings: Settings) -> Parts:
     """Load everything that `settings` name.
-
-    Returns:
-        The application, whether it can answer, and the prediction log, which is to be closed after the last answer;
-        None if predictions are not logged.
 
     Raises:
         DigestMismatch: the model file is not the pinned one.
@@ -51,7 +72,7 @@ def assemble(settings: Settings) -> tuple[Guard, Readiness, PredictionLog | None
             f"the version's run manifest wants feature code {settings.feature_code}, this image has {here}: "
             "deploy the serving image that the manifest names"
         )
-    scorer = open_model(Objects(S3.from_env(os.environ)).get(settings.model_uri), settings.model_digest)
+    scorer = open_model(_model_file(settings.model_uri), settings.model_digest)
     if scorer.metadata.use_case != use_case.name:
         raise InvalidInput(f"{settings.model_uri} is a model of {scorer.metadata.use_case}, not of {use_case.name}")
     log.info("opened model %s of run %s", scorer.digest, settings.model_run)
@@ -64,13 +85,13 @@ def assemble(settings: Settings) -> tuple[Guard, Readiness, PredictionLog | None
         stage=settings.stage,
     )
     metrics.model.labels(scorer.digest, settings.model_run).set(1)
-    reader = Reader(settings.online_dsn, use_case.name, features.VIEWS)
+    read, look_up = _history(settings, features.VIEWS)
     predictor = Predictor(
         features=features,
         encode=partial(encoded, spec.module(use_case.name, "model"), scorer.metadata),
         scorer=scorer,
-        read=reader.join,
-        look_up=reader.look_up,
+        read=read,
+        look_up=look_up,
         metrics=metrics,
     )
     batcher = Batcher(predictor.predict, size=BATCH)
@@ -99,7 +120,28 @@ def assemble(settings: Settings) -> tuple[Guard, Readiness, PredictionLog | None
     )
     access_log = AccessLog(sys.stdout.buffer if settings.access_log else None)
     app = application(service, limits=limits, metrics=metrics, access_log=access_log)
-    return app, readiness, prediction_log
+    return Parts(app, service, readiness, prediction_log)
+
+
+def _model_file(uri: str) -> bytes:
+    if uri.startswith(FILE):
+        try:
+            return _path(uri).read_bytes()
+        except OSError as error:
+            raise MissingInput(f"{uri} cannot be read: {error.strerror}") from error
+    return Objects(S3.from_env(os.environ)).get(uri)
+
+
+def _history(settings: Settings, views: Mapping[str, View]) -> tuple[Join, LookUp | None]:
+    """How history is joined to many requests, and to a few where that goes faster."""
+    if settings.online_dsn.startswith(FILE):
+        return Files(_path(settings.online_dsn), views).join, None
+    reader = Reader(settings.online_dsn, settings.use_case, views)
+    return reader.join, reader.look_up
+
+
+def _path(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path))
 
 
 def _prediction_log(settings: Settings, use_case: UseCase, scorer: Scorer, metrics: Metrics) -> PredictionLog | None:

@@ -34,6 +34,7 @@ class Description:
         self, *, title: str, text: str, version: str, digest: str, run: str, metadata: Metadata, example: BaseModel
     ) -> None:
         self.name, self.version, self.digest = metadata.use_case, version, digest
+        self.title, self.text = title, text
         record = type(example).model_json_schema(ref_template="#/components/schemas/{model}")
         body = example.model_dump_json()
         shape = [-1, len(metadata.classes)] if metadata.output.per_class else [-1]

@@ -68,6 +68,11 @@ def route(path: str) -> Route | None:
     return None
 
 
+def predict_route(model: str) -> Route:
+    """The endpoint that answers a model's records."""
+    return Route("predict", "POST", {"model": model})
+
+
 class Service:
     """Answers requests. To be used on one event loop."""
 

@@ -14,12 +14,17 @@ class Settings(BaseModel):
 
     use_case: str = Field(alias="FLIGHTLINE_USE_CASE", min_length=1)
     stage: str = Field(default="none", alias="FLIGHTLINE_STAGE", pattern=r"^[A-Za-z0-9._-]{1,64}$")
-    model_uri: str = Field(alias="FLIGHTLINE_MODEL_URI", pattern=r"^s3://[^/]+/.+")
+    model_uri: str = Field(alias="FLIGHTLINE_MODEL_URI", pattern=r"^(s3://[^/]+|file://)/.+")
     model_digest: str = Field(alias="FLIGHTLINE_MODEL_DIGEST", pattern=r"^[0-9a-f]{64}$")
     model_version: str = Field(default="unknown", alias="FLIGHTLINE_MODEL_VERSION", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     model_run: str = Field(default="unknown", alias="FLIGHTLINE_MODEL_RUN", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     feature_code: str = Field(default="", alias="FLIGHTLINE_FEATURE_CODE", pattern=r"^([0-9a-f]{64})?$")
-    online_dsn: str = Field(alias="FLIGHTLINE_ONLINE_DSN", min_length=1, repr=False)
+    online_dsn: str = Field(
+        alias="FLIGHTLINE_ONLINE_DSN",
+        min_length=1,
+        repr=False,
+        description="of the online table (libpq); `file:///…`: a folder of history in files instead",
+    )
     host: str = Field(default="127.0.0.1", alias="HOST")
     port: int = Field(default=8080, alias="PORT", ge=0, le=65535)
     max_body: int = Field(default=1 << 20, alias="FLIGHTLINE_MAX_BODY", ge=1024, description="bytes of one request")
@@ -30,6 +35,9 @@ class Settings(BaseModel):
         default="",
         alias="FLIGHTLINE_ALLOWED_HOSTS",
         description="names, apart by spaces, beside addresses and a cluster's own names",
+    )
+    marketplace_port: int | None = Field(
+        default=None, alias="PSC_MODEL_PORT", ge=1, le=65535, description="of Modzy's interface (gRPC); none without it"
     )
     drain_seconds: float = Field(
         default=5.0, alias="FLIGHTLINE_DRAIN_SECONDS", ge=0, description="served while not ready"

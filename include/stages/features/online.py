@@ -77,6 +77,32 @@ def publish_online(lake: Lake, spec: UseCase, start: date, end: date, *, dsn: st
     return Publication(since=since, rows=rows, expired=expired)
 
 
+def histories(lake: Lake, spec: UseCase, *, days: int) -> tuple[datetime, dict[str, pl.DataFrame]]:
+    """The history that requests of the newest days and later see: what the online table holds for as many days.
+
+    Args:
+        lake: the lake.
+        spec: the use case.
+        days: the newest days of silver.
+
+    Returns:
+        The moment from which on requests find their history, and each view's frame.
+
+    Raises:
+        MissingInput: silver does not exist or is empty.
+        InvalidInput: a view's frame does not conform to the view.
+    """
+    features, silver = module(spec.name, "features"), Silver.current(lake, spec)
+    newest = silver.days[-1]
+    first = newest - timedelta(days=days - 1)
+    since = _midnight(first) - OFFSET
+    with blame(features):
+        found = features.history(silver.read(first - 2 * OFFSET, newest + 2 * OFFSET))
+    return since, {
+        name: _thin(conform(found[name], name=name, view=view), view, since) for name, view in features.VIEWS.items()
+    }
+
+
 def _midnight(day: date) -> datetime:
     """The day's beginning in UTC."""
     return datetime.combine(day, time(), UTC)

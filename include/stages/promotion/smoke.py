@@ -136,8 +136,8 @@ def _check(
     predict, kind = f"/v1/models/{spec.name}/predict", problem(spec.problem)
     version = _check_model(endpoint, spec.name, digest)
     answered = endpoint.ask(predict, {"records": list(records)})
-    found = _check_answers(*answered, kind=kind, count=len(records), digest=digest)
-    if differ := _first_difference(kind, found, expected):
+    found = check_answers(*answered, kind=kind, count=len(records), digest=digest)
+    if differ := first_difference(kind, found, expected):
         raise GateFailed(differ)
     status, _ = endpoint.ask(predict, {"records": ["not a record"]})
     if status != 422:
@@ -146,7 +146,7 @@ def _check(
     milliseconds = []
     for record in records:
         start = time.monotonic()
-        _check_answers(*endpoint.ask(predict, {"records": [record]}), kind=kind, count=1, digest=digest)
+        check_answers(*endpoint.ask(predict, {"records": [record]}), kind=kind, count=1, digest=digest)
         milliseconds.append((time.monotonic() - start) * 1000)
     milliseconds.sort()
     return Report(
@@ -177,7 +177,7 @@ def _wait_until_ready(endpoint: _Endpoint, patience: float) -> None:
         time.sleep(RETRY_SECONDS)
 
 
-def _first_difference(
+def first_difference(
     kind: Problem, found: Sequence[Mapping[str, float]], expected: Sequence[Expected] | None
 ) -> str | None:
     """The first record whose answer is not the expected one, in words; None if there is none."""
@@ -208,7 +208,7 @@ def _check_model(endpoint: _Endpoint, name: str, digest: str) -> str:
     return str(version)
 
 
-def _check_answers(status: int, answers: Any, *, kind: Problem, count: int, digest: str) -> list[dict[str, float]]:
+def check_answers(status: int, answers: Any, *, kind: Problem, count: int, digest: str) -> list[dict[str, float]]:
     """The numbers of `count` answers."""
     if status == 503:
         raise ServiceUnavailable(f"the endpoint cannot answer records: {quoted(answers)}")

@@ -28,7 +28,7 @@ def place(spec: UseCase, stage: Stage) -> dict[str, Any]:
     """The values that say where something is."""
     return {
         "application": spec.application(stage.name),
-        "cluster": stage.cluster,
+        "cluster": str(stage.cluster),
         "namespace": stage.namespace,
         "path": path(spec, stage),
         "slug": spec.slug,

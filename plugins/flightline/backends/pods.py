@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from flightline.backends.protocol import JobFailed
+from flightline.hooks.rancher import GPU, RancherHook
+from include.foundation.echo import cut
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
 from include.foundation.jobs import PERMANENT, TRAINER, Job, Resources
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from flightline.backends.keyed_pod import KeyedPod
 
 TEMPLATES = Path(__file__).parents[3] / "deploy" / "pods"
+CLUSTER = "cluster"
 
 
 class Pods:
@@ -42,8 +45,8 @@ class Pods:
         template = yaml.safe_load(_template(conn_id, runtime).read_text(encoding="utf-8"))
         return code.image(template["spec"]["containers"][0]["image"])
 
-    def pod(self, job: Job) -> "KeyedPod":
-        """The operator that does the work."""
+    def pod(self, job: Job, *, cluster: str = "") -> "KeyedPod":
+        """The operator that does the work, in a cluster of Rancher's where that is said."""
         from kubernetes.client import V1EnvVar
 
         from flightline.backends.keyed_pod import LABEL, KeyedPod
@@ -54,6 +57,8 @@ class Pods:
             execution_timeout=self._operator.execution_timeout,
             kubernetes_conn_id=self._conn_id,
             pod_template_file=str(_template(self._conn_id, job.runtime)),
+            cluster=cluster,
+            trigger_kwargs={CLUSTER: cluster} if cluster else {},  # they come back with the trigger's event
             name=job.name,
             labels={LABEL: job.label},
             image=job.image,
@@ -76,15 +81,38 @@ class Pods:
 
     def run(self, job: Job, context: "Context") -> None:
         """Start the pod, or rejoin the one with the job's key."""
-        pod = self.pod(job)
+        with _failing(""):
+            cluster = self._choose(job)
+        pod = self.pod(job, cluster=cluster)
         # Past the guard that warns of operators called by hand: this one is called for the task itself.
-        with _failing():
+        with _failing(cluster):
             type(pod).execute.__wrapped__(pod, context)  # type: ignore[attr-defined]
 
     def resume(self, job: Job, context: "Context", event: dict[str, Any]) -> None:
         """Go on after the trigger: show the log, wait again or end."""
-        with _failing():
-            self.pod(job).trigger_reentry(context, event)
+        cluster = str(event.get(CLUSTER, ""))
+        with _failing(cluster):
+            self.pod(job, cluster=cluster).trigger_reentry(context, event)
+
+    def _choose(self, job: Job) -> str:
+        """The id of the cluster for a job's pod: the one that has it already, else the one with room for it.
+
+        Empty where the Connection is a cluster's own.
+
+        Raises:
+            ClusterUnavailable: none of those that are meant can take it now.
+        """
+        connection = BaseHook.get_connection(self._conn_id)
+        if connection.conn_type != RancherHook.conn_type:
+            return ""
+        from flightline.backends.keyed_pod import LABEL
+
+        rancher = RancherHook(connection=connection)
+        chosen = rancher.having(rancher.selection, f"{LABEL}={job.label}") or rancher.choose(
+            rancher.selection, gpus=job.resources.gpus or _template_gpus(self._conn_id, job.runtime)
+        )
+        self._operator.log.info("the pod runs in cluster %s", chosen)
+        return chosen.id
 
     def kill(self) -> None:
         """Delete the pod."""
@@ -105,7 +133,7 @@ def _requirements(resources: Resources) -> "V1ResourceRequirements | None":
     """What the job asks for instead of the template; None leaves the template's."""
     from kubernetes.client import V1ResourceRequirements
 
-    gpus = {"nvidia.com/gpu": str(resources.gpus)} if resources.gpus else {}
+    gpus = {GPU: str(resources.gpus)} if resources.gpus else {}
     asked = {name: value for name, value in (("cpu", resources.cpu), ("memory", resources.memory)) if value}
     if not asked and not gpus:
         return None
@@ -113,12 +141,26 @@ def _requirements(resources: Resources) -> "V1ResourceRequirements | None":
     return V1ResourceRequirements(requests=asked | gpus, limits=limits)
 
 
+def _template_gpus(conn_id: str, runtime: str) -> int:
+    (container, *_) = yaml.safe_load(_template(conn_id, runtime).read_text(encoding="utf-8"))["spec"]["containers"]
+    return int((container.get("resources", {}).get("requests") or {}).get(GPU, 0))
+
+
 @contextmanager
-def _failing() -> Iterator[None]:
+def _failing(cluster: str) -> Iterator[None]:
     """Say by one error how the pod ended: the provider can skip a task by exit code, but not fail it for good."""
+    from kubernetes.client import ApiException
+
+    where = f"cluster {cluster}: " if cluster else ""
     try:
         yield
     except AirflowSkipException as error:
-        raise JobFailed(str(error), permanent=True) from error
+        raise JobFailed(f"{where}{error}", permanent=True) from error
     except AirflowException as error:
-        raise JobFailed(str(error), permanent=False) from error
+        raise JobFailed(f"{where}{error}", permanent=isinstance(error, AirflowFailException)) from error
+    except ApiException as error:
+        if not cluster:
+            raise
+        # What Rancher's proxy says of a cluster that it cannot reach is no Status of Kubernetes.
+        said = cut(" ".join(str(error.body or error.reason).split()), 300)
+        raise JobFailed(f"{where}its API answered {error.status} through Rancher: {said}", permanent=False) from error

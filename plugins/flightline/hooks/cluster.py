@@ -3,16 +3,19 @@
 import ipaddress
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from flightline.hooks.rancher import RancherHook
 from include.foundation.errors import InvalidInput, ServiceUnavailable
 from include.foundation.evidence import code
 
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 
+    from flightline.hooks.rancher import Cluster, Selection
     from include.foundation.spec import UseCase
     from include.foundation.spec.promotion import Stage
 
@@ -31,15 +34,40 @@ class ClusterHook(BaseHook):
     default_conn_name = "cluster"
     hook_name = "Cluster"
 
-    def __init__(self, cluster_conn_id: str = default_conn_name) -> None:
+    def __init__(self, cluster_conn_id: str = default_conn_name, *, cluster: "Selection" = None) -> None:
         super().__init__()
         self.cluster_conn_id = cluster_conn_id
+        self._selection = cluster
+
+    @classmethod
+    def of(cls, stage: "Stage") -> "ClusterHook":
+        """The cluster that a stage is in."""
+        where = stage.cluster
+        return cls(where) if isinstance(where, str) else cls(RancherHook.default_conn_name, cluster=where.rancher)
+
+    @cached_property
+    def _found(self) -> "tuple[RancherHook, Cluster] | None":
+        """Rancher and the cluster behind it that is meant; None of a Connection to the cluster itself."""
+        connection = self.get_connection(self.cluster_conn_id)
+        if connection.conn_type != RancherHook.conn_type:
+            return None
+        rancher = RancherHook(connection=connection)
+        if self._selection is not None:  # a stage stays where it is
+            return rancher, rancher.one(self._selection)
+        return rancher, rancher.choose(rancher.selection)
+
+    @cached_property
+    def _extra(self) -> dict[str, Any]:
+        if self._found is None:
+            return dict(self.get_connection(self.cluster_conn_id).extra_dejson)
+        rancher, cluster = self._found
+        return rancher.settings(cluster)
 
     def get_conn(self) -> "KubernetesHook":
         """The provider's hook of the same Connection."""
-        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+        from flightline.hooks.cluster_client import ClusterClient
 
-        return KubernetesHook(conn_id=self.cluster_conn_id)
+        return ClusterClient(self.cluster_conn_id, cluster=self._found[1].id if self._found else "")
 
     @property
     def serving_image(self) -> str:
@@ -52,8 +80,7 @@ class ClusterHook(BaseHook):
         """URL of the cluster's API as Argo CD knows it: extra `argocd_server`, else the one that Argo CD runs in."""
         from include.stages.promotion.manifests import IN_CLUSTER
 
-        extra = self.get_connection(self.cluster_conn_id).extra_dejson
-        return str(extra.get("argocd_server", IN_CLUSTER))
+        return str(self._extra.get("argocd_server", IN_CLUSTER))
 
     def run_pod(self, image: str, arguments: Sequence[str], *, seconds: float = 600) -> str:
         """Run `python …` of an image to its end, where and as training pods run. Returns the pod's output.
@@ -90,7 +117,7 @@ class ClusterHook(BaseHook):
     @property
     def gateway(self) -> str:
         """`<namespace>/<name>` of the Gateway that routes are attached to: extra `gateway` of the Connection."""
-        return str(self.get_connection(self.cluster_conn_id).extra_dejson.get("gateway", GATEWAY))
+        return str(self._extra.get("gateway", GATEWAY))
 
     def endpoint(self, spec: "UseCase", stage: "Stage") -> str:
         """Base URL of a stage, which stays the same whichever version answers.
@@ -105,7 +132,7 @@ class ClusterHook(BaseHook):
 
     def _gateway_url(self) -> str:
         """Extra `gateway_url` of the Connection, else what the Gateway's status says."""
-        given = self.get_connection(self.cluster_conn_id).extra_dejson.get("gateway_url")
+        given = self._extra.get("gateway_url")
         if given:
             return str(given).rstrip("/")
         namespace, _, name = self.gateway.partition("/")

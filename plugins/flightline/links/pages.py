@@ -63,6 +63,13 @@ class EndpointLink(_Page):
     key = "endpoint"
 
 
+class MarketplaceLink(_Page):
+    """A version in the marketplace."""
+
+    name = "Marketplace"
+    key = "marketplace"
+
+
 def linked(result: Any, *links: BaseOperatorLink) -> Any:
     """Put buttons on a TaskFlow task; returns its result, so that it reads as part of the wiring."""
     result.operator.operator_extra_links = links

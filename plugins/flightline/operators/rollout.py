@@ -122,7 +122,7 @@ class ObserveOperator(BaseOperator):
 
         spec = load(self.use_case)
         place = _place(spec, self.stage)
-        cluster = ClusterHook(place.cluster)
+        cluster = ClusterHook.of(place)
         return {
             role: {
                 pod: asdict(counts(text, restarts=restarts) if text else Counts(restarts=restarts))

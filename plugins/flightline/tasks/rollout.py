@@ -85,7 +85,7 @@ def render(
     log.info("%s version %s for %s: %s", use_case, chosen["version"], stage, ", ".join(files))
     return {
         "files": files,
-        "application": manifests.application(spec, place, url, server=ClusterHook(place.cluster).destination),
+        "application": manifests.application(spec, place, url, server=ClusterHook.of(place).destination),
         "message": f"Deploy {use_case} version {chosen['version']} to {stage}{share}\n\n"
         f"Model-Digest: sha256:{chosen['digest']}\nRun-Manifest: sha256:{chosen['manifest']}\n"
         f"Approved-By: {answer['by']} at {answer['at']}\n",
@@ -112,7 +112,7 @@ def smoke(
 
     spec = load(use_case)
     place = _stage(spec, stage)
-    cluster = ClusterHook(place.cluster)
+    cluster = ClusterHook.of(place)
     own = templates.name(spec, chosen["version"])
     url = cluster.service_url(own, place.namespace) if itself else cluster.endpoint(spec, place)
     ti.xcom_push("endpoint", url)
@@ -151,7 +151,10 @@ def report_failure(use_case: str, choose_id: str, restore_id: str, reverting: Se
         ti: the task instance.
     """
     states = _states(ti)
-    failed = sorted(name for name, state in states.items() if state == "failed")
+    targets = load(use_case).promotion.targets  # copies of what serves: theirs takes nothing back
+    failed = sorted(
+        name for name, state in states.items() if state == "failed" and name.partition(".")[0] not in targets
+    )
     if not failed:
         raise AirflowSkipException("nothing failed")
     # A run that was cleared still has what its last life left in XCom: only what succeeded in this one is reported.
@@ -196,7 +199,7 @@ def files_of(
         stage,
         split,
         before=before,
-        parent=ClusterHook(stage.cluster).gateway,
+        parent=ClusterHook.of(stage).gateway,
         model_uri=chosen["uri"],
         digest=chosen["digest"],
         image=chosen["image"],

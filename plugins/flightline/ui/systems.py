@@ -50,7 +50,7 @@ def _endpoints() -> str:
         told.append(f"<p>{escape(spec.title)}: {escape(words)}.</p>")
         for stage in spec.promotion.stages:
             try:
-                url = escape(ClusterHook(stage.cluster).endpoint(spec, stage))
+                url = escape(ClusterHook.of(stage).endpoint(spec, stage))
                 link = f'<a href="{url}">{url}</a>'
             except Exception as error:  # noqa: BLE001 (not deployed, or the cluster is away: the others are shown)
                 link = f"none ({escape(str(getattr(error, 'reason', None) or error)[:200])})"

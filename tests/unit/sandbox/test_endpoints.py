@@ -44,6 +44,8 @@ def test_connections_hold_what_the_architecture_says(at) -> None:
     named = {"lake", "online", "cluster", "mlflow", "sigopt", "gitops", "argocd", "kafka", "pushgateway"} | {
         "sagemaker",
         "kubeflow",
+        "modzy",
+        "rancher",
     }
     assert set(connections) == named
     assert json.loads(connections["kafka"]["extra"]) == {"bootstrap.servers": "127.0.0.1:9012"}

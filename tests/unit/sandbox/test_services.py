@@ -64,6 +64,8 @@ def test_chosen_brings_what_is_needed(at) -> None:
     assert list(chosen(at, [])) == [name for name in catalogue(at) if name not in OPTIONAL]
     assert list(chosen(at, ["all", "kubeflow"])) == [*chosen(at, []), "kubeflow"]
     assert list(chosen(at, ["sagemaker"])) == ["seaweedfs", "cluster", "sagemaker"]
+    assert list(chosen(at, ["all", "modzy"])) == [*chosen(at, []), "modzy"]
+    assert list(chosen(at, ["modzy"])) == ["seaweedfs", "cluster", "modzy"]
     with pytest.raises(SandboxError, match="no service 'kafka'; there are: postgres, seaweedfs"):
         chosen(at, ["kafka"])
 

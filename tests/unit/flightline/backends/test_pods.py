@@ -6,11 +6,14 @@ import pytest
 import yaml
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk import BaseOperator
+from kubernetes import client as k8s_client
 from kubernetes.client import models as k8s
 
 from flightline.backends.keyed_pod import LABEL
 from flightline.backends.pods import TEMPLATES, Pods
 from flightline.backends.protocol import JobFailed
+from flightline.exceptions import ClusterUnavailable
+from flightline.hooks.rancher import Cluster, RancherHook
 from include.foundation.errors import InvalidInput
 from include.foundation.jobs import PERMANENT, Job, Resources
 from include.foundation.spec import load_all
@@ -152,6 +155,79 @@ def test_no_secret_of_the_connection_goes_into_the_trigger(monkeypatch):
     assert fields["kubernetes_conn_id"] == "cluster"
     assert not fields["connection_extras"]
     assert "kube_config" not in json.dumps(fields, default=str)
+
+
+@pytest.fixture
+def rancher(monkeypatch):
+    """The Connection leads to Rancher, with two clusters; which has the job's pod, and which are down."""
+    said = {"having": None, "down": set(), "asked": []}
+    east, west = (Cluster(id=f"c-m-{name}", name=name, state="active") for name in ("east", "west"))
+
+    def choose(self, selection, *, gpus=0):
+        said["asked"].append((selection, gpus))
+        found = [each for each in (east, west) if each.name not in said["down"]]
+        if not found:
+            raise ClusterUnavailable("cluster east is unavailable; cluster west is unavailable")
+        return found[0]
+
+    extra = {"cluster": {"tier": "training"}, "profile": "cpu"}
+    connection = {"conn_type": "rancher", "host": "rancher", "password": "token-a:s3cr3t", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps(connection))
+    monkeypatch.setattr(RancherHook, "clusters", lambda _: [east, west])
+    monkeypatch.setattr(RancherHook, "having", lambda self, selection, pods: said["having"])
+    monkeypatch.setattr(RancherHook, "choose", choose)
+    return said
+
+
+def test_a_job_s_pod_is_followed_where_it_is_and_no_token_goes_along(rancher, monkeypatch):
+    deferred = []
+    monkeypatch.setattr(BaseOperator, "defer", lambda self, **options: deferred.append(options))
+    pods = Pods(BaseOperator(task_id="trial"), conn_id="cluster")
+    assert pods._choose(JOB) == "c-m-east"
+    assert rancher["asked"] == [({"tier": "training"}, 0)]
+    rancher["having"] = Cluster(id="c-m-west", name="west", state="active")
+    assert pods._choose(JOB) == "c-m-west"
+    pod = pods.pod(JOB, cluster="c-m-west")
+    assert pod.hook.cluster == "c-m-west"
+    pod.pod = k8s.V1Pod(metadata=k8s.V1ObjectMeta(name="p", namespace="n"))
+    pod.invoke_defer_method()
+    (options,) = deferred
+    path, fields = options["trigger"].serialize()
+    assert path.endswith("ClusterPodTrigger")
+    assert fields["cluster"] == fields["trigger_kwargs"]["cluster"] == "c-m-west"
+    assert "s3cr3t" not in json.dumps(fields, default=str)
+    assert "s3cr3t" not in json.dumps({name: getattr(pod, name) for name in pod.template_fields}, default=str)
+
+
+def test_gpus_are_asked_for_as_the_job_or_its_template_says(rancher, monkeypatch):
+    pods = Pods(BaseOperator(task_id="trial"), conn_id="cluster")
+    pods._choose(JOB.model_copy(update={"resources": Resources(gpus=2)}))
+    extra = {"cluster": "east", "profile": "gpu"}
+    connection = {"conn_type": "rancher", "host": "rancher", "password": "x", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps(connection))
+    pods._choose(JOB)
+    assert rancher["asked"] == [({"tier": "training"}, 2), ("east", 1)]
+
+
+def test_a_cluster_that_is_lost_is_named_and_another_try_may_help(rancher, monkeypatch):
+    gone = k8s_client.ApiException(status=503, reason="Service Unavailable")
+    gone.body = '{"Code":{"Code":"ClusterUnavailable","Status":503},"Message":"cluster agent disconnected"}'
+
+    def lost(self, *arguments):
+        raise gone
+
+    lost.__wrapped__ = lost
+    monkeypatch.setattr(KubernetesPodOperator, "execute", lost)
+    monkeypatch.setattr(KubernetesPodOperator, "trigger_reentry", lost)
+    pods = Pods(BaseOperator(task_id="trial"), conn_id="cluster")
+    for work in (lambda: pods.run(JOB, {}), lambda: pods.resume(JOB, {}, {"cluster": "c-m-east"})):
+        with pytest.raises(JobFailed, match=r"cluster c-m-east: its API answered 503 through Rancher: .*agent") as said:
+            work()
+        assert not said.value.permanent
+    rancher["down"] |= {"east", "west"}
+    with pytest.raises(JobFailed, match="cluster west is unavailable") as said:
+        pods.run(JOB, {})
+    assert not said.value.permanent
 
 
 @pytest.mark.parametrize("method", ["execute", "trigger_reentry"])

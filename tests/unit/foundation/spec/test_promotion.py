@@ -63,3 +63,21 @@ def test_steps_have_names_and_no_traffic_is_not_fine_unless_a_spec_says_so():
     assert [step.name for step in Promotion().steps] == ["shadow_50", "canary_10", "canary_50"]
     assert Promotion().without_traffic == "fail"
     assert Promotion(steps=(), stages=[{"name": "live", "rollout": "replicas"}]).steps == ()
+
+
+def test_a_marketplace_comes_after_the_stages() -> None:
+    assert Promotion().targets == ("argocd",)
+    assert Promotion(targets=("argocd", "modzy")).targets == ("argocd", "modzy")
+    for wrong in (("modzy",), ("modzy", "argocd"), (), ("argocd", "argocd")):
+        with pytest.raises(ValidationError, match="targets"):
+            Promotion(targets=wrong)
+
+
+def test_a_stage_may_be_in_a_cluster_of_rancher() -> None:
+    by_name = Stage.model_validate({"name": "production", "cluster": {"rancher": "east"}})
+    by_labels = Stage.model_validate({"name": "production", "cluster": {"rancher": {"site": "b", "gpu": "no"}}})
+    assert (str(by_name.cluster), str(by_labels.cluster)) == ("rancher/east", "rancher/gpu=no,site=b")
+    assert str(Stage(name="production").cluster) == "cluster"
+    for nothing in ({"rancher": {}}, {"rancher": ""}, {}):
+        with pytest.raises(ValidationError, match="cluster"):
+            Stage.model_validate({"name": "production", "cluster": nothing})

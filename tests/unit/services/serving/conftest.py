@@ -16,8 +16,13 @@ from include.foundation.artifact import Metadata, Scorer, digest, open_model
 from include.foundation.artifact.writer import seal
 from include.foundation.problem import problem
 from include.foundation.spec import View
+from include.services.serving.batcher import Batcher
+from include.services.serving.description import Description
 from include.services.serving.metrics import Metrics
 from include.services.serving.predictor import Predictor
+from include.services.serving.readiness import Readiness
+from include.services.serving.records import example
+from include.services.serving.service import Service
 
 KNOWN_AT = datetime(2024, 5, 1, 11, tzinfo=UTC)
 
@@ -118,5 +123,31 @@ def make_predictor(features: ModuleType, scorer: Scorer) -> Callable[..., Predic
             "metrics": Metrics(problem("binary")),
         }
         return Predictor(**parts | changes)
+
+    return make
+
+
+@pytest.fixture
+def make_service(make_predictor: Callable[..., Predictor], scorer: Scorer) -> Callable[..., Service]:
+    """A service that logs nothing; to be made on the event loop that uses it."""
+
+    def make(**changes: object) -> Service:
+        metrics = Metrics(problem("binary"))
+        predictor = make_predictor(metrics=metrics, **changes)
+        batcher = Batcher(predictor.predict, size=64)
+        sample = example(predictor.request_type)
+        description = Description(
+            title="Shops",
+            text="What shops sell.",
+            version="3",
+            digest=scorer.digest,
+            run="run-1",
+            metadata=scorer.metadata,
+            example=sample,
+        )
+        readiness = Readiness(lambda: batcher.submit([sample]), metrics=metrics, every=0.01)
+        return Service(
+            predictor=predictor, batcher=batcher, readiness=readiness, description=description, metrics=metrics
+        )
 
     return make

@@ -1,0 +1,419 @@
+"""Rancher's API, both generations: log in, list and choose clusters, reach one through Rancher, mint and revoke tokens.
+
+Up to 2.11 everything is under /v3 (norman); from 2.13 on logins are /v1-public, tokens and kubeconfigs are objects of
+the Kubernetes API ext.cattle.io/v1. 2.12 has both behind feature flags. Each call tries the new one and, where that is
+not there (404), takes the old one.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import yaml
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from flightline.exceptions import ClusterUnavailable, RancherRefused, RancherUnavailable
+from flightline.hooks.address import base_url
+from include.foundation.echo import cut, listing
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+RETRY_SECONDS = (0.5, 1.0, 2.0)  # before each further try, plus up to a quarter of jitter
+TIMEOUT_SECONDS = 30.0
+PROBE_SECONDS = 5.0
+POLL_SECONDS = 2.0
+ACTIVE = "active"
+GPU = "nvidia.com/gpu"
+LOGINS = ("/v1-public/login", "/v3-public/localProviders/local?action=login")
+TOKENS, KUBECONFIGS = ("/apis/ext.cattle.io/v1/tokens", "/apis/ext.cattle.io/v1/kubeconfigs")
+_PASSING = (429, 500, 502, 503, 504)
+_SHOWN = 300  # characters of an answer that an error repeats
+
+Selection = str | Mapping[str, str] | None  # a cluster's name or id, or labels that it must have; None is any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A cluster as Rancher tells it. `id` is not the name that people see."""
+
+    id: str
+    name: str
+    state: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether Rancher says that it can be worked with."""
+        return self.state == ACTIVE
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"{self.name} ({self.id})"
+
+
+@dataclass(frozen=True)
+class Minted:
+    """A token or kubeconfig that was made: its text, and the path whose DELETE revokes it."""
+
+    text: str = field(repr=False)
+    path: str
+
+
+class RancherHook(BaseHook):
+    """Turn a Connection of type `rancher` into calls of Rancher and into clients of its clusters.
+
+    Host, port, schema; password = an API token (`token-xxxxx:…`, `ext/…`), or login and password of a local user.
+    Extra: `verify` (false, or the path of a CA bundle), `cluster` (name, or labels, of the cluster that is meant where
+    nothing else says), and what the extra of a `cluster` Connection has; `clusters`, by name, has what is another thing
+    in one of them. Every method may raise RancherUnavailable (a retry may help) and RancherRefused (it cannot).
+    """
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "rancher"
+    conn_type = "rancher"
+    hook_name = "Rancher"
+
+    def __init__(self, conn_id: str = default_conn_name, *, connection: "Connection | None" = None) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self._given = connection
+
+    @cached_property
+    def _connection(self) -> "Connection":
+        return self._given or self.get_connection(self.conn_id)
+
+    @cached_property
+    def url(self) -> str:
+        """Base URL of the server, without a trailing slash."""
+        return base_url(self._connection, schema="https")
+
+    @property
+    def selection(self) -> Selection:
+        """The cluster that the Connection means."""
+        found: Selection = self._connection.extra_dejson.get("cluster")
+        return found
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        verify = self._connection.extra_dejson.get("verify", True)
+        return httpx.Client(base_url=self.url, verify=verify, timeout=TIMEOUT_SECONDS)
+
+    @cached_property
+    def token(self) -> str:
+        """The token that is sent: the Connection's, or that of a login."""
+        connection = self._connection
+        token = str(connection.password or "")
+        if connection.login:
+            token = self._log_in(connection.login, token)
+        mask_secret(token)
+        return token
+
+    def _log_in(self, user: str, password: str) -> str:
+        asked = {"type": "localProvider", "username": user, "password": password, "description": "flightline"}
+        for path in LOGINS:
+            answer = self._call("POST", path, body=asked, token="", absent=True)
+            if answer is not None:
+                return str(answer["token"])
+        raise RancherRefused(f"{self.url} has no login of local users: use an API token as the Connection's password")
+
+    def clusters(self) -> list[Cluster]:
+        """All clusters that the token may see, by name."""
+        answer = self._call("GET", "/v3/clusters")
+        return sorted((_cluster(each) for each in answer["data"]), key=lambda cluster: cluster.name)
+
+    def matching(self, selection: Selection) -> list[Cluster]:
+        """The clusters that are meant, whatever their state.
+
+        Raises:
+            RancherRefused: there is none.
+        """
+        every = self.clusters()
+        if isinstance(selection, str):
+            found = [each for each in every if selection in (each.name, each.id)]
+        else:
+            wanted = (selection or {}).items()
+            found = [each for each in every if wanted <= each.labels.items()]
+        if not found:
+            names = listing([each.name for each in every]) or "none"
+            raise RancherRefused(f"{self.url} has no cluster {selection!r} (there are: {names})")
+        return found
+
+    def one(self, selection: Selection) -> Cluster:
+        """The cluster for something that stays where it is, such as a stage.
+
+        Raises:
+            RancherRefused: there is none, or several match.
+        """
+        found = self.matching(selection)
+        if len(found) > 1:
+            names = listing([each.name for each in found])
+            raise RancherRefused(f"{selection!r} are {len(found)} clusters ({names}): name one, or more labels")
+        return found[0]
+
+    def choose(self, selection: Selection, *, gpus: int = 0) -> Cluster:
+        """The cluster for new work: active, answering, and of those the one with the most free GPUs where it takes any.
+
+        Args:
+            selection: a name, or labels.
+            gpus: that the work asks for.
+
+        Raises:
+            ClusterUnavailable: none of them can take it now; the message says each one's reason.
+        """
+        found, reasons = [], []
+        for cluster in self.matching(selection):
+            try:
+                self.require(cluster)
+                free = self.free_gpus(cluster) if gpus else 0
+            except ClusterUnavailable as error:
+                reasons.append(str(error))
+                continue
+            if free < gpus:
+                reasons.append(f"{cluster} has {free} free GPUs of the {gpus} that are needed")
+            else:
+                found.append((-free, cluster.name, cluster))
+        if not found:
+            raise ClusterUnavailable(f"no cluster {selection!r} can take this now: {'; '.join(reasons)}")
+        return min(found, key=lambda each: each[:2])[2]
+
+    def having(self, selection: Selection, pods: str) -> Cluster | None:
+        """The first cluster that is meant, can be reached and has pods of this label selector, in any namespace."""
+        for cluster in self.matching(selection):
+            try:
+                self.require(cluster)
+                with reaching(cluster):
+                    found = self._call("GET", f"{self.proxy(cluster)}/api/v1/pods", params={"labelSelector": pods})
+            except ClusterUnavailable as error:
+                self.log.warning("%s", error)
+                continue
+            if found["items"]:
+                return cluster
+        return None
+
+    def require(self, cluster: Cluster) -> None:
+        """Make sure that a cluster is active and answers through Rancher.
+
+        Raises:
+            ClusterUnavailable: it does not.
+        """
+        if not cluster.usable:
+            raise ClusterUnavailable(f"cluster {cluster} is {cluster.state}: {cluster.message or 'no reason is told'}")
+        with reaching(cluster):
+            self._call("GET", f"{self.proxy(cluster)}/version", timeout=PROBE_SECONDS, pauses=())
+
+    def wait_active(self, selection: Selection, *, seconds: float) -> Cluster:
+        """Wait until the cluster is active and answers.
+
+        Raises:
+            ClusterUnavailable: it was not in time.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            cluster = self.one(selection)
+            try:
+                self.require(cluster)
+            except ClusterUnavailable:
+                if time.monotonic() + POLL_SECONDS > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return cluster
+
+    def free_gpus(self, cluster: Cluster) -> int:
+        """Allocatable GPUs of the cluster's ready nodes, less those that pods have asked for."""
+        with reaching(cluster):
+            nodes = self._call("GET", f"{self.proxy(cluster)}/api/v1/nodes")["items"]
+            ended = "status.phase!=Succeeded,status.phase!=Failed"
+            pods = self._call("GET", f"{self.proxy(cluster)}/api/v1/pods", params={"fieldSelector": ended})["items"]
+        return gpus_left(nodes, pods)
+
+    def proxy(self, cluster: Cluster) -> str:
+        """Path under which Rancher passes the cluster's whole API on."""
+        return f"/k8s/clusters/{cluster.id}"
+
+    def kubeconfig(self, cluster: Cluster) -> dict[str, Any]:
+        """How a client reaches the cluster through Rancher with the Connection's own token: nothing is minted.
+
+        It holds the token: for a client in this process, never for XCom, a trigger or a file.
+        """
+        verify = self._connection.extra_dejson.get("verify", True)
+        server: dict[str, Any] = {"server": f"{self.url}{self.proxy(cluster)}"}
+        if verify is False:
+            server["insecure-skip-tls-verify"] = True
+        elif isinstance(verify, str):
+            server["certificate-authority"] = verify
+        name = cluster.name
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [{"name": name, "cluster": server}],
+            "users": [{"name": name, "user": {"token": self.token}}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        }
+
+    def settings(self, cluster: Cluster) -> dict[str, Any]:
+        """What the extra of a `cluster` Connection would say of it."""
+        found = dict(self._connection.extra_dejson)
+        own = found.pop("clusters", {}).get(cluster.name, {})
+        return {"argocd_server": f"{self.url}{self.proxy(cluster)}", **found, **own}
+
+    def mint_kubeconfig(self, cluster: Cluster, *, seconds: int) -> Minted:
+        """A kubeconfig of its own token, for a person or a pod. Revoke it when it is no longer needed."""
+        spec = {"clusters": [cluster.id], "currentContext": cluster.id, "description": "flightline", "ttl": seconds}
+        body = {"apiVersion": "ext.cattle.io/v1", "kind": "Kubeconfig", "spec": spec}
+        made = self._call("POST", KUBECONFIGS, body=body, absent=True)
+        if made is not None:
+            text = str(made["status"]["value"])
+            _token_of(text, cluster)
+            return Minted(text, f"{KUBECONFIGS}/{made['metadata']['name']}")
+        text = str(self._call("POST", f"/v3/clusters/{cluster.id}?action=generateKubeconfig")["config"])
+        # Its token is what must be revoked; the part before the colon is its name. It lives as long as Rancher says.
+        return Minted(text, f"/v3/tokens/{_token_of(text, cluster).partition(':')[0]}")
+
+    def mint_token(self, *, seconds: int, cluster: Cluster | None = None) -> Minted:
+        """A token of the user, for one cluster or for all."""
+        milliseconds = seconds * 1000  # kubeconfigs count in seconds, tokens in milliseconds
+        spec: dict[str, Any] = {"ttl": milliseconds, "description": "flightline"}
+        if cluster:
+            spec["clusterName"] = cluster.id
+        body = {"apiVersion": "ext.cattle.io/v1", "kind": "Token", "spec": spec}
+        made = self._call("POST", TOKENS, body=body, absent=True)
+        if made is not None:
+            return Minted(_masked(made["status"]["bearerToken"]), f"{TOKENS}/{made['metadata']['name']}")
+        old = {"type": "token", "description": "flightline", "ttl": milliseconds}
+        made = self._call("POST", "/v3/tokens", body=old | ({"clusterId": cluster.id} if cluster else {}))
+        return Minted(_masked(made["token"]), f"/v3/tokens/{made['id']}")
+
+    def revoke(self, minted: Minted) -> None:
+        """Take a token or kubeconfig back; one that is gone already is no fault."""
+        self._call("DELETE", minted.path, absent=True)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: dict[str, str] | None = None,
+        token: str | None = None,
+        absent: bool = False,
+        timeout: float = TIMEOUT_SECONDS,
+        pauses: Sequence[float] = RETRY_SECONDS,
+    ) -> Any:
+        """The parsed answer; None of 404 where `absent` says that it may be."""
+        bearer = self.token if token is None else token
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        for pause in (*(pauses if method in ("GET", "DELETE") else ()), None):
+            try:
+                response = self._client.request(
+                    method, path, json=body, params=params, headers=headers, timeout=timeout
+                )
+            except httpx.TransportError as error:
+                fault = f"{type(error).__name__}: {error}"
+            else:
+                if response.status_code == 404 and absent:
+                    return None
+                if response.status_code not in _PASSING:
+                    return _read(response, f"{method} {path}")
+                fault = f"{response.status_code} {_message(response)}"
+            if pause is None:
+                break
+            time.sleep(pause * random.uniform(1, 1.25))  # noqa: S311 (jitter)
+        raise RancherUnavailable(f"{self.url} did not answer {method} {path}: {fault}")
+
+
+@contextmanager
+def reaching(cluster: Cluster) -> Iterator[None]:
+    """Say of which cluster it is that Rancher cannot pass a call on to it.
+
+    Raises:
+        ClusterUnavailable: instead of RancherUnavailable.
+    """
+    try:
+        yield
+    except RancherUnavailable as error:
+        raise ClusterUnavailable(f"cluster {cluster} cannot be reached: {error}") from error
+
+
+def gpus_left(nodes: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]) -> int:
+    """GPUs of ready, schedulable nodes that no pod has asked for; nodes and pods as the Kubernetes API gives them."""
+    left = 0
+    for node in nodes:
+        conditions = node["status"].get("conditions") or []
+        if not node.get("spec", {}).get("unschedulable") and any(
+            each["type"] == "Ready" and each["status"] == "True" for each in conditions
+        ):
+            asked = sum(_asked(pod) for pod in pods if pod["spec"].get("nodeName") == node["metadata"]["name"])
+            left += int((node["status"].get("allocatable") or {}).get(GPU, 0)) - asked
+    waiting = sum(_asked(pod) for pod in pods if not pod["spec"].get("nodeName"))
+    return max(left - waiting, 0)
+
+
+def _asked(pod: Mapping[str, Any]) -> int:
+    return sum(
+        int(((each.get("resources") or {}).get("requests") or {}).get(GPU, 0)) for each in pod["spec"]["containers"]
+    )
+
+
+def _token_of(kubeconfig: str, cluster: Cluster) -> str:
+    """The token in a kubeconfig, hidden in logs from now on.
+
+    Raises:
+        RancherRefused: there is none: who uses the file would need Rancher's own program.
+    """
+    users = [each.get("user") or {} for each in yaml.safe_load(kubeconfig)["users"]]
+    tokens = [str(user["token"]) for user in users if user.get("token")]
+    if not tokens:
+        raise RancherRefused(
+            f"{cluster}: the kubeconfig calls Rancher's own program (kubeconfig-generate-token is off)"
+        )
+    for token in tokens:
+        mask_secret(token)
+    return tokens[0]
+
+
+def _masked(secret: str) -> str:
+    mask_secret(secret)
+    return secret
+
+
+def _cluster(said: Mapping[str, Any]) -> Cluster:
+    """Active is what says so and is Ready, where it tells that."""
+    conditions = {each["type"]: each.get("status") for each in said.get("conditions") or []}
+    state = str(said.get("state", "unknown"))
+    if state == ACTIVE and conditions.get("Ready", "True") != "True":
+        state = "not ready"
+    return Cluster(
+        id=str(said["id"]),
+        name=str(said.get("name") or said["id"]),
+        state=state,
+        labels=said.get("labels") or {},
+        message=cut(str(said.get("transitioningMessage") or ""), _SHOWN),
+    )
+
+
+def _read(response: httpx.Response, what: str) -> Any:
+    if response.is_success:
+        try:
+            return response.json() if response.content else {}
+        except ValueError:
+            raise RancherRefused(f"{response.url.host} answered {what} without JSON, is it Rancher?") from None
+    raise RancherRefused(f"Rancher answered {what} with {response.status_code}: {_message(response)}")
+
+
+def _message(response: httpx.Response) -> str:
+    """What an error says: norman's and Kubernetes' have `message`, the proxy's own `Message`; some are plain text."""
+    try:
+        said = response.json()
+        return cut(str(said.get("message") or said["Message"]), _SHOWN)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return cut(response.text.strip(), _SHOWN) or response.reason_phrase
