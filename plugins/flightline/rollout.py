@@ -100,9 +100,9 @@ def _step(
             stage=stage.name,
             chosen=chosen,
             step=name,
-            alone=shares["weight"] == 100,
             window_seconds=seconds,
             retries=LOST_TRIES,
+            **shares,
         )
         return _move(spec, stage, rendered, *smoke, observe)
 

@@ -217,8 +217,7 @@ class Run:
             for name, shares, seconds in rollout._steps(FLIGHTS, STAGE):
                 self.move(name, shares)
                 words = {"use_case": FLIGHTS.name, "stage": STAGE.name, "chosen": self.chosen, "step": name}
-                alone = shares["weight"] == 100
-                self.act(ObserveOperator(task_id="observe", alone=alone, window_seconds=seconds, **words))
+                self.act(ObserveOperator(task_id="observe", window_seconds=seconds, **shares, **words))
         self.move("alone", None)
 
     def revert(self) -> float:

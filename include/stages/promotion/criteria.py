@@ -23,7 +23,13 @@ class Judgement:
 
 
 def judge(
-    criteria: Criteria, *, stable: Seen | None, candidate: Seen, memory: float, agreement: Agreement | None = None
+    criteria: Criteria,
+    *,
+    stable: Seen | None,
+    candidate: Seen,
+    memory: float,
+    sent: float = 0,
+    agreement: Agreement | None = None,
 ) -> Judgement:
     """Compare two versions.
 
@@ -32,10 +38,13 @@ def judge(
         stable: what the version that served before did; None where it gets no requests any more.
         candidate: what the new one did.
         memory: bytes that a replica may take.
+        sent: about how many requests the candidate was sent in the window; 0 where that is not known.
         agreement: what both answered to the same requests, if that is known.
     """
     enough = min(each.requests for each in (stable or candidate, candidate)) >= criteria.min_requests
     found = [*_broken(criteria, candidate, memory)]
+    if sent >= criteria.min_requests and candidate.requests < sent / 2:  # too few to compare is its own fault
+        found.append(f"it answered {candidate.requests} of about {sent:.0f} requests that it was sent")
     if candidate.requests >= criteria.min_requests:
         found += _failing(criteria, stable, candidate)
     if enough and stable:

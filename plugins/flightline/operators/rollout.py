@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Look = dict[str, dict[str, Any]]  # role -> replica -> its counts, JSON-safe
 LOOKS = 6  # in a window, so that what is worse does not stay to its end
 LEAST_SECONDS = 5.0
+EVERYTHING = 100  # percent
 MESSAGES = 100_000  # of the prediction log that a look reads
 
 
@@ -38,7 +39,8 @@ class ObserveOperator(BaseOperator):
         stage: name.
         chosen: as `choose` returns it.
         step: what the step is called.
-        alone: whether the stable version gets no requests, so that there is nothing to compare with.
+        weight: percent of the requests that the chosen version answers; with 100 there is nothing to compare with.
+        mirror: percent of them of which it gets a copy.
         window_seconds: for which both are observed at least.
 
     Returns (XCom): `{"stable", "candidate"}`: what both did (`observation.Seen`).
@@ -58,7 +60,8 @@ class ObserveOperator(BaseOperator):
         stage: str,
         chosen: Any,
         step: str,
-        alone: bool = False,
+        weight: int = 0,
+        mirror: int = 0,
         window_seconds: float,
         **kwargs: Any,
     ) -> None:
@@ -67,7 +70,8 @@ class ObserveOperator(BaseOperator):
         self.stage = stage
         self.chosen = chosen
         self.step = step
-        self.alone = alone
+        self.weight = weight
+        self.mirror = mirror
         self.window_seconds = window_seconds
 
     def execute(self, context: "Context") -> None:  # noqa: ARG002 (Airflow's signature)
@@ -162,10 +166,14 @@ class ObserveOperator(BaseOperator):
 
         from include.stages.promotion.criteria import judge
 
-        memory = float(parse_quantity(spec.serving.memory))
-        stable = None if self.alone else did["stable"]
+        answered = did["stable"].requests + (did["candidate"].requests if self.weight else 0)
         return judge(
-            spec.promotion.criteria, stable=stable, candidate=did["candidate"], memory=memory, agreement=agreement
+            spec.promotion.criteria,
+            stable=None if self.weight == EVERYTHING else did["stable"],
+            candidate=did["candidate"],
+            memory=float(parse_quantity(spec.serving.memory)),
+            sent=answered * (self.weight or self.mirror) / EVERYTHING,
+            agreement=agreement,
         )
 
     def _given_up(self, spec: UseCase, passed: float, words: str) -> bool:

@@ -118,6 +118,21 @@ def test_a_spec_may_say_that_nobody_asks(operator, world, first):
     assert resume(operator, first)["candidate"]["requests"] == 0
 
 
+@pytest.mark.parametrize(
+    ("shares", "stable", "sent"), [({"mirror": 50}, 900, 450), ({"weight": 10}, 1998, 200), ({"weight": 100}, 0, 0)]
+)
+def test_to_go_on_without_traffic_is_not_to_go_on_without_answers(operator, world, first, shares, stable, sent):
+    world.spec = world.spec.model_copy(update={"promotion": PROMOTION.model_copy(update={"without_traffic": "go_on"})})
+    for name, value in shares.items():
+        setattr(operator, name, value)
+    world.told, world.now = {"7": exposition(stable), "8": exposition(2)}, 1120.0
+    if not sent:
+        assert resume(operator, first)["candidate"]["requests"] == 2, "nobody asked"
+        return
+    with pytest.raises(AirflowFailException, match=f"it answered 2 of about {sent} requests that it was sent"):
+        resume(operator, first)
+
+
 def test_the_prediction_log_tells_of_one_carrier(operator, world):
     def message(number, version, answer):
         said = {"request_id": f"r{number}", "row": 0, "version": version, "stage": "production", "answer": answer}

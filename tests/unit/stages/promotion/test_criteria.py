@@ -71,6 +71,12 @@ def test_too_few_requests_are_not_enough_and_never_worse(stable, candidate):
     assert found.worse == ()
 
 
+@pytest.mark.parametrize(("sent", "answered", "worse"), [(450, 3, True), (450, 226, False), (99, 0, False)])
+def test_a_candidate_that_leaves_requests_unanswered_is_worse(sent, answered, worse):
+    found = judge(CRITERIA, stable=did(requests=900), candidate=did(requests=answered), memory=MEMORY, sent=sent)
+    assert found.worse == ((f"it answered {answered} of about {sent} requests that it was sent",) if worse else ())
+
+
 def test_alone_the_candidate_is_held_against_what_is_absolute():
     found = judge(CRITERIA, stable=None, candidate=did(errors=3, p99=9.0), memory=MEMORY)
     assert found.enough
