@@ -227,10 +227,10 @@ class TrainingJob:
         limit = threading.Timer(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400), self._too_long)
         limit.daemon = True
         limit.start()
-        if self._fault:  # let it begin: what is taken away from it is the test's point
-            threading.Timer(FAULT_SECONDS, self._end, (process,)).start()
-        for line in process.stdout or ():
+        for number, line in enumerate(process.stdout or ()):
             self._say(line.rstrip("\n"))
+            if self._fault and not number:  # it has begun: what is taken away from it is the test's point
+                threading.Timer(FAULT_SECONDS, self._end, (process,)).start()
         code = process.wait()
         limit.cancel()
         return 128 - code if code < 0 else code

@@ -23,6 +23,7 @@ with open(trace, "a") as file:
     file.write(f"{os.getpid()}\\n")
 if not os.path.exists(mark):
     open(mark, "w").close()
+    print("at work", flush=True)
     time.sleep(60)
 open(os.path.join(os.environ["SM_MODEL_DIR"], "model.onnx"), "w").close()
 jobs.write(Lake.from_env().objects(), os.environ[jobs.RESULT], {"resumed": True})
