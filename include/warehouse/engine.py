@@ -48,7 +48,7 @@ def attachment(properties: Mapping[str, str]) -> Attachment:
         InvalidInput: the catalog is no Iceberg REST catalog, or does not say where its tables lie.
     """
     if (kind := properties.get("type", "rest")) != "rest" or "uri" not in properties:
-        raise InvalidInput(f"the lake's catalog is of type {kind}; DuckDB reads Iceberg REST catalogs: use Athena")
+        raise InvalidInput(f"the lake's catalog is of type {kind}; DuckDB reads Iceberg REST catalogs alone")
     warehouse = properties.get("warehouse", "")
     folders = tuple(properties.get("locations", warehouse).split())
     if not folders or not all(re.fullmatch(r"s3a?://[^/*?]+(/[^*?]*)?", each) for each in folders):

@@ -1,6 +1,7 @@
 """Airflow 3 for the sandbox: its configuration file and its processes."""
 
 import json
+import os
 import time
 import urllib.request
 from datetime import datetime
@@ -13,6 +14,7 @@ from sandbox.supervisor.home import write
 from sandbox.supervisor.service import REPO, Service, answers, never, python
 
 USER = "admin"
+OPENLINEAGE = "FLIGHTLINE_OPENLINEAGE"  # a file or an address that gets OpenLineage's events
 # Scheduler, triggerer and Dag processor beat every five seconds, but a busy one may be late: the triggerer builds its
 # own execution API, up to a minute on a loaded machine, when its first trigger asks for a Connection. So one that is
 # busy has 90 s since its last beat. The scheduler works in its main thread, which never rests for a second: one that
@@ -70,8 +72,17 @@ def settings(at: Endpoints) -> dict[str, dict[str, object]]:
         },
         "triggerer": {"triggerer_health_check_threshold": 20},
         "dag_processor": {"refresh_interval": 10, "min_file_process_interval": 30, "parsing_processes": 1},
-        "openlineage": {"disabled": True},  # nothing here would receive it
+        "openlineage": _openlineage(os.environ.get(OPENLINEAGE, "")),
     }
+
+
+def _openlineage(where: str) -> dict[str, object]:
+    """Events go to a file, or to an address by HTTP; without either there are none: every task would pay for them."""
+    if not where:
+        return {"disabled": True}
+    http = where.startswith(("http://", "https://"))
+    transport = {"type": "http", "url": where} if http else {"type": "file", "log_file_path": where, "append": True}
+    return {"disabled": False, "namespace": "flightline", "transport": json.dumps(transport)}
 
 
 def hostname() -> str:

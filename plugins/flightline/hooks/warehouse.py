@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class WarehouseHook(BaseHook):
     """Turn a Connection into a warehouse.
 
-    Without the Connection it is DuckDB. One of type `aws` whose extra says `"engine": "athena"` is Athena
-    (`include.warehouse.athena` names the other keys).
+    Without the Connection it is DuckDB; another engine of `include.warehouse.Warehouse` is named by the Connection's
+    extra `engine`. There is no other one yet.
     """
 
     conn_name_attr = "warehouse_conn_id"

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import task
 
-from flightline import assets, notes, period
+from flightline import assets, lineage, notes, period
 from flightline.failing import failing_fast
 from flightline.operators.data import DataJobOperator
 from include.engine import IMAGES
@@ -97,4 +97,5 @@ def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None, 
     rows = ", ".join(f"{view} {count:,}" for view, count in published.rows.items()) or "no view"
     log.info("online history, rows: %s; requests from %s on find theirs", rows, f"{published.since:%Y-%m-%d %H:%M}")
     PushgatewayHook().push(ti, {pushed.DATA_END: pushed.ends({spec.gold: tables.days(lake, spec.gold)})})
+    lineage.tell_of_tables(ti, lake, [(spec.table("silver", source.name), spec.gold) for source in spec.sources])
     return published.model_dump(mode="json")

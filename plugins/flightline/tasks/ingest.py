@@ -1,18 +1,19 @@
 """Tasks of `<use case>.ingest`."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import task
 
-from flightline import assets, notes, period
+from flightline import assets, lineage, notes, period
 from flightline.failing import failing_fast
 from flightline.operators.data import DataJobOperator
 from include.engine import IMAGES
 from include.foundation.spec import UseCase, load
 from include.foundation.spec.topics import Topic
+from include.foundation.spec.use_case import AnySource
 
 if TYPE_CHECKING:
     from include.foundation.lake import Lake
@@ -124,7 +125,17 @@ def reconcile(
             pushed.DATA_END: pushed.ends({table: tables.days(lake, table) for table in silver}),
         },
     )
+    lineage.tell_of_tables(ti, lake, made_of_bronze(spec, spec.files))
     return totals
+
+
+def made_of_bronze(spec: UseCase, sources: Iterable[AnySource]) -> list[tuple[str, str]]:
+    """Bronze and what is made of it, for each source."""
+    return [
+        (spec.table("bronze", source.name), spec.table(layer, source.name))
+        for source in sources
+        for layer in ("silver", "quarantine")
+    ]
 
 
 @task
@@ -163,6 +174,7 @@ def consume(
             pushed.LOST: {each["source"]: each["lost"] for each in done},
         },
     )
+    lineage.tell_of_tables(ti, lake, made_of_bronze(spec, spec.topics))
     return done
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import task
 
-from flightline import assets, notes, own_code
+from flightline import assets, lineage, notes, own_code
 from flightline.failing import failing_fast
 from flightline.tasks import rollout
 from include.foundation.errors import GateFailed, InvalidInput, ServiceUnavailable
@@ -190,6 +190,9 @@ def set_champion(use_case: str, chosen: Mapping[str, Any], ti: Any = None) -> di
     ti.xcom_push("mlflow_version", hook.version_url(use_case, chosen["version"]))
     previous = before.version if before else None
     PushgatewayHook().push(ti, {pushed.CHAMPION: float(chosen["version"])})
+    if lineage.active():
+        served = lineage.model(hook.url, f"{use_case}@{registry.versions.CHAMPION}", chosen["version"])
+        lineage.tell(ti, inputs=[lineage.model(hook.url, use_case, chosen["version"])], outputs=[served])
     notes.say(ti, "the champion of %s is version %s, after %s", use_case, chosen["version"], previous or "none")
     return {"champion": chosen["version"], "previous": previous}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import task
 
-from flightline import assets, notes
+from flightline import assets, lineage, notes
 from flightline.failing import failing_fast
 from include.foundation.errors import GateFailed
 from include.foundation.spec import load
@@ -116,6 +116,11 @@ def register(use_case: str, prepared: Mapping[str, Any], ti: Any = None) -> str:
     ti.xcom_push("mlflow_version", mlflow.version_url(use_case, version))
     champion = registry.champion(mlflow.get_conn(), use_case)
     ti.xcom_push("champion", champion.version if champion else "none")
+    if lineage.active():
+        from flightline.hooks.lake import LakeHook
+
+        gold = lineage.table(LakeHook().lake, load(use_case).gold, prepared["frozen"]["snapshot_id"])
+        lineage.tell(ti, inputs=[gold], outputs=[lineage.model(mlflow.url, use_case, version)])
     notes.say(
         ti,
         "version %s is registered, to be judged against %s",

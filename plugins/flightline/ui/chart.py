@@ -61,7 +61,7 @@ def line(
     every = [point for found in kept.values() for point in found]
     if not every:
         return _nothing(title)
-    xs = Scale(**_range([x for x, _ in every], x_range), start=LEFT, end=WIDTH - RIGHT)
+    xs = Scale(**_range([x for x, _ in every], x_range, times=times), start=LEFT, end=WIDTH - RIGHT)
     ys = Scale(**_range([y for _, y in every], y_range), start=HEIGHT - BOTTOM, end=TOP)
     parts = [_axes(xs, ys, _time(xs) if times else number)]
     if diagonal:
@@ -136,10 +136,11 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _range(values: Sequence[float], given: tuple[float, float] | None) -> dict[str, float]:
+def _range(values: Sequence[float], given: tuple[float, float] | None, *, times: bool = False) -> dict[str, float]:
     low, high = given or (min(values), max(values))
-    if low == high:
-        low, high = low - (abs(low) * 0.05 or 0.5), high + (abs(high) * 0.05 or 0.5)
+    if low == high:  # one value has room on both sides: of a moment an hour
+        room = 3_600.0 if times else abs(low) * 0.05 or 0.5
+        low, high = low - room, high + room
     return {"low": low, "high": high}
 
 

@@ -150,7 +150,7 @@ def _step(dag: str, runs: list[dict[str, Any]]) -> Step:
     if not runs:
         return Step(stage=stage, words=WORDS[stage], state="", at=None, note="has not run yet", page=f"dags/{dag}")
     run = runs[0]
-    note = cut(str(run.get("note") or "").strip().partition("\n")[0], 200)
+    note = cut(str(run.get("note") or "").replace("**", "").strip().partition("\n")[0], 200)
     began = run.get("start_date") or run.get("run_after")
     return Step(
         stage=stage,

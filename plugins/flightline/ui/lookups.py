@@ -113,6 +113,8 @@ def _deployed(use_case: str) -> Callable[[], Deployed]:
             found = served(spec, GitOpsHook().read(spec.slug))
         except Exception as error:  # noqa: BLE001 (the page shows what else there is)
             return Deployed(fault=f"what is deployed is not known: {cause(error)}")
+        if not found[-1].version:  # nothing was ever deployed: Argo CD knows no application
+            return Deployed(served=found)
         try:
             return Deployed(served=found, dora=deploys(spec))
         except Exception as error:  # noqa: BLE001 (the same)

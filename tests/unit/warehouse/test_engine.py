@@ -43,7 +43,7 @@ def test_how_it_identifies_itself():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"type": "glue"}, "use Athena"),
+        ({"type": "glue"}, "REST catalogs alone"),
         ({"warehouse": "production"}, "say `locations`"),
         ({"warehouse": "s3://*"}, "say `locations`"),
         ({"warehouse": "file:///"}, "say `locations`"),

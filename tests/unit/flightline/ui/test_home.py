@@ -6,7 +6,7 @@ def test_it_says_what_serves_and_why(site):
     assert '<a href="/flightline/models/flight_delays/2"><strong>version 2</strong></a>' in page
     assert "2013-01-01 to 2013-04-30" in page
     assert "snapshot 8123456789012345678" in page
-    assert "it passed 1 of 2 gates" in page
+    assert "it passed 1 of 2 gates against version 1" in " ".join(page.split())
     assert "approved by Ada" in page
     assert "production: version 2" in page
 

@@ -8,6 +8,7 @@ from flightline.hooks.gitops import GitOpsHook
 from flightline.hooks.mlflow import MlflowHook
 from flightline.ui import lookups, systems
 from include.foundation.errors import ServiceUnavailable
+from include.stages.promotion.served import Served
 from tests.unit.flightline.ui.conftest import version
 
 
@@ -38,8 +39,12 @@ def test_a_git_that_is_away_is_said_and_hides_nothing_else(monkeypatch):
     monkeypatch.setattr(GitOpsHook, "read", lambda *_: {})
     monkeypatch.setattr(systems, "deploys", away)
     found = lookups.deployed("flight_delays")
-    assert [each.version for each in found.served] == [None, None]
-    assert "how deploying goes is not known" in found.fault
+    assert ([each.version for each in found.served], found.fault) == ([None, None], ""), "nothing was ever deployed"
+    lookups._deployed.cache_clear()
+    production = Served(stage="production", version="2")
+    monkeypatch.setattr("include.stages.promotion.served.served", lambda *_: (production,))
+    found = lookups.deployed("flight_delays")
+    assert (found.served, "how deploying goes is not known" in found.fault) == ((production,), True)
 
 
 def test_reports_are_read_once(monkeypatch):
