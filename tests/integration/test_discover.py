@@ -98,7 +98,7 @@ def test_a_phones_width_is_enough(site, browser_page):
 def test_two_clicks_from_home_to_why_a_version_was_promoted(site, browser_page):
     site.login("viewer")
     browser_page.goto("")
-    expect(browser_page.get_by_text("2013-01-01 to 2013-04-30")).to_be_visible()
+    expect(browser_page.get_by_text("2013-01-01 to 2013-04-30").first).to_be_visible()
     expect(browser_page.get_by_text("approved by Ada").first).to_be_visible()
     browser_page.get_by_role("link", name="version 2").first.click()
     expect(browser_page.get_by_role("heading", name="Version 2")).to_be_visible()
