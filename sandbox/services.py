@@ -157,7 +157,7 @@ def _images(at: Endpoints, names: tuple[str, ...]) -> dict[str, dict[str, object
 
 def _image(at: Endpoints, name: str) -> dict[str, object]:
     code = {"repository": str(REPO), "snapshots": str(at.home.path / "code")}
-    return {"path": str(python(name).parent), "code": code}
+    return {"path": str(REPO / ".venv" / name / "bin"), "code": code}  # not all are installed: a pull says so
 
 
 def _settle(at: Endpoints, *words: str) -> None:

@@ -1,5 +1,6 @@
 """The catalogue as a whole: names, needs, ports, and the small services' preparation."""
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import metrics
+from sandbox.cluster.images import Images, UnknownImageError
 from sandbox.database.postgres import socket_directory
 from sandbox.endpoints import OFFSETS, Endpoints
 from sandbox.git import gitops
@@ -33,6 +35,17 @@ def test_what_a_service_needs_exists_and_there_is_no_circle(at) -> None:
     assert order[0] == "postgres"
     for service in catalogue(at).values():
         assert {*service.needs, *service.outlived_by} <= set(order)
+
+
+def test_images_need_no_environment_until_they_are_pulled(at) -> None:
+    at.home.make()
+    catalogue(at)["cluster"].prepare()
+    images = json.loads((at.home.path / "images.json").read_text())
+    assert {"flightline/trainer", "flightline/torch", "flightline/spark", "flightline/serving"} <= set(images)
+    images["flightline/spark"]["path"] = str(at.home.path / "not" / "installed" / "bin")
+    (at.home.path / "images.json").write_text(json.dumps(images))
+    with pytest.raises(UnknownImageError, match=r"run make \.venv/installed/ready"):
+        Images(at.home.path / "images.json").find("flightline/spark:1")
 
 
 def test_ports_differ(at) -> None:
