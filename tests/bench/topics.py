@@ -25,7 +25,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from include.foundation.lake import Lake
 from include.foundation.spec import UseCase, load
-from include.stages.ingest import publish
+from include.stages.ingest import contracts
 from include.stages.ingest.topics.bronze import BATCH, consume
 from include.stages.ingest.topics.silver import derive
 from sandbox.stream import tansu
@@ -47,7 +47,7 @@ class Weather(pa.DataFrameModel):
 
 def use_case(name: str) -> UseCase:
     """A use case whose only source is the topic."""
-    publish.module = lambda *_: SimpleNamespace(Weather=Weather)
+    contracts.module = lambda *_: SimpleNamespace(Weather=Weather)
     source = {"kind": "topic", "name": "weather", "topic": "weather", "contract": "Weather", "event_time": "at"}
     said = load("flight_delays").model_dump(mode="json")
     return UseCase.model_validate({**said, "name": name, "sources": [source]})

@@ -36,7 +36,7 @@ from include.services.serving.records import RecordReader
 from include.stages.features import stale
 from include.stages.features.build import build
 from include.stages.features.online import publish_online
-from include.stages.ingest import landing, publish, replay
+from include.stages.ingest import contracts, landing, replay
 from include.stages.ingest.run import run as ingest
 from include.stages.maintenance.expire import expire
 from include.stages.training import dataset
@@ -458,7 +458,7 @@ def test_what_a_model_was_trained_on_stays_as_it_was_after_a_late_day_a_correcti
     class Mended(module(spec.name, "contract").Weather):
         wind_speed: float = pandera.Field(in_range={"min_value": 0, "max_value": 200}, nullable=True)
 
-    monkeypatch.setattr(publish, "module", lambda *_: SimpleNamespace(Weather=Mended))
+    monkeypatch.setattr(contracts, "module", lambda *_: SimpleNamespace(Weather=Mended))
     plan = replay.Replay.of(lake, spec, "weather", run="corrected")
     assert replay.replay(lake, spec, plan, run_id="again").quarantined == 0
     assert replay.reconcile(lake, spec, plan)["quarantined"] == 0

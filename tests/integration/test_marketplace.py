@@ -20,7 +20,7 @@ from sandbox.supervisor.service import REPO, python
 from tests.integration import marketplace
 from tests.integration.marketplace import FEATURES, KEY, SPEC
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from flightline.tasks import ingest
 from include.foundation.errors import AccessRefused, MissingInput
 from include.foundation.lake import Lake, tables
 from include.foundation.spec import UseCase, load
-from include.stages.ingest import publish
+from include.stages.ingest import contracts
 from include.stages.ingest.topics import reader
 from include.stages.ingest.topics.reader import Reader
 from sandbox.stream import tansu
@@ -63,7 +63,7 @@ def spec(monkeypatch: pytest.MonkeyPatch) -> UseCase:
     said = load("flight_delays").model_dump(mode="json")
     source = {"kind": "topic", "name": "gusts", "topic": "gusts", "contract": "Gusts", "event_time": "at"}
     found = UseCase.model_validate({**said, "name": "gusty", "sources": [said["sources"][0], source]})
-    monkeypatch.setattr(publish, "module", lambda *_: SimpleNamespace(Gusts=Gusts))
+    monkeypatch.setattr(contracts, "module", lambda *_: SimpleNamespace(Gusts=Gusts))
     monkeypatch.setattr(ingest, "load", lambda _: found)
     return found
 

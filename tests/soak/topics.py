@@ -35,7 +35,7 @@ from include.foundation.errors import RetryableError
 from include.foundation.lake import S3, Lake, tables
 from include.foundation.lake.commit import TableWriter
 from include.foundation.spec import UseCase, load
-from include.stages.ingest import publish
+from include.stages.ingest import contracts
 from include.stages.ingest.topics.bronze import consume
 from include.stages.ingest.topics.silver import derive
 from sandbox.lake import seaweedfs
@@ -62,7 +62,7 @@ class Numbers(pa.DataFrameModel):
 
 def use_case(topic: str) -> UseCase:
     """A use case whose only source is the topic, with the contract above."""
-    publish.module = lambda *_: SimpleNamespace(Numbers=Numbers)
+    contracts.module = lambda *_: SimpleNamespace(Numbers=Numbers)
     source = {"kind": "topic", "name": "numbers", "topic": topic, "contract": "Numbers", "event_time": "at"}
     said = load("flight_delays").model_dump(mode="json")
     return UseCase.model_validate({**said, "name": topic.replace("-", "_"), "sources": [source]})

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from include.foundation.lake import Lake
 from include.foundation.spec import UseCase, load
-from include.stages.ingest import publish
+from include.stages.ingest import contracts
 from include.stages.ingest.topics.bronze import consume
 from include.stages.ingest.topics.silver import Derived, derive
 
@@ -80,7 +80,7 @@ def observed(time: str = "2013-01-01T05:00:00Z", station: str = "JFK", wind: Any
 
 @pytest.fixture
 def case(folder_lake: Lake, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Case:
-    monkeypatch.setattr(publish, "module", lambda *_: SimpleNamespace(Weather=Weather))
+    monkeypatch.setattr(contracts, "module", lambda *_: SimpleNamespace(Weather=Weather))
     return Case(folder_lake, broker)
 
 

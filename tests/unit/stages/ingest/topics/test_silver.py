@@ -9,7 +9,7 @@ import pytest
 from include.foundation.errors import RetryableError
 from include.foundation.lake import tables
 from include.foundation.spec import load
-from include.stages.ingest import publish, replay
+from include.stages.ingest import contracts, replay
 from include.stages.ingest.topics import silver
 from include.stages.ingest.topics.bronze import consume
 
@@ -110,7 +110,7 @@ def test_days_are_made_again_when_they_are_asked_for(case, row):
 
 
 def test_a_replay_makes_no_other_days_than_its_own_and_ingest_goes_on_where_it_was(case, row, monkeypatch):
-    class Mended(publish.module(case.spec.name, "contract").Weather):
+    class Mended(contracts.module(case.spec.name, "contract").Weather):
         wind: float = pa.Field(ge=-5, nullable=True)
 
     case.send(row(), row("2013-01-01T06:00:00Z", wind=-1), b"{", row("2013-01-02T00:00:00Z", wind=-1))
@@ -118,7 +118,7 @@ def test_a_replay_makes_no_other_days_than_its_own_and_ingest_goes_on_where_it_w
     case.derive()
     case.send(row("2013-01-02T09:00:00Z"))
     case.consume()
-    monkeypatch.setattr(publish, "module", lambda *_: SimpleNamespace(Weather=Mended))
+    monkeypatch.setattr(contracts, "module", lambda *_: SimpleNamespace(Weather=Mended))
     monkeypatch.setattr(replay, "code_of", lambda _: "mended")
 
     plan = replay.Replay.of(case.lake, case.spec, "weather", reason="wind", end=FIRST)
