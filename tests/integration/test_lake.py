@@ -60,6 +60,7 @@ def check_none_lost(lake: Lake, table: str, *, commits: int) -> None:
     assert len({tables.summary(each)["run_key"] for each in snapshots}) == len(snapshots) == WRITERS * commits
 
 
+@pytest.mark.long
 def test_sixteen_writers_make_a_table_and_none_is_lost(fresh: Lake) -> None:
     """All of them open a catalog that has no tables, want a namespace and a table that do not exist, and commit."""
     commits, start = 2, threading.Barrier(WRITERS)

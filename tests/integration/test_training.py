@@ -40,7 +40,7 @@ from include.steps.register import register_version
 from include.steps.trial import trial
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 USE_CASE, TRIALS, DAYS, A_DAY = "flight_delays", 4, 20, 400
 
 
