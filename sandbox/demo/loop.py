@@ -6,6 +6,7 @@ a new training would help, and asks for one; the new version comes on step by st
 slow candidate is promoted, and taken back. Afterwards: a table of what happened.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Iterable
@@ -68,6 +69,8 @@ def loop(at: Endpoints, watch: Watch) -> int:
     """
     from mlflow import MlflowClient
 
+    # A plugin that sagemaker registers expects another command line, and MLflow tells so at every call.
+    logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
     spec, story, lake = watch.spec, Story(), Lake.from_env(at.trainer_env)
     client = MlflowClient(at.url("mlflow"), at.url("mlflow"))
     before = registry.champion(client, spec.name)
