@@ -1,10 +1,8 @@
 """Argo CD's REST API (v3.5): requests, retries, errors."""
 
 import json
-import random
 import re
-import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -17,16 +15,15 @@ from flightline.exceptions import (
     ArgoCDUnavailable,
 )
 from flightline.hooks.address import base_url
+from flightline.hooks.rest import RETRY_SECONDS, Unanswered, answered, passing
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 Application = dict[str, Any]
 
-RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each further try, plus up to a quarter of jitter
 LONGEST_RETRY_AFTER_SECONDS = 30.0
 TIMEOUT_SECONDS = 30.0
-_PASSING = (429, 500, 502, 503, 504)  # 501 will not pass
 # A part of Argo CD that does not answer another (the repository server restarts) is reported inside of a 400.
 _PASSING_WORDS = re.compile(r"code = (Unavailable|DeadlineExceeded|ResourceExhausted|Aborted)\b")
 LOG_TIMEOUT_SECONDS = 5.0
@@ -154,20 +151,30 @@ class ArgoCDHook(BaseHook):
         """One answered request. Everything here may be repeated: a second sync is refused while the first one runs."""
         content = None if body is None else json.dumps(body)
         query = {"project": self.project, **(params or {})}
-        for pause in (*pauses, None):
-            try:
-                response = self._client.request(method, path, params=query, content=content, timeout=timeout)
-            except httpx.TransportError as error:
-                fault, wait = f"{type(error).__name__}: {error}", pause
-            else:
-                if response.status_code not in _PASSING and not _PASSING_WORDS.search(_message(response)):
-                    return _read(response, name)
-                fault, wait = f"{response.status_code} {_message(response)}", _retry_after(response, pause)
-            if pause is None:
-                break
-            self.log.warning("%s: %s %s: %s; next try in %.1f s", name, method, path, fault, wait)
-            time.sleep((wait or pause) * random.uniform(1, 1.25))  # noqa: S311 (jitter)
-        raise ArgoCDUnavailable(f"{name}: {self.url} did not answer {method} {path}: {fault}")
+        try:
+            response = answered(
+                self._client,
+                method,
+                path,
+                message=_message,
+                pauses=pauses,
+                may_pass=_may_pass,
+                wait=_retry_after,
+                tell=partial(self._tell, name, method, path),
+                params=query,
+                content=content,
+                timeout=timeout,
+            )
+        except Unanswered as error:
+            raise ArgoCDUnavailable(f"{name}: {self.url} did not answer {method} {path}: {error}") from error
+        return _read(response, name)
+
+    def _tell(self, name: str, method: str, path: str, fault: str, seconds: float) -> None:
+        self.log.warning("%s: %s %s: %s; next try in %.1f s", name, method, path, fault, seconds)
+
+
+def _may_pass(response: httpx.Response) -> bool:
+    return passing(response) or bool(_PASSING_WORDS.search(_message(response)))
 
 
 def _read(response: httpx.Response, name: str) -> dict[str, Any]:
@@ -193,6 +200,6 @@ def _message(response: httpx.Response) -> str:
         return response.text[:500].strip() or response.reason_phrase
 
 
-def _retry_after(response: httpx.Response, pause: float | None) -> float | None:
+def _retry_after(response: httpx.Response, pause: float) -> float:
     asked = response.headers.get("Retry-After", "")
-    return min(float(asked), LONGEST_RETRY_AFTER_SECONDS) if asked.isdigit() else pause
+    return min(float(asked), LONGEST_RETRY_AFTER_SECONDS) or pause if asked.isdigit() else pause

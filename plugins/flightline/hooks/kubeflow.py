@@ -1,9 +1,7 @@
 """Kubeflow Pipelines' REST API (v2beta1, 2.17): requests, retries, errors."""
 
 import json
-import random
-import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -11,15 +9,14 @@ from airflow.sdk import BaseHook
 
 from flightline.exceptions import KubeflowRefused, KubeflowUnavailable
 from flightline.hooks.address import base_url
+from flightline.hooks.rest import RETRY_SECONDS, Unanswered, answered
 from include.foundation.echo import cut
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 API = "/apis/v2beta1"
-RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each further try, plus up to a quarter of jitter
 TIMEOUT_SECONDS = 30.0
-PASSING = (429, 500, 502, 503, 504)
 PAGE = 100
 SUCCEEDED = "SUCCEEDED"
 FAILED = ("FAILED", "CANCELED", "SKIPPED")  # beside these: PENDING, RUNNING, PAUSED, CANCELING, and none at first
@@ -156,20 +153,24 @@ class KubeflowHook(BaseHook):
     ) -> dict[str, Any] | None:
         """One answered request; None for a thing that is `missing` or `taken` where that is expected."""
         asked = {key: value for key, value in (query or {}).items() if value}
-        for pause in (*pauses, None):
-            try:
-                response = self._client.request(method, path, params=asked, json=body, files=files)
-            except httpx.TransportError as error:
-                fault = f"{type(error).__name__}: {error}"
-            else:
-                if response.status_code not in PASSING:
-                    return _read(response, f"{method} {path}", missing=missing, taken=taken)
-                fault = f"{response.status_code} {_message(response)}"
-            if pause is None:
-                break
-            self.log.warning("%s %s: %s; next try in %.1f s", method, path, fault, pause)
-            time.sleep(pause * random.uniform(1, 1.25))  # noqa: S311 (jitter)
-        raise KubeflowUnavailable(f"{self.url} did not answer {method} {path}: {fault}")
+        try:
+            response = answered(
+                self._client,
+                method,
+                path,
+                message=_message,
+                pauses=pauses,
+                tell=partial(self._tell, method, path),
+                params=asked,
+                json=body,
+                files=files,
+            )
+        except Unanswered as error:
+            raise KubeflowUnavailable(f"{self.url} did not answer {method} {path}: {error}") from error
+        return _read(response, f"{method} {path}", missing=missing, taken=taken)
+
+    def _tell(self, method: str, path: str, fault: str, seconds: float) -> None:
+        self.log.warning("%s %s: %s; next try in %.1f s", method, path, fault, seconds)
 
 
 def _read(response: httpx.Response, call: str, *, missing: bool, taken: bool) -> dict[str, Any] | None:

@@ -1,9 +1,8 @@
 """Modzy's REST API: requests, retries, errors. It follows the published Python client, 0.11.6 (frozen in 2023)."""
 
-import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -11,18 +10,17 @@ from airflow.sdk import BaseHook
 
 from flightline.exceptions import ModzyRefused, ModzyUnavailable
 from flightline.hooks.address import base_url
+from flightline.hooks.rest import RETRY_SECONDS, Unanswered, answered
 from include.foundation.echo import cut
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each further try, plus up to a quarter of jitter
 TIMEOUT_SECONDS = 60.0
 CHUNK = 1_000_000  # bytes of an input in one request where the server does not say
 PAGE = 1000
 IMAGE = "flightline/marketplace"
 ACTIVE, INACTIVE = "active", "inactive"
-_PASSING = (429, 500, 502, 503, 504)
 _REPEATABLE = ("GET", "PUT", "PATCH", "DELETE")
 _SHOWN = 300  # characters of an answer that an error repeats
 _UNITS = {"": 1, "i": 1, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "KB": 1 << 10, "MB": 1 << 20}
@@ -194,22 +192,24 @@ class ModzyHook(BaseHook):
         absent: bool = False,
     ) -> Any:
         pauses = RETRY_SECONDS if method in _REPEATABLE else ()
-        for pause in (*pauses, None):
-            try:
-                response = self._client.request(method, path, params=params, json=body, files=files)
-            except httpx.TransportError as error:
-                fault = f"{type(error).__name__}: {error}"
-            else:
-                if response.status_code == 404 and absent:
-                    return None
-                if response.status_code not in _PASSING:
-                    return _read(response, f"{method} {path}")
-                fault = f"{response.status_code} {_message(response)}"
-            if pause is None:
-                break
-            self.log.warning("%s %s: %s; next try in %.1f s", method, path, fault, pause)
-            time.sleep(pause * random.uniform(1, 1.25))  # noqa: S311 (jitter)
-        raise ModzyUnavailable(f"{self.url} did not answer {method} {path}: {fault}")
+        try:
+            response = answered(
+                self._client,
+                method,
+                path,
+                message=_message,
+                pauses=pauses,
+                tell=partial(self._tell, method, path),
+                params=params,
+                json=body,
+                files=files,
+            )
+        except Unanswered as error:
+            raise ModzyUnavailable(f"{self.url} did not answer {method} {path}: {error}") from error
+        return None if response.status_code == 404 and absent else _read(response, f"{method} {path}")
+
+    def _tell(self, method: str, path: str, fault: str, seconds: float) -> None:
+        self.log.warning("%s %s: %s; next try in %.1f s", method, path, fault, seconds)
 
 
 def _path(model: str, version: str) -> str:

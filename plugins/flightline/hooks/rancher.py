@@ -5,7 +5,6 @@ the Kubernetes API ext.cattle.io/v1. 2.12 has both behind feature flags. Each ca
 not there (404), takes the old one.
 """
 
-import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from airflow.sdk.log import mask_secret
 
 from flightline.exceptions import ClusterUnavailable, RancherRefused, RancherUnavailable
 from flightline.hooks.address import base_url
+from flightline.hooks.rest import Unanswered, answered
 from include.foundation.echo import cut, listing
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ ACTIVE = "active"
 GPU = "nvidia.com/gpu"
 LOGINS = ("/v1-public/login", "/v3-public/localProviders/local?action=login")
 TOKENS, KUBECONFIGS = ("/apis/ext.cattle.io/v1/tokens", "/apis/ext.cattle.io/v1/kubeconfigs")
-_PASSING = (429, 500, 502, 503, 504)
 _SHOWN = 300  # characters of an answer that an error repeats
 
 Selection = str | Mapping[str, str] | None  # a cluster's name or id, or labels that it must have; None is any
@@ -312,23 +311,21 @@ class RancherHook(BaseHook):
         """The parsed answer; None of 404 where `absent` says that it may be."""
         bearer = self.token if token is None else token
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-        for pause in (*(pauses if method in ("GET", "DELETE") else ()), None):
-            try:
-                response = self._client.request(
-                    method, path, json=body, params=params, headers=headers, timeout=timeout
-                )
-            except httpx.TransportError as error:
-                fault = f"{type(error).__name__}: {error}"
-            else:
-                if response.status_code == 404 and absent:
-                    return None
-                if response.status_code not in _PASSING:
-                    return _read(response, f"{method} {path}")
-                fault = f"{response.status_code} {_message(response)}"
-            if pause is None:
-                break
-            time.sleep(pause * random.uniform(1, 1.25))  # noqa: S311 (jitter)
-        raise RancherUnavailable(f"{self.url} did not answer {method} {path}: {fault}")
+        try:
+            response = answered(
+                self._client,
+                method,
+                path,
+                message=_message,
+                pauses=pauses if method in ("GET", "DELETE") else (),
+                json=body,
+                params=params,
+                headers=headers,
+                timeout=timeout,
+            )
+        except Unanswered as error:
+            raise RancherUnavailable(f"{self.url} did not answer {method} {path}: {error}") from error
+        return None if response.status_code == 404 and absent else _read(response, f"{method} {path}")
 
 
 @contextmanager

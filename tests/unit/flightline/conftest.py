@@ -105,7 +105,7 @@ def argo(monkeypatch, server):
         "password": "t0k3n",
     }
     monkeypatch.setenv("AIRFLOW_CONN_ARGOCD", json.dumps(connection))
-    monkeypatch.setattr("flightline.hooks.argocd.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("flightline.hooks.rest.time.sleep", lambda seconds: None)
     return server
 
 

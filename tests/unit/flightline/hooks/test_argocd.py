@@ -106,7 +106,7 @@ def test_retries_until_it_answers(argo, capsys):
 
 def test_retry_after_is_honoured(argo, monkeypatch):
     pauses = []
-    monkeypatch.setattr("flightline.hooks.argocd.time.sleep", pauses.append)
+    monkeypatch.setattr("flightline.hooks.rest.time.sleep", pauses.append)
     argo.on(GET, (429, {}, {"Retry-After": "7"}), (503, {}, {"Retry-After": "9999"}), (502, ""), {"spec": {}})
     ArgoCDHook().application("web")
     assert 7 <= pauses[0] <= 7 * 1.25
@@ -143,7 +143,7 @@ def test_refresh_is_asked_once(argo):
 
 
 def test_nobody_listens(monkeypatch):
-    monkeypatch.setattr("flightline.hooks.argocd.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("flightline.hooks.rest.time.sleep", lambda seconds: None)
     monkeypatch.setenv("AIRFLOW_CONN_ARGOCD", json.dumps({"conn_type": "http", "host": "http://127.0.0.1", "port": 9}))
     with pytest.raises(ArgoCDUnavailable, match="ConnectError"):
         ArgoCDHook().application("web")

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from flightline.exceptions import KubeflowRefused, KubeflowUnavailable
-from flightline.hooks import kubeflow
 from flightline.hooks.kubeflow import API, KubeflowHook
 
 
@@ -16,7 +15,7 @@ def said(code, message):
 
 @pytest.fixture
 def hook(server, monkeypatch):
-    monkeypatch.setattr(kubeflow.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("flightline.hooks.rest.time.sleep", lambda seconds: None)
     where = {"host": "127.0.0.1", "port": server.port, "schema": "http", "password": "t0k3n"}
     extra = {"namespace": "team", "page": "https://kubeflow.example/pipeline/"}
     monkeypatch.setenv("AIRFLOW_CONN_KUBEFLOW", json.dumps({"conn_type": "http", **where, "extra": extra}))

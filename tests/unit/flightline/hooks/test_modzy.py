@@ -22,7 +22,7 @@ def modzy(monkeypatch, server):
         "extra": extra,
     }
     monkeypatch.setenv("AIRFLOW_CONN_MODZY", json.dumps(connection))
-    monkeypatch.setattr("flightline.hooks.modzy.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("flightline.hooks.rest.time.sleep", lambda seconds: None)
     return server
 
 

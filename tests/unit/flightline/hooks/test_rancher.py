@@ -20,7 +20,7 @@ def cluster(name, state="active", ready="True", **labels):
 @pytest.fixture
 def connect(monkeypatch, server):
     """Call it for a hook whose Connection leads to the scripted server; no pauses between retries."""
-    monkeypatch.setattr("flightline.hooks.rancher.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("flightline.hooks.rest.time.sleep", lambda seconds: None)
 
     def make(**changes):
         said = {
