@@ -117,15 +117,17 @@ ENTRYPOINT ["/opt/entrypoint.sh"]
 CMD ["-m", "include.steps.data", "--help"]
 
 # --- training: the steps of a training run; its pods: deploy/pods/<profile>/trainer.yaml -------------------------------
-FROM runtime AS trainer
+FROM runtime AS training
 # LightGBM's wheel links to the OpenMP runtime and does not carry it.
 RUN ldconfig -p | grep -q libgomp.so.1 \
     || { apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
+# SageMaker runs an image as `<entrypoint> train`.
+RUN ln -s include/steps/sagemaker.py /srv/train
+
+FROM training AS trainer
 COPY --from=trainer-environment /opt/flightline /opt/flightline
 COPY --from=include /srv/include /srv/include
 COPY requirements/trainer.txt /srv/requirements/trainer.txt
-# SageMaker runs an image as `<entrypoint> train`.
-RUN ln -s include/steps/sagemaker.py /srv/train
 # The run manifest names this commit: build from a clean tree.
 ARG COMMIT
 RUN test -n "$COMMIT" || { echo 'say --build-arg COMMIT=$(git rev-parse HEAD)' >&2; exit 1; }
@@ -137,9 +139,7 @@ ENTRYPOINT ["python"]
 CMD ["-m", "include.steps", "--help"]
 
 # --- training with PyTorch; its pods: deploy/pods/<profile>/torch.yaml -------------------------------------------------
-FROM runtime AS torch
-RUN ldconfig -p | grep -q libgomp.so.1 \
-    || { apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
+FROM training AS torch
 COPY --from=torch-environment /opt/flightline /opt/flightline
 COPY --from=include /srv/include /srv/include
 COPY requirements/torch.txt /srv/requirements/torch.txt
