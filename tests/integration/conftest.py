@@ -1,6 +1,7 @@
 """Services that only integration tests need, and Airflow's pages in a real browser."""
 
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -54,6 +55,23 @@ def mlflow_url(service_home: Path, s3) -> Iterator[str]:
     )
     with running(service, log=service_home / "mlflow.log", timeout_seconds=180):
         yield url
+
+
+@pytest.fixture(scope="module")
+def tuning_env(postgres_database, service_home: Path) -> Iterator[dict[str, str]]:
+    """The tuning service, as its clients find it."""
+    (port,) = free_ports(1)
+    url, token, file = f"http://127.0.0.1:{port}", secrets.token_hex(16), service_home / "tuning.token"
+    file.write_text(token)
+    options = ("--host", "127.0.0.1", "--port", str(port), "--dsn", postgres_database(), "--token-file", str(file))
+    service = Service(
+        name="tuning",
+        command=(str(python("tuning")), "-m", "include.services.tuning", *options),
+        env={"PYTHONPATH": str(REPO)},
+        ready=partial(answers, f"{url}/healthz"),
+    )
+    with running(service, log=service_home / "tuning.log", timeout_seconds=120):
+        yield {"SIGOPT_API_URL": url, "SIGOPT_API_TOKEN": token}
 
 
 class Pages:

@@ -1,13 +1,11 @@
 """A training run for real: workers, fit and gate as processes of the trainer's environment, against real services."""
 
 import json
-import secrets
 import signal
 import subprocess
 import tempfile
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import mlflow.pyfunc
@@ -38,27 +36,10 @@ from include.steps.monitor import monitor
 from include.steps.prepare import prepare
 from include.steps.register import register_version
 from include.steps.trial import trial
-from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
+from sandbox.supervisor.service import REPO, python
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 USE_CASE, TRIALS, DAYS, A_DAY = "flight_delays", 4, 20, 400
-
-
-@pytest.fixture(scope="module")
-def tuning_env(postgres_database, service_home):
-    """The tuning service, as its clients find it."""
-    (port,) = free_ports(1)
-    url, token, file = f"http://127.0.0.1:{port}", secrets.token_hex(16), service_home / "tuning.token"
-    file.write_text(token)
-    options = ("--host", "127.0.0.1", "--port", str(port), "--dsn", postgres_database(), "--token-file", str(file))
-    service = Service(
-        name="tuning",
-        command=(str(python("tuning")), "-m", "include.services.tuning", *options),
-        env={"PYTHONPATH": str(REPO)},
-        ready=partial(answers, f"{url}/healthz"),
-    )
-    with running(service, log=service_home / "tuning.log", timeout_seconds=120):
-        yield {"SIGOPT_API_URL": url, "SIGOPT_API_TOKEN": token}
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 """A use case is trained on each system by the real operator; one line of its spec chooses. The model is the same."""
 
 import json
-import secrets
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import numpy as np
 import polars as pl
@@ -17,29 +15,11 @@ from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load, module
 from include.stages.features.stale import MADE_BY, made_by
 from include.steps.prepare import prepare
-from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 from tests.integration.jobs.conftest import Task
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 USE_CASE, DAYS, A_DAY, TRIALS = "flight_delays", 6, 200, 2
 FITTED: dict[str, dict] = {}  # backend to what its fit answered
-
-
-@pytest.fixture(scope="module")
-def tuning_env(postgres_database, service_home):
-    """The tuning service, as its clients find it."""
-    (port,) = free_ports(1)
-    url, token, file = f"http://127.0.0.1:{port}", secrets.token_hex(16), service_home / "job-tuning.token"
-    file.write_text(token)
-    options = ("--host", "127.0.0.1", "--port", str(port), "--dsn", postgres_database(), "--token-file", str(file))
-    service = Service(
-        name="tuning",
-        command=(str(python("tuning")), "-m", "include.services.tuning", *options),
-        env={"PYTHONPATH": str(REPO)},
-        ready=partial(answers, f"{url}/healthz"),
-    )
-    with running(service, log=service_home / "job-tuning.log", timeout_seconds=120):
-        yield {"SIGOPT_API_URL": url, "SIGOPT_API_TOKEN": token}
 
 
 @pytest.fixture(scope="module")
