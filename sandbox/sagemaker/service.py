@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from sandbox.supervisor.home import write
-from sandbox.supervisor.service import REPO, Service, answers, python
+from sandbox.supervisor.service import REPO, SandboxError, Service, answers
 
 SECRET = "flightline/trainer"  # noqa: S105 (its name)
 
@@ -27,7 +27,8 @@ def service(home: Path, *, port: int, images: Path, role: Mapping[str, str], sec
 
     def prepare() -> None:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        python("aws")  # says how to make it
+        if not interpreter.exists():
+            raise SandboxError(f"the environment {interpreter.parents[1]} is missing; `make .venv/aws/ready` makes it")
         write(state / "role.json", json.dumps(role))
         write(state / "secrets.json", json.dumps({SECRET: secret}))
 
