@@ -44,6 +44,8 @@ anew from bronze, within no budget: more bad rows than it allows are a warning. 
 quarantine with its key, headers and bytes, and stops nothing. Clear it at any time: nothing is lost or comes twice.
 - *no broker answers*, *there is no such topic*: retried, then fails naming both.
 - *the credentials are refused*: fails at once; mend the Connection `kafka` or the topic's ACL, and clear `consume`.
+- *the schema registry does not answer*: retried, then fails; *another program answers*, *it refuses*: fails at once,
+  naming the setting of the Connection. Of Avro, what names a schema that the registry lacks is in quarantine.
 - *the broker deleted messages before they were read*: they are lost; a row in `quarantine.gaps` and a warning say
   which, and reading goes on behind them. Run it more often than the topic's retention.
 - *the topic ends before what was read of it*: fails at once; it was made anew or restored. The message says what to do.

@@ -12,10 +12,37 @@ GAPS = "quarantine.gaps"  # the table of what brokers deleted unread, of all use
 TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-][a-zA-Z0-9._-]*$", max_length=249)]
 
 
+class Json(Part):
+    """One JSON object a message, UTF-8; an absent key is no value."""
+
+    type: Literal["json"] = "json"
+
+
+class SchemaVersion(Part):
+    """A schema by the names that a registry gives it."""
+
+    subject: str = Field(min_length=1, max_length=249)
+    version: int = Field(ge=1)
+
+
+class Avro(Part):
+    """An Avro record behind a schema registry's frame: a zero byte, four of the schema's id, the body.
+
+    The registry is `schema.registry.url` in the extra of the Connection `kafka`.
+    """
+
+    type: Literal["avro"]
+    read_as: SchemaVersion | None = Field(
+        None,
+        description="the schema that messages are read as, whichever wrote them (defaults, aliases and wider types, as"
+        " Avro resolves them); none: each message is read as its own, and a field that it lacks has no value",
+    )
+
+
 class Topic(Part):
     """Messages of a topic, read at every run of ingest from where the last one ended, the first time from the start.
 
-    A message's value is one JSON object, a row; what is none is quarantined with its bytes, and so is a tombstone: a
+    A message's value is one row, as `format` says; what is none is quarantined with its bytes, and so is a tombstone: a
     message deletes no row. Keys and headers say nothing about the row; bronze keeps them. A row belongs to the day
     (UTC) of its `event_time`, however late it comes, or else of the message's own time. Order says nothing. A message
     that comes twice is two rows, unless the contract's `unique` refuses the second one.
@@ -26,6 +53,7 @@ class Topic(Part):
     name: Name
     kind: Literal["topic"]
     topic: TopicName
+    format: Annotated[Json | Avro, Field(discriminator="type")] = Json()
     contract: str = Field(description="class in contract.py that silver rows satisfy")
     event_time: str | None = Field(
         None,
@@ -33,13 +61,13 @@ class Topic(Part):
         " message's own time",
     )
     columns: dict[str, str] = Field(
-        default_factory=dict, description="key in the message -> the contract's name, where the two differ"
+        default_factory=dict, description="key or field of the message -> the contract's name, where the two differ"
     )
     unknown_columns: Literal["refuse", "ignore"] = Field(
-        "refuse", description="what to do with a message that has a key that the contract does not have"
+        "refuse", description="what to do with a message that has a key or field that the contract does not have"
     )
     nested: Literal["refuse", "text"] = Field(
-        "refuse", description="what to do with a value that is an object or a list: `text` keeps it as JSON"
+        "refuse", description="what to do with a value that is an object, a record or a list: `text` keeps it as JSON"
     )
     null_values: tuple[str, ...] = ("", "NA")
 

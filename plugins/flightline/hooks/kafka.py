@@ -22,6 +22,7 @@ PLAIN = (
     "ssl.ca.location",
     "ssl.endpoint.identification.algorithm",
 )
+REGISTRY = "schema.registry."
 ANSWER_SECONDS = 15.0
 MOST_BYTES = 64 << 20  # that are read at once
 
@@ -31,7 +32,8 @@ class KafkaHook(BaseHook):
 
     The extra is these settings: `bootstrap.servers`, and for TLS and SASL `security.protocol`, `ssl.ca.location`,
     `sasl.mechanism`, `sasl.username`, `sasl.password`, ... (librdkafka's CONFIGURATION.md names all).
-    Login and password, where given, are `sasl.username` and `sasl.password`.
+    Login and password, where given, are `sasl.username` and `sasl.password`. Settings of a schema registry stand beside
+    them, as `schema.registry.url`, `schema.registry.basic.auth.user.info`, ... (`topics/schema_registry.py` names all).
     """
 
     conn_name_attr = "kafka_conn_id"
@@ -50,13 +52,19 @@ class KafkaHook(BaseHook):
             InvalidInput: the extra does not name the brokers, or has a value that is no setting.
         """
         connection = self.get_connection(self.kafka_conn_id)
-        found = dict(connection.extra_dejson)
+        found = {name: value for name, value in connection.extra_dejson.items() if not name.startswith(REGISTRY)}
         if strange := [name for name, value in found.items() if not isinstance(value, str | int | float | bool)]:
             raise InvalidInput(f"Connection {self.kafka_conn_id}: {strange[0][:80]} in its extra is no plain value")
         if not found.get("bootstrap.servers"):
             raise InvalidInput(f"Connection {self.kafka_conn_id}: its extra lacks `bootstrap.servers` (host:port, ...)")
         given = {"sasl.username": connection.login, "sasl.password": connection.password}
         return {**found, **{name: value for name, value in given.items() if value}}
+
+    @cached_property
+    def registry(self) -> "Mapping[str, str | int | float | bool]":
+        """The settings of the schema registry, without their prefix; none where the Connection names none."""
+        extra = self.get_connection(self.kafka_conn_id).extra_dejson
+        return {name.removeprefix(REGISTRY): value for name, value in extra.items() if name.startswith(REGISTRY)}
 
     @property
     def is_configured(self) -> bool:

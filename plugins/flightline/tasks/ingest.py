@@ -189,7 +189,8 @@ def read_topic(
     from include.stages.ingest.topics.bronze import consume as read
     from include.stages.ingest.topics.silver import derive
 
-    taken, gaps = read(lake, spec, source, KafkaHook().settings, run_id=run_id)
+    kafka = KafkaHook()
+    taken, gaps = read(lake, spec, source, kafka.settings, run_id=run_id, registry=kafka.registry)
     log.info("%s: %d messages of %s", source.name, taken, source.topic)
     for gap in gaps:
         log.warning("%s: messages %d to %d of %s are lost", source.name, gap.first, gap.last, gap.partition)

@@ -86,6 +86,16 @@ class Columns:
             )
         return [at[column] for column in self.names]
 
+    def check(self, names: Sequence[str], *, name: str) -> None:
+        """As `find`, of a row by itself: a column that it lacks has no value.
+
+        Raises:
+            InvalidInput: a column is twice or unknown; or there are very many.
+        """
+        there = {self.landed.get(each, each) for each in names}
+        known = [column for column in self.names if column in there]
+        Columns(known, self.landed, self.ignore_unknown).find(names, name=name)
+
 
 class Format(Protocol):
     """One way to write rows into a file."""
@@ -106,6 +116,18 @@ class Format(Protocol):
 
         Raises:
             InvalidInput: the file is malformed; the message begins with the name and says where.
+        """
+
+
+class MessageFormat(Protocol):
+    """One way to write a row into a message of a topic."""
+
+    def row(self, value: bytes) -> Sequence[str | None]:
+        """A message's value as text, in the order of the columns' names, None where there is no value.
+
+        Raises:
+            InvalidInput: it is no row; the message begins with `message: `.
+            AccessRefused, PermanentError, ServiceUnavailable: what tells how to read it does not answer as it should.
         """
 
 

@@ -48,11 +48,7 @@ class JsonRows:
         """
         found, columns = _object(text, where, NESTED if self._nested else DECODER), self._columns
         if (keys := tuple(found)) not in self._known:
-            # Keys that are absent have no value, so only those that are there are looked at.
-            there = {columns.landed.get(key, key) for key in keys}
-            Columns([each for each in columns.names if each in there], columns.landed, columns.ignore_unknown).find(
-                keys, name=where
-            )
+            columns.check(keys, name=where)
             self._known.add(keys)
         if columns.landed:
             found = {columns.landed.get(key, key): value for key, value in found.items()}

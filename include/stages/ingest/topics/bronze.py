@@ -7,6 +7,7 @@ lost and none comes twice, wherever a run is cut off and however many runs there
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from include.foundation.errors import MissingInput, Superseded
@@ -18,6 +19,7 @@ from include.stages.ingest.contracts import contract_of
 from include.stages.ingest.topics import gaps
 from include.stages.ingest.topics.messages import Parser, partition, schema
 from include.stages.ingest.topics.reader import Reader
+from include.stages.ingest.topics.schema_registry import SchemaRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +35,14 @@ MOST = 20_000_000  # messages of one run; the next run goes on
 
 
 def consume(
-    lake: Lake, spec: UseCase, source: Topic, settings: Mapping[str, Setting], *, run_id: str, batch: int = BATCH
+    lake: Lake,
+    spec: UseCase,
+    source: Topic,
+    settings: Mapping[str, Setting],
+    *,
+    run_id: str,
+    batch: int = BATCH,
+    registry: Mapping[str, Setting] = MappingProxyType({}),
 ) -> tuple[int, list[Gap]]:
     """Read a topic from where bronze ends to its own end.
 
@@ -44,6 +53,7 @@ def consume(
         settings: of the broker, as `Reader` takes them.
         run_id: the run, as people look it up.
         batch: messages of one commit.
+        registry: settings of the schema registry, as `SchemaRegistry` takes them.
 
     Returns:
         How many messages this run committed; and what the broker had deleted before, noted in `quarantine.gaps`.
@@ -51,10 +61,11 @@ def consume(
     Raises:
         InvalidInput: the contract and the source do not fit each other, the settings are wrong, or the topic is not the
             one that was read before.
-        AccessRefused, MissingInput, RetryableError, ServiceUnavailable: as `Reader.seek` and `Reader.read` do.
+        AccessRefused, MissingInput, RetryableError, ServiceUnavailable: as `Reader.seek`, `Reader.read` and
+            `SchemaRegistry.by_id` do.
     """
     contract = contract_of(spec, source.contract)
-    parser, bronze = Parser(source, contract.landed), spec.table("bronze", source.name)
+    parser, bronze = Parser(source, contract.landed, SchemaRegistry(registry)), spec.table("bronze", source.name)
     taken = 0
     lost: list[Gap] = []
     while True:

@@ -11,8 +11,7 @@ import polars as pl
 from include.foundation.echo import quoted
 from include.foundation.errors import InvalidInput
 from include.stages.ingest import rows
-from include.stages.ingest.formats import POSITION, Columns
-from include.stages.ingest.formats.json_lines import JsonRows
+from include.stages.ingest.formats import MESSAGES, POSITION, Columns
 from include.stages.quality.contract import DAY
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from include.foundation.spec.topics import Topic
+    from include.stages.ingest.formats.avro_message import Schemas
 
 # Besides the columns of every source. The value is kept where it is no row, with the reason.
 FAULT = "message_fault"
@@ -55,16 +55,18 @@ class Parser:
     Args:
         source: the source.
         names: the contract's names of the landed columns.
+        schemas: where a format that needs them finds the schemas of messages.
 
     Raises:
-        InvalidInput: the spec names a column that the contract does not have.
+        InvalidInput: the spec names a column that the contract does not have, or as the format says.
+        AccessRefused, PermanentError, ServiceUnavailable: as `schemas` does; so does `frame`.
     """
 
-    def __init__(self, source: Topic, names: Sequence[str]) -> None:
+    def __init__(self, source: Topic, names: Sequence[str], schemas: Schemas) -> None:
         self._source = source
         self._schema = schema(names)
         self._columns = Columns.of(source.as_lines(), names)
-        self._objects = JsonRows(self._columns, nested=source.nested == "text")
+        self._format = MESSAGES[source.format.type](source, self._columns, schemas)
         self._none: list[str | None] = [None] * len(names)
         if source.event_time is not None and source.event_time not in names:
             raise InvalidInput(
@@ -96,18 +98,17 @@ class Parser:
         )
         return self._dated(frame).select(self._schema.names())
 
-    def _parsed(self, values: Sequence[bytes | None]) -> tuple[list[list[str | None]], list[str | None]]:
-        found: list[list[str | None]] = []
+    def _parsed(self, values: Sequence[bytes | None]) -> tuple[list[Sequence[str | None]], list[str | None]]:
+        found: list[Sequence[str | None]] = []
         faults: list[str | None] = []
         for value in values:
-            row, fault = self._none, None
+            row: Sequence[str | None] = self._none
+            fault = None
             if value is None:
                 fault = "message: no value (a tombstone), and a message deletes no row"
             else:
                 try:
-                    row = self._objects.row(value.decode("utf-8"), where="message")
-                except UnicodeDecodeError:
-                    fault = "message: not valid UTF-8"
+                    row = self._format.row(value)
                 except InvalidInput as error:
                     fault = str(error)
             found.append(row)

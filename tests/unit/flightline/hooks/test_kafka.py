@@ -34,6 +34,13 @@ def test_what_is_no_setting_is_named(monkeypatch, extra, message):
         settings(monkeypatch, extra=extra)
 
 
+def test_settings_of_a_schema_registry_are_kept_apart(monkeypatch):
+    extra = {"bootstrap.servers": "a:9092", "schema.registry.url": "http://r", "schema.registry.bearer.auth.token": "t"}
+    assert settings(monkeypatch, extra=extra) == {"bootstrap.servers": "a:9092"}
+    assert KafkaHook().registry == {"url": "http://r", "bearer.auth.token": "t"}
+    assert json.loads(KafkaHook().plain_settings) == {"bootstrap.servers": "a:9092"}
+
+
 def test_only_what_is_no_secret_leaves_airflow(monkeypatch):
     extra = {"bootstrap.servers": "a:9092", "sasl.mechanism": "PLAIN", "ssl.key.password": "secret", "x": 1}
     settings(monkeypatch, extra=extra, login="me", password="secret")

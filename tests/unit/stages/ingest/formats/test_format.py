@@ -5,12 +5,14 @@ import io
 import json
 from collections.abc import Callable
 
+import fastavro
 import polars as pl
 import pytest
 
 from include.foundation.errors import InvalidInput
 from include.foundation.spec.sources import Csv, JsonLines, Parquet, Source
-from include.stages.ingest.formats import FORMATS, POSITION, Columns
+from include.foundation.spec.topics import Topic
+from include.stages.ingest.formats import FORMATS, MESSAGES, POSITION, Columns, MessageFormat
 from include.stages.ingest.stream import opened
 
 ROWS = [{"a": "1", "b": "x", "c": "9"}, {"a": "2.50", "b": "é", "c": "8"}]
@@ -98,3 +100,78 @@ def test_gzip_is_read_where_the_spec_says_so(member) -> None:
 def test_a_spec_that_maps_to_no_column_of_the_contract_is_refused() -> None:
     with pytest.raises(InvalidInput, match="source s: `columns` names z"):
         Columns.of(Source(name="s", contract="S", columns={"x": "z"}), ["a"])
+
+
+SCHEMA = {
+    "type": "record",
+    "name": "r",
+    "fields": [
+        {"name": "a", "type": "int"},
+        {"name": "b", "type": ["null", "string"]},
+        {"name": "c", "type": "boolean"},
+    ],
+}
+
+
+class Registry:
+    """It has one schema."""
+
+    def by_id(self, number: int) -> dict[str, str]:
+        return {"schema": json.dumps(SCHEMA)}
+
+    def by_version(self, subject: str, version: int) -> None:
+        return None
+
+
+def _avro(row: dict[str, object]) -> bytes:
+    body = io.BytesIO(bytes(5))
+    body.seek(5)
+    fastavro.schemaless_writer(body, SCHEMA, row)
+    return body.getvalue()
+
+
+WRITERS = {"json": lambda row: json.dumps(row).encode(), "avro": _avro}
+
+
+@pytest.fixture(params=[*MESSAGES])
+def message(
+    request: pytest.FixtureRequest,
+) -> tuple[Callable[..., MessageFormat], Callable[[dict[str, object]], bytes]]:
+    """How messages of the format are read, and how written."""
+
+    def reader(*names: str, **fields: object) -> MessageFormat:
+        said = {
+            "kind": "topic",
+            "name": "s",
+            "topic": "t",
+            "contract": "S",
+            "format": {"type": request.param},
+            **fields,
+        }
+        source = Topic.model_validate(said)
+        return MESSAGES[request.param](source, Columns.of(source.as_lines(), names), Registry())
+
+    return reader, WRITERS[request.param]
+
+
+def test_a_message_is_a_row_of_text_and_what_it_lacks_has_no_value(message) -> None:
+    reader, write = message
+    rows = reader("name", "d", "a", "c", columns={"b": "name"})
+    assert [*rows.row(write({"a": 1, "b": "é", "c": True}))] == ["é", None, "1", "true"]
+    assert [*rows.row(write({"a": 1, "b": None, "c": False}))] == [None, None, "1", "false"]
+
+
+def test_a_message_with_an_unknown_column_is_refused_unless_the_spec_says_ignore(message) -> None:
+    reader, write = message
+    value = write({"a": 1, "b": "x", "c": True})
+    with pytest.raises(InvalidInput, match=r"^message: .*unexpected c"):
+        reader("a", "b").row(value)
+    assert [*reader("a", "b", unknown_columns="ignore").row(value)] == ["1", "x"]
+
+
+def test_what_is_no_message_of_the_format_is_refused(message) -> None:
+    reader, write = message
+    value = write({"a": 1, "b": "x", "c": True})
+    for bad in (b"", value[:-1], b"!" + value):
+        with pytest.raises(InvalidInput, match=r"^message: "):
+            reader("a", "b", "c").row(bad)

@@ -1,12 +1,18 @@
 """Messages and how far they were read are in bronze together."""
 
+import io
+import json
 import threading
 
+import fastavro
 import pytest
 
+from include.foundation.errors import ServiceUnavailable
 from include.foundation.lake import tables
 from include.foundation.lake.commit import TableWriter
-from include.stages.ingest.topics.bronze import read_up_to
+from include.foundation.spec.topics import Avro
+from include.stages.ingest.topics.bronze import consume, read_up_to
+from sandbox.stream.schema_registry import Registry
 
 
 def test_each_run_goes_on_where_the_last_one_ended(case, row):
@@ -58,3 +64,36 @@ def test_of_two_runs_at_once_one_wins_each_batch_and_the_other_reads_on(case, ro
     assert sum(taken) == 300
     rows = tables.read(case.lake, case.spec.table("bronze", "weather"))
     assert sorted(rows["source_position"]) == [*range(301)]
+
+
+def test_avro_messages_of_two_schemas_are_rows_and_what_none_tells_is_quarantined(case):
+    fields = [{"name": name, "type": "string"} for name in ("time", "station")]
+    old = {"type": "record", "name": "weather", "fields": fields}
+    new = {**old, "fields": [*fields, {"name": "wind", "type": ["null", "double"], "default": None}]}
+
+    def framed(number, schema, **row):
+        body = io.BytesIO()
+        fastavro.schemaless_writer(body, schema, {"time": "2013-01-01T05:00:00Z", **row})
+        return b"\0" + number.to_bytes(4, "big") + body.getvalue()
+
+    lost = framed(9, old, station="?")
+    (source,) = (each.model_copy(update={"format": Avro(type="avro")}) for each in case.spec.topics)
+    case.send(framed(1, old, station="JFK"), framed(2, new, station="LGA", wind=0.5), lost, key=b"k")
+    with Registry().running() as registry:
+        for schema in (old, new):
+            registry.register("weather-value", {"schema": json.dumps(schema)})
+        settings = {"url": registry.url}
+        assert consume(case.lake, case.spec, source, case.broker.settings, run_id="r", registry=settings)[0] == 3
+        assert len(registry.asked) == 3
+        case.send(framed(1, old, station="EWR"))
+    with pytest.raises(ServiceUnavailable, match="the schema registry does not answer"):
+        consume(case.lake, case.spec, source, case.broker.settings, run_id="r", registry=settings)
+    assert read_up_to(case.lake, case.spec.table("bronze", "weather")) == {f"{case.topic}/0": 2}
+    case.derive()
+    assert tables.read(case.lake, case.spec.table("silver", "weather")).select("station", "wind").rows() == [
+        ("JFK", None),
+        ("LGA", 0.5),
+    ]
+    (row,) = tables.read(case.lake, case.spec.table("quarantine", "weather")).rows(named=True)
+    assert (row["message_value"], row["message_key"], row["source_position"]) == (lost, b"k", 2)
+    assert row["reasons"] == ["message: the schema registry has no schema 9"]

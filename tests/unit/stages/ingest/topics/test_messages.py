@@ -8,6 +8,7 @@ import pytest
 from include.foundation.errors import InvalidInput
 from include.foundation.spec.topics import Topic
 from include.stages.ingest.topics.messages import FAULT, Parser, schema
+from include.stages.ingest.topics.schema_registry import SchemaRegistry
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 SENT = datetime(2026, 3, 3, 23, 59, 59, tzinfo=UTC)
@@ -25,7 +26,7 @@ class Sent:
 
 
 def parsed(*messages, source=SOURCE, names=("at", "a")) -> pl.DataFrame:
-    return Parser(source, names).frame(messages, read_at=NOW)
+    return Parser(source, names, SchemaRegistry({})).frame(messages, read_at=NOW)
 
 
 def test_a_row_tells_what_it_says_and_where_it_came_from():
@@ -107,7 +108,7 @@ def test_names_are_mapped_as_those_of_files():
 )
 def test_what_does_not_fit_the_contract_is_refused(source, names, message):
     with pytest.raises(InvalidInput, match=message):
-        Parser(source, names)
+        Parser(source, names, SchemaRegistry({}))
 
 
 def test_nested_values_are_kept_as_their_json_where_the_source_says_so():
