@@ -11,7 +11,7 @@ from include.foundation.echo import cause, listing, quoted
 from include.foundation.errors import FlightlineError, MissingInput, ServiceUnavailable
 from include.foundation.evidence.manifest import DIGEST_TAG
 from include.stages import registry
-from include.stages.registry.versions import ANSWER, MONITORED, PREVIOUS, REJECTED, SINCE
+from include.stages.registry.versions import ANSWER, DAG_RUN, MONITORED, PREVIOUS, REJECTED, SINCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +40,7 @@ class Version:
         answers: of people, in order: when, and in words.
         monitored: what its newest window showed, in words.
         rejected: how it was worse when it was brought on, in words.
+        dag_run: the run of its train Dag; empty where it was registered in another way.
     """
 
     number: str
@@ -56,6 +57,7 @@ class Version:
     answers: tuple[tuple[str, str], ...]
     monitored: str
     rejected: str
+    dag_run: str
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -191,4 +193,5 @@ def _version(found: Any, *, champion: bool) -> Version:
         ),
         monitored=tags.get(MONITORED, "")[:500],
         rejected=tags.get(REJECTED, "")[:500],
+        dag_run=tags.get(DAG_RUN, ""),
     )

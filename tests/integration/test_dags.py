@@ -452,6 +452,29 @@ def test_the_plots_of_a_version_are_drawn_where_the_approver_is_led(api, pages):
     page.close()
 
 
+def test_from_airflows_menu_to_which_model_serves_and_why(pages, lake):
+    """The pages of Discover on what the Dags really left: the way of a new user, by what is seen alone."""
+    pages.page.goto("/")
+    pages.page.get_by_role("link", name="Flightline", exact=True).click()
+    shown = pages.page.frame_locator("iframe")
+    card = shown.locator("section.card").filter(has_text="flight_delays")
+    for words in ("champion since", "2013-01-01 to 2013-01-03", "approved by admin", "production: version 1"):
+        expect(card).to_contain_text(words)
+    card.get_by_role("link", name="version 1").first.click()
+    expect(shown.get_by_role("heading", name="Version 1")).to_be_visible()
+    expect(shown.get_by_role("link", name="Its training in Airflow")).to_be_visible()
+    expect(shown.locator("svg").first).to_be_visible()
+    shown.get_by_role("link", name=SPEC.gold, exact=True).click()
+    expect(shown.locator("h1")).to_contain_text(SPEC.gold)
+    expect(shown.locator("body")).to_contain_text(f"{tables.read(lake, SPEC.gold).height:,}")
+    shown.get_by_role("link", name="Query", exact=True).click()
+    shown.locator("#sql").fill(f"SELECT carrier, count(*) AS flights FROM {SPEC.gold} GROUP BY carrier ORDER BY 2 DESC")
+    shown.get_by_role("button", name="Run").click()
+    expect(shown.locator("body")).to_contain_text("rows in")
+    shown.get_by_role("button", name="Draw").click()
+    expect(shown.locator("#chart svg")).to_be_visible()
+
+
 def test_argo_cds_page_asks_for_the_login_that_the_sandbox_prints(sandbox, pages):
     at = sandbox.endpoints
     url = f"{at.url('argocd')}/applications/argocd/flight-delays-production"

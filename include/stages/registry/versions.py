@@ -4,7 +4,8 @@ Tags: `model_digest` and `model_uri` of the model file, the run manifest (`evide
 or judging while there is no verdict), `gate_champion`, the version that it was judged against or `none`, the verdict
 that both are taken from (`evidence.verdict`), `answer.<time>` for each approval or rejection, and on a champion
 `champion_since` and `previous_champion`, the version that it took over from, `monitored`, what its newest window
-showed, and `rejected`, in which way it was worse than the stable version when it was brought on.
+showed, `rejected`, in which way it was worse than the stable version when it was brought on, and `dag_run`, the run of
+its train Dag that registered it.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 DIGEST, URI, GATE, PREVIOUS = "model_digest", "model_uri", "gate", "previous_champion"
 JUDGED_AGAINST, SINCE, ANSWER = "gate_champion", "champion_since", "answer"
-MONITORED, REJECTED = "monitored", "rejected"
+MONITORED, REJECTED, DAG_RUN = "monitored", "rejected", "dag_run"
 
 
 @dataclass(frozen=True, kw_only=True)

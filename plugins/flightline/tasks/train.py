@@ -112,7 +112,13 @@ def register(use_case: str, prepared: Mapping[str, Any], ti: Any = None) -> str:
 
     mlflow = MlflowHook()
     description = load(use_case).description
-    version = registry.register(mlflow.get_conn(), use_case, run_id=prepared["run_id"], description=description).version
+    version = registry.register(
+        mlflow.get_conn(),
+        use_case,
+        run_id=prepared["run_id"],
+        description=description,
+        tags={registry.versions.DAG_RUN: ti.run_id},
+    ).version
     ti.xcom_push("mlflow_version", mlflow.version_url(use_case, version))
     champion = registry.champion(mlflow.get_conn(), use_case)
     ti.xcom_push("champion", champion.version if champion else "none")

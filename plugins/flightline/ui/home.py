@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 
 from flightline.exceptions import AirflowAsked
@@ -97,8 +97,8 @@ def _loop(visitor: Visitor, spec: UseCase) -> Loop:
     steps, waiting = tuple[Step, ...](), tuple[tuple[str, str], ...]()
     try:
         steps, waiting = _airflow(visitor, spec)
-    except AirflowAsked as error:
-        faults.append(str(error))
+    except (AirflowAsked, HTTPException) as error:  # the second: he may see some Dags of it only
+        faults.append(str(getattr(error, "detail", error)))
     champion, gates = None, None
     try:
         champion = next((version for version in lookups.versions(spec.name) if version.champion), None)

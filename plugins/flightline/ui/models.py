@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Form, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse
 
-from flightline.ui import chart, lookups, render
+from flightline.exceptions import AirflowAsked
+from flightline.ui import chart, lookups, promotion, render
 from flightline.ui.access import Looking, Posting, Visitor
 from include.catalog.versions import pick
 from include.foundation.echo import cause
@@ -38,6 +39,11 @@ def use_case(visitor: Looking, use_case: str) -> HTMLResponse:
     spec = visitor.spec(use_case)
     every = lookups.versions(use_case)
     champion = next((version for version in every if version.champion), None)
+    running, unknown = None, ""
+    try:
+        running = promotion.running(visitor, use_case)
+    except (AirflowAsked, HTTPException) as error:
+        unknown = f"whether a promotion runs is not known: {getattr(error, 'detail', error)}"
     return render.page(
         "model.html",
         visitor,
@@ -46,6 +52,8 @@ def use_case(visitor: Looking, use_case: str) -> HTMLResponse:
         champion=champion,
         metrics=sorted({name for version in every for name in version.metrics}),
         deployed=lookups.deployed(use_case),
+        promotion=running,
+        unknown=unknown,
         monitored=_monitored(spec, every),
         links=_links(spec, None),
         starts={each: visitor.may_start(f"{use_case}.{each}") for each in ("train", "promote")},
@@ -143,6 +151,8 @@ def _links(spec: UseCase, version: Version | None) -> list[tuple[str, str]]:
 
 def _monitored(spec: UseCase, every: Sequence[Version]) -> list[object]:
     """Performance and drift over time, with the moments at which versions were made and became champion."""
+    import polars as pl
+
     from include.foundation.lake import tables
 
     try:
@@ -165,24 +175,24 @@ def _monitored(spec: UseCase, every: Sequence[Version]) -> list[object]:
         for version in every
         if version.since
     ]
-    days = frame["event_date"].to_list()
     drawn = []
-    for title, names in (
-        (f"{spec.metric.name} on matured labels", ("value", "expected", "ordinary")),
-        ("Distance from the holdout", ("answers_distance", "features_distance", "distance")),
-        ("Answers that differ from training", ("skew_rows",)),
+    for title, series in (
+        (f"{spec.metric.name} on matured labels", {"of the window": "value", "ordinary": "ordinary_value"}),
+        ("Distance of the answers from the holdout's", {"of the window": "answers_distance", "limit": "answers_limit"}),
+        ("Features that drifted", {"features": pl.col("drifted").list.len()}),
+        ("Features of answers that differ from gold's", {"features": pl.col("skewed").list.len()}),
     ):
-        series = {
+        found = frame.select("event_date", **series)
+        points = {
             name: [
                 (at(day), float(value))
-                for day, value in zip(days, frame[name].to_list(), strict=True)
+                for day, value in found.select("event_date", name).iter_rows()
                 if value is not None
             ]
-            for name in names
-            if name in frame.columns and frame[name].dtype.is_numeric()
+            for name in series
         }
-        if any(series.values()):
-            drawn.append(chart.line(title, series, times=True, marks=marks))
+        if any(points.values()):
+            drawn.append(chart.line(title, points, times=True, marks=marks))
     return list(drawn)
 
 

@@ -19,7 +19,9 @@ from include.foundation.evidence.manifest import RunManifest, Window
 from include.foundation.lake import Lake
 from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load, load_all
+from include.stages.monitoring.report import rows_of
 from include.stages.promotion.served import Served
+from tests.unit.stages.monitoring.test_report import REFERENCE, seen
 
 SPEC = load("flight_delays")
 D = [date(2013, 1, day) for day in range(1, 4)]
@@ -54,7 +56,7 @@ class Site:
     """A browser of one user."""
 
     def __init__(self, airflow: FastAPI) -> None:
-        self.airflow, self.started = airflow, list[Any]()
+        self.airflow, self.started, self.promotion = airflow, list[Any](), "success"
         self.client = TestClient(airflow, follow_redirects=False, raise_server_exceptions=False)
 
     def login(self, name: str) -> "Site":
@@ -114,6 +116,7 @@ def version(number: str, **changes: Any) -> Version:
             "answers": (("2026-01-02T00:00:00Z", f"approved by Ada {EVIL} up to production"),) if number == "2" else (),
             "monitored": "",
             "rejected": "",
+            "dag_run": "manual__1+1" if number == "2" else "",
             **changes,
         }
     )
@@ -150,6 +153,8 @@ def small_lake(tmp_path_factory) -> Lake:
         ("other.t", rows),
     ):
         replace_days(lake, name, written, D, {"run_key": "1", **said})
+    windows = rows_of("2", REFERENCE, [seen(1), seen(2, value=None, drifted=("a", "b"))])
+    replace_days(lake, SPEC.monitoring_table, windows, windows["event_date"].to_list(), {"run_key": "1"})
     return lake
 
 
@@ -180,7 +185,7 @@ def site(small_lake, small_catalog, monkeypatch) -> Iterator[Site]:
         assert request.headers["authorization"] == "Bearer the-users-own"
         if dag_id.endswith(".score"):
             return {"dag_runs": []}
-        state = "failed" if dag_id.endswith(".train") else "success"
+        state = {"train": "failed", "promote": one.promotion}.get(dag_id.rpartition(".")[2], "success")
         return {
             "dag_runs": [
                 {
@@ -196,6 +201,12 @@ def site(small_lake, small_catalog, monkeypatch) -> Iterator[Site]:
     def questions(dag_id: str) -> Any:
         task = {"dag_id": dag_id, "dag_run_id": "run 1", "task_id": "approve"}
         return {"hitl_details": [{"subject": f"Promote {EVIL}?", "task_instance": task}]}
+
+    @airflow.get("/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+    def tasks(dag_id: str, run_id: str) -> Any:
+        assert (dag_id, run_id) == (f"{SPEC.name}.promote", "run 1")
+        done, now = ("rollout.staging.smoke", "success"), ("rollout.production.canary_10.observe", "deferred")
+        return {"task_instances": [{"task_id": name, "state": state} for name, state in (done, now, ("end", None))]}
 
     @airflow.post("/api/v2/dags/{dag_id}/dagRuns")
     async def start(dag_id: str, request: Request) -> Any:

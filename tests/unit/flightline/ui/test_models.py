@@ -71,3 +71,17 @@ def test_only_what_is_meant_and_has_passed_starts(site):
     assert "has not passed its gates" in site.post("models/flight_delays/3/promote", token=token, sure="true").text
     assert site.post("models/flight_delays/99/promote", token=token, sure="true").status_code == 404
     assert site.started == []
+
+
+def test_what_monitoring_saw_is_drawn(site):
+    page = site.login("viewer").get("models/flight_delays").text
+    for title in ("auc on matured labels", "Distance of the answers", "Features that drifted"):
+        assert title in page
+    assert "Monitoring has seen no window yet" not in page
+    assert "Features of answers that differ" in page
+
+
+def test_a_version_leads_to_its_training_in_airflow(site):
+    site.login("viewer")
+    assert 'href="/dags/flight_delays.train/runs/manual__1%2B1"' in site.get("models/flight_delays/2").text
+    assert "Its training in Airflow" not in site.get("models/flight_delays/1").text

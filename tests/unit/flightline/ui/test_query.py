@@ -52,7 +52,8 @@ def ask(site, sql="select 1", **fields):
 def test_an_answer_is_a_table_a_chart_and_files(site, asked):
     _, number = ask(site.login("viewer"), at="2013-01-31")
     assert asked[0].question.readable == [
-        f"{layer}.flight_delays__weather" for layer in ("bronze", "silver", "quarantine")
+        *(f"{layer}.flight_delays__weather" for layer in ("bronze", "silver", "quarantine")),
+        "monitoring.flight_delays",
     ]
     assert asked[0].question.at.day == 31
     page = site.get("query/answer", id=number).text
