@@ -1,11 +1,17 @@
 """Every page: who may see it, what it says when something is wrong, and that nothing of what it shows is markup."""
 
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
 
 from flightline.ui import lookups, menu
 from include.foundation.errors import ServiceUnavailable
 from tests.unit.flightline.ui.conftest import EVIL
+from tests.unit.flightline.ui.test_query import asked
 
+__all__ = ["asked"]
 PAGES = (
     "",
     "loops",
@@ -120,3 +126,31 @@ def test_style_and_scripts_come_with_the_app(site):
 def test_the_entry_is_in_the_menu():
     (first, *_) = menu.VIEWS
     assert (first["destination"], first["url_route"], first["href"]) == ("nav", "flightline", "flightline/")
+
+
+OPERATIONS = {
+    f"{operation.method} {operation.path}": operation
+    for operation in (
+        found.ok() for found in schemathesis.openapi.from_dict(menu._pages().openapi()).get_all_operations()
+    )
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_whatever_is_asked_is_answered_in_words(site, asked, name):
+    """By Schemathesis: what the app's description allows, and what it does not."""
+    site.login("admin")
+    token = site.token()
+    operation, modes = OPERATIONS[name], (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+
+    @settings(max_examples=8, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=st.one_of(operation.as_strategy(generation_mode=mode) for mode in modes))
+    def ask(case):
+        if isinstance(case.body, dict) and "token" in case.body:
+            case.body["token"] = token
+        sent = case.as_transport_kwargs(base_url="http://testserver/flightline")
+        answer = site.client.request(**sent)
+        assert answer.status_code not in {500, 501, 502}, answer.text[:500]
+        assert "Traceback" not in answer.text
+
+    ask()
