@@ -6,15 +6,24 @@ import pytest
 
 from flightline.hooks.warehouse import WarehouseHook
 from include.foundation.errors import InvalidInput
-from include.warehouse.duck import DuckWarehouse
 
 
-def test_without_a_connection_it_is_duckdb_on_the_lake(monkeypatch):
+@pytest.mark.parametrize(
+    ("connection", "engine"),
+    [
+        (None, "DuckDB"),
+        ({"conn_type": "aws", "extra": {"region_name": "us-east-1", "output": "s3://answers/"}}, "Athena"),
+        ({"conn_type": "trino", "host": "trino.example", "login": "someone"}, "Trino"),
+    ],
+)
+def test_its_type_says_which(monkeypatch, connection, engine):
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "aws"}))
-    assert isinstance(WarehouseHook().get_conn(), DuckWarehouse)
+    if connection:
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    assert WarehouseHook().get_conn().name == engine
 
 
-def test_an_engine_that_is_none_is_said(monkeypatch):
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "aws", "extra": {"engine": "abacus"}}))
+def test_a_type_that_is_none_is_said(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "abacus"}))
     with pytest.raises(InvalidInput, match="abacus"):
         WarehouseHook().get_conn()

@@ -1,0 +1,73 @@
+"""A statement in another engine's SQL: checked as DuckDB's, then put into the other's words by sqlglot.
+
+People write one SQL on whatever engine answers; what the check refuses reaches none of them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from include.foundation.echo import cause
+from include.foundation.errors import InvalidInput
+from include.warehouse.engine import empty
+from include.warehouse.statement import Statement, check, functions
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from include.warehouse.question import Question
+
+Dialect = Literal["athena", "trino"]
+
+
+def translated(question: Question, *, to: Dialect, catalog: str) -> Statement:
+    """The question's statement as the other engine reads it.
+
+    Args:
+        question: what is asked.
+        to: the other engine's SQL.
+        catalog: its name for the lake.
+
+    Raises:
+        InvalidInput: it may not run, says AT itself, or has something that the other engine has no words for.
+    """
+    with empty() as connection:
+        connection.execute("SET memory_limit = '128MiB'")
+        computing, readable = functions(connection), question.readable
+        # Any state makes `check` refuse a statement that says AT itself: sqlglot would take it for an alias.
+        at = question.at if question.at or question.snapshot is not None else datetime.now(UTC)
+        check(connection, question.sql, computing=computing, readable=readable, snapshot=question.snapshot, at=at)
+        plain = check(connection, question.sql, computing=computing, readable=readable)
+    return Statement(sql=_written(question, plain.tables, to=to, catalog=catalog), tables=plain.tables)
+
+
+def _written(question: Question, tables: tuple[str, ...], *, to: Dialect, catalog: str) -> str:
+    """From the text as it was asked: what DuckDB writes anew names functions that only DuckDB has."""
+    from sqlglot import ErrorLevel, exp, parse
+    from sqlglot.errors import SqlglotError
+
+    try:
+        found = [tree for tree in parse(question.sql, read="duckdb") if tree is not None]
+        read = [table for tree in found for table in tree.find_all(exp.Table) if table.db]
+        names = tuple(sorted({f"{table.db}.{table.name}" for table in read}))
+        if len(found) != 1 or not isinstance(found[0], exp.Query) or names != tables:  # two parsers, one reading
+            raise InvalidInput("write it simpler: what it reads is not clear enough for this engine")
+        for table in read:
+            table.set("catalog", exp.to_identifier(catalog, quoted=True))
+            table.set("version", _state(question))
+        return found[0].sql(dialect=to, unsupported_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        raise InvalidInput(f"this engine ({to}) has no words for it: {cause(error)}") from error
+
+
+def _state(question: Question) -> exp.Version | None:
+    from sqlglot import exp
+
+    if question.snapshot is not None:
+        return exp.Version(this="VERSION", kind="AS OF", expression=exp.Literal.number(question.snapshot))
+    if question.at is not None:
+        text = question.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
+        moment = exp.Cast(this=exp.Literal.string(text), to=exp.DataType.build("timestamptz"))
+        return exp.Version(this="TIMESTAMP", kind="AS OF", expression=moment)
+    return None

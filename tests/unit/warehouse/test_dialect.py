@@ -1,0 +1,45 @@
+"""Statements in Athena's and Trino's words."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from include.foundation.errors import InvalidInput
+from include.warehouse import Question
+from include.warehouse.dialect import translated
+
+
+def words(sql: str, **asked) -> str:
+    return translated(Question(sql=sql, **asked), to="trino", catalog="lake of ours").sql
+
+
+def test_tables_functions_and_casts_are_the_others():
+    assert words("select carrier, avg(delay)::double, strftime(day, '%Y') from silver.flights group by all") == (
+        "SELECT carrier, CAST(AVG(delay) AS DOUBLE), DATE_FORMAT(day, '%Y') "
+        'FROM "lake of ours".silver.flights GROUP BY ALL'
+    )
+
+
+def test_every_table_is_read_as_of_the_state_and_no_part_of_with_is():
+    sql = "with one as (select * from gold.a) select * from one join gold.b using (id)"
+    written = words(sql, at=datetime(2013, 1, 1, 12, tzinfo=UTC))
+    state = "FOR TIMESTAMP AS OF CAST('2013-01-01 12:00:00.000000 UTC' AS TIMESTAMP WITH TIME ZONE)"
+    assert written.count(state) == 2
+    assert "FROM one JOIN" in written
+    assert "gold.a FOR VERSION AS OF 5" in words("select * from gold.a", snapshot=5)
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("drop table silver.flights", "only SELECT"),
+        ("select 1; select 2", "one SELECT at a time"),
+        ("select * from read_csv('/etc/passwd')", "read_csv"),
+        ("select * from table(system.query('drop table t'))", "not a statement|not allowed"),
+        ("select * from secret.t", "that you may query"),
+        ("select * from gold.a at (version => 4)", "says AT itself"),
+    ],
+)
+def test_what_may_not_run_reaches_no_engine(sql, said):
+    with pytest.raises(InvalidInput, match=said):
+        words(sql, readable={"gold.a", "silver.flights"})
