@@ -7,7 +7,8 @@ the asset `retrain.…`; by hand with a form.
 
 **Order** — `freeze` pins the gold snapshot and opens the MLflow run and the tuning experiment of exactly this input (a
 retry or a second trigger rejoins them). `trial` runs the workers: pods that each loop suggest, fit, observe until the
-budget is spent. `fit` refits the best parameters, exports to ONNX and checks that the file answers as the model does.
+budget is spent. `fit` refits the best parameters, exports to ONNX, checks that the file answers as the model does and
+ships its fastest form (float32, optimized, int8) whose metric is near enough (`export` in the spec).
 `register` makes the version. `gate` judges it on the holdout. `verdict` prints the report and announces the version.
 
 **Inputs** — table `gold.…`; Connections `lake`, `mlflow`, `sigopt`, `cluster`. `training.backend` of the spec moves the

@@ -1,4 +1,4 @@
-"""Refit the best parameters, store the model file and write its evidence to the MLflow run."""
+"""Refit the best parameters, store the model file that ships and write its evidence to the MLflow run."""
 
 import json
 import logging
@@ -16,13 +16,14 @@ from include.foundation.evidence.manifest import RunManifest
 from include.foundation.progress import reporting
 from include.foundation.spec import blame, module
 from include.stages.registry import champion, description, mlmodel
-from include.stages.registry.versions import DIGEST, URI
+from include.stages.registry.versions import DIGEST, FORM, URI
 from include.stages.training import runs
 from include.stages.training.curves import page
 from include.stages.training.fitting import Fitted, contest, fit_final
 from include.stages.training.progress import Checkpointed
 from include.stages.training.runs import Training
 from include.stages.tuning.experiment import best
+from include.steps.ship import ship
 from include.steps.trial import log_lost
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ EXAMPLES = 3  # rows that MLflow shows as the model's input
 
 
 def fit(training: Training) -> Fitted:
-    """Refit the best parameters, store the model file and write all evidence to the MLflow run.
+    """Refit the best parameters, choose the form that ships, store it and write all evidence to the MLflow run.
 
     A run that was fitted keeps its evidence, for a version may stand on it: fitting it again only shows that the same
     file results.
@@ -57,6 +58,8 @@ def fit(training: Training) -> Fitted:
             fitted = fit_final(part, training.data, frozen, training.problem, params=params, machine=machine)
     if training.spec.training.models:
         fitted = replace(fitted, params={"model": name, **fitted.params})
+    shipped = ship(training, fitted)
+    fitted = shipped.fitted
     if before := client.get_run(run_id).data.tags.get(DIGEST):
         if before != fitted.digest:
             raise InvalidInput(
@@ -84,6 +87,7 @@ def fit(training: Training) -> Fitted:
     )
     data = training.data
     plots = training.problem.plots(data.holdout["label"].to_numpy(), fitted.answers, data.classes)
+    plots = [*plots, *shipped.plots]
     title = f"{training.spec.title}: holdout {frozen.window.holdout_start} to {frozen.window.end}"
     example = training.part.encode(data.holdout.head(EXAMPLES), fitted.metadata.categories)
     files = {
@@ -93,13 +97,14 @@ def fit(training: Training) -> Fitted:
         "importance.json": _json(fitted.importance),
         "curves.json": _json([asdict(plot) for plot in plots]),
         "curves.html": page(title, plots, fitted.importance).encode(),
+        "forms.csv": shipped.table,
         **mlmodel.files(fitted.metadata, run_id=run_id, example=example.tolist()),
     }
     measured = {f"holdout_{name}": value for name, value in fitted.metrics.items()}
     # Parameters first, for MLflow refuses to change them; the digest last, for it says that all is there.
     runs.log(client, run_id, params=fitted.params, metrics={**measured, "onnx_deviation": fitted.deviation})
     runs.log_files(client, run_id, "model", files)
-    tags = {DIGEST: fitted.digest, URI: uri, "mlflow.source.git.commit": state.commit}
+    tags = {DIGEST: fitted.digest, URI: uri, FORM: shipped.form, "mlflow.source.git.commit": state.commit}
     runs.log(client, run_id, tags={**tags, **description.tags(manifest), **manifest.tags()})
     client.set_terminated(run_id)
     progress.clear()

@@ -13,7 +13,7 @@ from include.stages.gates import Report, judge
 from include.stages.gates.judge import Holdout
 from include.stages.gates.latency import time_answers
 from include.stages.registry import ModelVersion, champion, description, get, tag
-from include.stages.registry.versions import DIGEST, GATE, JUDGED_AGAINST, URI
+from include.stages.registry.versions import DIGEST, FORM, GATE, JUDGED_AGAINST, URI
 from include.stages.training import runs
 from include.stages.training.runs import Training
 
@@ -78,7 +78,8 @@ def gate(training: Training, version: str | None) -> Report:
             model=model,
             reports={path: text_digest(text) for path, text in texts.items()},
         )
-        text = description.describe(found.manifest(), gates=[asdict(each) for each in report.gates])
+        gates = [asdict(each) for each in report.gates]
+        text = description.describe(found.manifest(), form=found.tags.get(FORM), gates=gates)
         client.update_model_version(spec.name, version, text)
         # The word comes last: it is believed only beside its verdict.
         tag(client, spec.name, version, {**verdict.tags(), JUDGED_AGAINST: verdict.champion, GATE: word})

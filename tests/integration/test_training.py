@@ -191,7 +191,7 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake, mlflow
 
     version = get(client, USE_CASE, "1")
     assert (version.digest, version.gate, version.run_id) == (fitted["digest"], "passed", run_id)
-    assert version.tags["gate_champion"] == "none"
+    assert (version.tags["gate_champion"], version.tags["form"]) == ("none", "float32")
     assert open_model(store.fetch(lake.objects(), version.uri, version.digest)).digest == version.digest
     manifest = version.manifest()
     assert manifest.snapshots == {"gold.flight_delays": str(opened["frozen"]["snapshot_id"])}
@@ -205,7 +205,7 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake, mlflow
         assert RunManifest.parse((path / "model/manifest.json").read_text()) == manifest
         assert digest((path / "model/model.onnx").read_bytes()) == version.digest
         assert json.loads((path / "gates/report.json").read_text())["passed"] is True
-        assert {"features.json", "importance.json", "curves.json", "curves.html"} <= {
+        assert {"features.json", "importance.json", "curves.json", "curves.html", "forms.csv"} <= {
             file.name for file in (path / "model").iterdir()
         }
 
@@ -214,6 +214,7 @@ def test_from_frozen_rows_to_a_judged_version(start, found, client, lake, mlflow
     registered = client.get_model_version(USE_CASE, "1")
     assert f"Trained on {manifest.window.start} to {manifest.window.end}" in registered.description
     assert "**Gates: passed**" in registered.description
+    assert "| form of the file | float32 (" in registered.description
     assert version.tags["window"] == f"{manifest.window.start} to {manifest.window.end}"
     loaded = mlflow.pyfunc.load_model(f"models:/{USE_CASE}/1")
     matrix = np.full((1, len(loaded.metadata.metadata["features"])), np.nan, np.float32)

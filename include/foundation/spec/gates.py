@@ -1,12 +1,8 @@
 """Read by `stages/gates`: what a version must show."""
 
-from typing import Annotated
-
 from pydantic import Field
 
-from include.foundation.spec.part import Name, Part
-
-Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+from include.foundation.spec.part import Margin, Name, Part
 
 
 class Slice(Part):

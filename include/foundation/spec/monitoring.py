@@ -2,8 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from include.foundation.spec.gates import Margin
-from include.foundation.spec.part import LONGEST, Part
+from include.foundation.spec.part import LONGEST, Margin, Part
 
 SIGNALS = ("performance", "features", "answers", "age")  # of what may not be ordinary in a window
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]  # in a metric's unit
 # Single underscores only: `__` parts use case and source in a table's name, and no DNS name ends in one.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63)]
 # One line, and nothing that Airflow would take for a template.

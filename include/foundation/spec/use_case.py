@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from include.foundation.errors import InvalidInput
 from include.foundation.problem.kinds import KINDS, Metric, kind
 from include.foundation.spec.engine import Engine
+from include.foundation.spec.export import Export
 from include.foundation.spec.features import Features
 from include.foundation.spec.gates import Gates
 from include.foundation.spec.monitoring import Monitoring
@@ -45,6 +46,7 @@ class UseCase(Part):
     quality: Quality = Quality()
     features: Features = Features()
     training: Training
+    export: Export = Export()
     gates: Gates
     serving: Serving = Serving()
     promotion: Promotion = Promotion()
@@ -94,6 +96,8 @@ class UseCase(Part):
                 f"gates: {metric.name} is from {metric.low:g} to {metric.high:g}; floor {self.gates.floor:g} or a "
                 f"margin of {max(margins):g} is beyond"
             )
+        if self.export.margin > metric.high - metric.low:
+            raise ValueError(f"export: {metric.name} is from {metric.low:g} to {metric.high:g}; that margin is beyond")
         return self
 
     @property

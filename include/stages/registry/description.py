@@ -15,11 +15,14 @@ def tags(manifest: RunManifest) -> dict[str, str]:
     }
 
 
-def describe(manifest: RunManifest, *, gates: Sequence[Mapping[str, object]] | None = None) -> str:
+def describe(
+    manifest: RunManifest, *, form: str | None = None, gates: Sequence[Mapping[str, object]] | None = None
+) -> str:
     """The description, as Markdown.
 
     Args:
         manifest: of the version.
+        form: of its model file, where the version says it.
         gates: of its report (`name`, `passed`, `detail`), once it was judged.
     """
     metrics = ", ".join(f"{name} **{value:.4f}**" for name, value in sorted(manifest.metrics.items()))
@@ -35,6 +38,8 @@ def describe(manifest: RunManifest, *, gates: Sequence[Mapping[str, object]] | N
         f"| served by | {manifest.serving_image or 'the image of that time'} |",
         f"| took over from | {'version ' + manifest.parent_version if manifest.parent_version else 'nothing'} |",
     ]
+    if form:
+        lines += [f"| form of the file | {form} (`model/forms.csv` of its run) |"]
     if gates is not None:
         failed = [gate for gate in gates if not gate["passed"]]
         lines += ["", f"**Gates: {'FAILED' if failed or not gates else 'passed'}** (`gates/report.md` of its run)", ""]

@@ -27,6 +27,7 @@ CHAMPION = "champion"
 DIGEST, URI, GATE, PREVIOUS = "model_digest", "model_uri", "gate", "previous_champion"
 JUDGED_AGAINST, SINCE, ANSWER = "gate_champion", "champion_since", "answer"
 MONITORED, REJECTED, DAG_RUN = "monitored", "rejected", "dag_run"
+FORM = "form"  # of the model file: float32, or what took its place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +147,7 @@ def register(
         f"{run.info.artifact_uri}/model",  # what MLflow's own clients load; the platform reads `model_uri`
         run_id,
         tags=tags,
-        description=describe(RunManifest.from_tags(tags)) if DIGEST_TAG in tags else None,
+        description=describe(RunManifest.from_tags(tags), form=tags.get(FORM)) if DIGEST_TAG in tags else None,
         await_creation_for=0,
     )
     return _version(made)

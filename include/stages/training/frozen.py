@@ -78,14 +78,14 @@ def split_days(start: date, end: date, training: Training) -> Window:
 def spec_read(spec: UseCase) -> str:
     """SHA-256 of what training reads of the spec; trials, seed, window and fixed parameters are named one by one."""
     challengers = ("training.models",) if spec.training.models else ()
-    return spec.digest_of("problem", "training.metric", "training.parameters", *challengers)
+    return spec.digest_of("problem", "training.metric", "training.parameters", "export", *challengers)
 
 
 def fitting_code(spec: UseCase) -> str:
     """SHA-256 of the code that turns frozen rows into a model file."""
     names = ("features", "model", *(model.name for model in spec.training.models))
     parts = (f"include.use_cases.{spec.name}.{part}" for part in names)
-    return digest("include.stages.training.dataset", "include.stages.training.fitting", *parts)
+    return digest("include.stages.training.dataset", "include.stages.training.fitting", "include.stages.export", *parts)
 
 
 def freeze(
