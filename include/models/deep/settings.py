@@ -25,7 +25,8 @@ class Settings(BaseModel):
         patience: epochs without a lower validation loss before the fit ends.
         precision: `mixed` computes in bfloat16 where that is safe; `auto` is mixed on a GPU and float32 on a CPU.
         compile: `torch.compile`, which takes a minute and a C++ compiler first: for long fits.
-        processes: how many share a fit (torchrun), each with a GPU of its own; 0 is one for each GPU, 1 without one.
+        processes: how many share a fit (torchrun), each with a GPU of its own; 0 is one for each GPU of the pod, 1
+            without one.
         num_threads: the machine's, of each process.
         device: the machine's.
     """
@@ -43,7 +44,7 @@ class Settings(BaseModel):
     patience: int = Field(5, ge=1)
     precision: Precision = "auto"
     compile: bool = False
-    processes: int = Field(1, ge=0, le=64)
+    processes: int = Field(0, ge=0, le=64)
     num_threads: int = Field(1, ge=1)
     device: Literal["cpu", "gpu"] = "cpu"
 

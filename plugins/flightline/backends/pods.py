@@ -4,7 +4,7 @@ The profile (extra `profile` of the Connection: a folder of `deploy/pods/`) choo
 template for each runtime.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +64,7 @@ class Pods:
             image=job.image,
             arguments=list(job.arguments),
             env_vars=[V1EnvVar(name, value) for name, value in environment.items()],
-            container_resources=_requirements(job.resources),
+            container_resources=_requirements(job.resources, _asked(self._conn_id, job.runtime)),
             deferrable=True,
             durable=True,
             poll_interval=1,
@@ -108,8 +108,9 @@ class Pods:
         from flightline.backends.keyed_pod import LABEL
 
         rancher = RancherHook(connection=connection)
+        requests = _asked(self._conn_id, job.runtime).get("requests", {})
         chosen = rancher.having(rancher.selection, f"{LABEL}={job.label}") or rancher.choose(
-            rancher.selection, gpus=job.resources.gpus or _template_gpus(self._conn_id, job.runtime)
+            rancher.selection, gpus=job.resources.gpus or int(requests.get(GPU, 0))
         )
         self._operator.log.info("the pod runs in cluster %s", chosen)
         return chosen.id
@@ -129,8 +130,8 @@ def _template(conn_id: str, runtime: str) -> Path:
     return path
 
 
-def _requirements(resources: Resources) -> "V1ResourceRequirements | None":
-    """What the job asks for instead of the template; None leaves the template's."""
+def _requirements(resources: Resources, template: Mapping[str, Any]) -> "V1ResourceRequirements | None":
+    """What the job asks for, and the template where it asks for nothing; None leaves all to the template."""
     from kubernetes.client import V1ResourceRequirements
 
     gpus = {GPU: str(resources.gpus)} if resources.gpus else {}
@@ -138,12 +139,15 @@ def _requirements(resources: Resources) -> "V1ResourceRequirements | None":
     if not asked and not gpus:
         return None
     limits = gpus | ({"memory": resources.memory} if resources.memory else {})
-    return V1ResourceRequirements(requests=asked | gpus, limits=limits)
+    return V1ResourceRequirements(
+        requests={**template.get("requests", {}), **asked, **gpus}, limits={**template.get("limits", {}), **limits}
+    )
 
 
-def _template_gpus(conn_id: str, runtime: str) -> int:
+def _asked(conn_id: str, runtime: str) -> dict[str, Any]:
+    """Requests and limits of a template."""
     (container, *_) = yaml.safe_load(_template(conn_id, runtime).read_text(encoding="utf-8"))["spec"]["containers"]
-    return int((container.get("resources", {}).get("requests") or {}).get(GPU, 0))
+    return container.get("resources") or {}
 
 
 @contextmanager

@@ -72,6 +72,15 @@ def test_the_gpu_profile_asks_for_a_gpu_and_nothing_else_may_take_its_node(pod_o
     assert {each.name: each.value for each in container.env}["FLIGHTLINE_DEVICE"] == "gpu"
 
 
+def test_a_job_of_two_gpus_keeps_the_rest_of_its_template(pod_of):
+    job = JOB.model_copy(update={"runtime": "torch", "resources": Resources(gpus=2)})
+    one, two = (pod_of("gpu", each).spec.containers[0] for each in (JOB.model_copy(update={"runtime": "torch"}), job))
+    for kind in ("requests", "limits"):
+        asked = getattr(one.resources, kind)
+        assert getattr(two.resources, kind) == {**asked, "nvidia.com/gpu": "2"} != asked
+    assert {each.mount_path for each in two.volume_mounts} == {"/tmp", "/dev/shm"}
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_pod_runs_the_trainer_without_privileges(pod_of, name):
     pod = pod_of(name)

@@ -39,6 +39,23 @@ def test_two_processes_learn_what_one_does_and_report_once(tmp_path):
     torch.testing.assert_close(shared(test), alone(test), atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize(("gpus", "said", "processes_"), [(2, 0, 2), (4, 0, 4), (4, 2, 2)])
+def test_a_fit_on_gpus_has_a_process_for_each_of_the_pod_s(monkeypatch, gpus, said, processes_):
+    class StartedError(Exception):
+        pass
+
+    def start(command, **_):
+        raise StartedError(*command[1:6])
+
+    monkeypatch.setattr(processes.torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(processes.subprocess, "Popen", start)
+    assert Settings().processes == 0, "unless a use case says otherwise"
+    with pytest.raises(StartedError) as started:
+        processes.train(fit(64, SETTINGS.model_copy(update={"device": "gpu", "processes": said})), Progress())
+    words = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes_))
+    assert started.value.args == words
+
+
 def test_one_process_needs_no_torchrun(monkeypatch):
     monkeypatch.setattr(processes, "_follow", None)
     _, epochs = processes.train(fit(64, SETTINGS), Progress())
