@@ -1,4 +1,5 @@
-# Flightline's images, one target each: airflow, trainer, tuning, serving, spark. `make images` builds them (docs/images.md).
+# Flightline's images, one target each: airflow, trainer, torch, tuning, serving, spark, workspace. `make images` builds
+# them (docs/images.md).
 # The base needs Python 3.11 with venv, and apt or else git, libgomp1, gcc and Python's headers. Locks come before code.
 ARG BASE=python:3.11-slim-bookworm
 
@@ -26,6 +27,11 @@ RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install 
 
 FROM build AS trainer-environment
 COPY requirements/trainer.txt /tmp/lock.txt
+RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
+    && rm -f /opt/flightline/.lock
+
+FROM build AS workspace-environment
+COPY requirements/workspace.txt /tmp/lock.txt
 RUN --mount=type=secret,id=netrc,target=/root/.netrc /opt/uv/bin/uv pip install --require-hashes --no-deps -r /tmp/lock.txt \
     && rm -f /opt/flightline/.lock
 
@@ -151,6 +157,25 @@ HEALTHCHECK NONE
 ENTRYPOINT ["python"]
 CMD ["-m", "include.steps", "--help"]
 
+# --- workspaces: JupyterLab and a desktop in the browser; their pods: deploy/workspace ---------------------------------
+FROM training AS workspace
+RUN apt-get update && apt-get install -y --no-install-recommends git tigervnc-standalone-server xauth dbus-x11 xfce4-session \
+        xfwm4 xfdesktop4 xfce4-panel xfce4-settings xfce4-terminal thunar \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* && dbus-uuidgen --ensure \
+    && usermod --home /home/flightline --shell /bin/bash flightline \
+    && install -d -o 10001 /home/flightline
+COPY --from=workspace-environment /opt/flightline /opt/flightline
+COPY --from=include /srv/include /srv/include
+COPY requirements/trainer.txt /srv/requirements/trainer.txt
+ARG COMMIT
+RUN test -n "$COMMIT" || { echo 'say --build-arg COMMIT=$(git rev-parse HEAD)' >&2; exit 1; }
+ENV FLIGHTLINE_COMMIT=$COMMIT
+USER 10001
+EXPOSE 8888
+# Whether it answers is for its pod's probe to ask.
+HEALTHCHECK NONE
+CMD ["python", "-m", "include.services.workspace"]
+
 # --- Airflow with the Dags and plugins, and the MLflow server; last, so that it is what a build without a target builds -
 FROM runtime AS airflow
 # git: the operator that commits to the GitOps repository.
@@ -165,6 +190,7 @@ COPY --from=include /srv/include /srv/include
 COPY requirements/trainer.txt requirements/torch.txt /srv/requirements/
 COPY deploy/pods /srv/deploy/pods
 COPY deploy/gitops /srv/deploy/gitops
+COPY deploy/workspace /srv/deploy/workspace
 COPY plugins /srv/plugins
 COPY dags /srv/dags
 ENV HOME=/opt/airflow \

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := .venv/uv/bin/uv
-LOCKED := dev trainer serving tuning sandbox aws kfp modzy
+LOCKED := dev trainer serving tuning sandbox aws kfp modzy workspace
 RUNTIME := airflow trainer serving tuning sandbox
 DEV := .venv/dev/bin
 export PYTHONPATH := $(CURDIR)
@@ -68,6 +68,13 @@ SPARK_JARS := snowpark_connect_deps_iceberg/jars/iceberg-spark-runtime-3.5_2.12-
 
 spark: .venv/spark/ready  ## install PySpark with Iceberg (1.2 GB): only what `engine: spark` needs
 
+DESKTOP := vncserver xauth dbus-launch xfce4-session xfwm4 xfdesktop xfce4-panel xfsettingsd xfce4-terminal thunar
+
+desktop:
+	@PYTHON="$(PYTHON)" sandbox/supervisor/system-packages $(DESKTOP)
+
+workspace: desktop .venv/workspace/ready  ## install what workspaces need (JupyterLab, XFCE, TigerVNC): docs/systems/workspace.md
+
 # Tests press the pages in a real browser.
 browser:
 	@PYTHON="$(PYTHON)" sandbox/supervisor/system-packages chromium
@@ -83,7 +90,7 @@ setup-dev: setup browser .venv/prometheus/ready .venv/torch/ready .venv/dev/read
 lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 	@compile() { $(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --generate-hashes "$$@" >/dev/null; }; set -e; \
 	compile --override requirements/override.txt requirements.in -o requirements.txt; \
-	for name in dev trainer torch torch-cuda serving sandbox aws kfp; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
+	for name in dev trainer torch torch-cuda serving sandbox aws kfp workspace; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
 	compile --override requirements/override-spark.txt requirements/spark.in -o requirements/spark.txt; \
 	compile --override requirements/override-tuning.txt requirements/tuning.in -o requirements/tuning.txt; \
 	compile requirements/modzy.in -o requirements/modzy.txt; \
@@ -139,7 +146,7 @@ chaos-ten: arguments setup  ## the same with ten seeds, one after the other
 # --- images -----------------------------------------------------------------------------------------------------------
 
 ENGINE ?= docker
-# The images `torch` and `spark` are large: make images IMAGES="airflow trainer tuning serving torch spark".
+# `torch`, `spark` and `workspace` are large: make images IMAGES="airflow trainer tuning serving torch spark workspace".
 IMAGES ?= airflow trainer tuning serving
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 comma := ,
@@ -221,4 +228,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system browser spark setup setup-dev lock demo play loop up down status logs airgap chaos chaos-ten images marketplace variants test test-all test-spark check lint type dashboards format bench replay soak clean
+.PHONY: help arguments days system browser spark desktop workspace setup setup-dev lock demo play loop up down status logs airgap chaos chaos-ten images marketplace variants test test-all test-spark check lint type dashboards format bench replay soak clean
