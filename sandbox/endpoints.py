@@ -117,6 +117,16 @@ class Endpoints:
         }
 
     @property
+    def workspace_env(self) -> dict[str, str]:
+        """What the Secret with the keys of the sandbox's user holds: a workspace may what training may."""
+        return {**self.trainer_env, "FLIGHTLINE_ALLOW_DIRTY": "1", "WORKSPACE_GIT": self.gitops}
+
+    @property
+    def workspaces(self) -> dict[str, Any]:
+        """What the Connection `cluster` says of workspaces. Browsers take names below `localhost` for this machine."""
+        return {"url": f"http://{{name}}.localhost:{self.port_of('gateway')}"}
+
+    @property
     def serving_env(self) -> dict[str, str]:
         """What the Secret `flightline-serving` holds: the model files and the online table, nothing more."""
         return {
@@ -167,7 +177,13 @@ class Endpoints:
                 schema="online",
             ),
             "cluster": _connection(
-                "kubernetes", extra={"kube_config": self.kubeconfig, "namespace": "flightline", "profile": "sandbox"}
+                "kubernetes",
+                extra={
+                    "kube_config": self.kubeconfig,
+                    "namespace": "flightline",
+                    "profile": "sandbox",
+                    "workspaces": self.workspaces,
+                },
             ),
             "mlflow": self._http("mlflow"),
             "sigopt": self._http("sigopt", password=self.secrets.sigopt_token),

@@ -143,8 +143,14 @@ def command(container: Object, image: Image, env: Mapping[str, str]) -> list[str
     return words
 
 
-def make_volumes(store: Store, pod: Object, root: Path) -> dict[str, str]:
+def make_volumes(store: Store, pod: Object, root: Path, claims: Path) -> dict[str, str]:
     """Make the pod's volumes as directories under `root` and return the variables that tell where they are.
+
+    Args:
+        store: of the cluster.
+        pod: of it.
+        root: holds what goes with the pod.
+        claims: holds what stays, a directory for each PersistentVolumeClaim.
 
     Raises:
         ConfigError: a volume's source is missing or of a type that the cluster leaves out.
@@ -153,12 +159,19 @@ def make_volumes(store: Store, pod: Object, root: Path) -> dict[str, str]:
     for volume in pod["spec"].get("volumes") or ():
         name = volume["name"]
         path = root / name
-        variables["VOLUME_" + re.sub(r"[^A-Z0-9]", "_", name.upper())] = str(path)
+        variable = "VOLUME_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+        variables[variable] = str(path)
         entries: dict[str, str] = {}
         if "secret" in volume:
             entries = _files(store, pod, "secrets", volume["secret"], volume["secret"]["secretName"])
         elif "configMap" in volume:
             entries = _files(store, pod, "configmaps", volume["configMap"], volume["configMap"]["name"])
+        elif "persistentVolumeClaim" in volume:
+            namespace, claim = pod["metadata"]["namespace"], volume["persistentVolumeClaim"]["claimName"]
+            if store.find("persistentvolumeclaims", namespace, claim) is None:
+                raise ConfigError(f'persistentvolumeclaim "{claim}" not found')
+            path = claims / namespace / claim
+            variables[variable] = str(path)
         elif "emptyDir" not in volume:
             kinds = ", ".join(key for key in volume if key != "name")
             raise ConfigError(

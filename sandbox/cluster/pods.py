@@ -102,7 +102,8 @@ class PodRunner:
     async def _volumes(self) -> bool:
         while True:
             try:
-                volumes = environment.make_volumes(self.store, self.pod, self.directory / "volumes")
+                claims = self.directory.parents[1] / "claims"  # they outlive the pod
+                volumes = environment.make_volumes(self.store, self.pod, self.directory / "volumes", claims)
             except (ConfigError, OSError) as error:
                 self.record("FailedMount", str(error), warning=True)
                 if await self.pause(_RETRY_SECONDS):

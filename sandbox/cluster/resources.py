@@ -57,6 +57,7 @@ RESOURCES = {
         Resource(name="endpoints", kind="Endpoints", short=("ep",)),
         Resource(name="configmaps", kind="ConfigMap", short=("cm",)),
         Resource(name="secrets", kind="Secret", fields=("type",)),
+        Resource(name="persistentvolumeclaims", kind="PersistentVolumeClaim", short=("pvc",), subresources=("status",)),
         Resource(name="events", kind="Event", short=("ev",), fields=_EVENT_FIELDS),
         Resource(name="serviceaccounts", kind="ServiceAccount", short=("sa",)),
         Resource(
@@ -91,6 +92,7 @@ RESOURCES = {
             subresources=("status", "scale"),
         ),
         Resource(name="jobs", kind="Job", group="batch", fields=("status.successful",), subresources=("status",)),
+        Resource(name="networkpolicies", kind="NetworkPolicy", group="networking.k8s.io", short=("netpol",)),
         Resource(
             name="gatewayclasses",
             kind="GatewayClass",

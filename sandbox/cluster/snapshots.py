@@ -17,6 +17,8 @@ from pathlib import Path
 
 from include.foundation.evidence.code import tree
 
+# Which libraries train is part of a training run's key: images hold the locks beside the code (Dockerfile).
+_LOCKS = ("requirements/trainer.txt", "requirements/torch.txt")
 _COMMIT, _DIGEST = re.compile("[0-9a-f]{40}"), re.compile("sha256:[0-9a-f]{64}")
 
 
@@ -25,7 +27,7 @@ class UnknownCodeError(Exception):
 
 
 class Snapshots:
-    """Directories named by what they hold: `include/`, and `commit`, the words of FLIGHTLINE_COMMIT.
+    """Directories named by what they hold: `include/`, locks, and `commit`, the words of FLIGHTLINE_COMMIT.
 
     Args:
         repository: a checkout with its history.
@@ -80,11 +82,17 @@ class Snapshots:
         archive = self._git("archive", "--format=tar", commit, "include")
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(draft, filter="data")
+        (draft / "requirements").mkdir()
+        for lock in self._git("ls-tree", "--name-only", commit, *_LOCKS).decode().split():
+            (draft / lock).write_bytes(self._git("show", f"{commit}:{lock}"))
         (draft / "commit").write_text(commit)
 
     def _copy(self, digest: str, draft: Path) -> None:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(self._repository / "include", draft / "include", ignore=ignored)
+        (draft / "requirements").mkdir()
+        for lock in filter(Path.is_file, map(self._repository.joinpath, _LOCKS)):
+            shutil.copy(lock, draft / "requirements")
         if (found := f"sha256:{tree(draft)}") != digest:
             raise UnknownCodeError(
                 f"the code in {self._repository} has changed since {digest[:19]} was named (it is {found[:19]} now), "

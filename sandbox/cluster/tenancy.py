@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from include.foundation.spec import load_all
+from sandbox.airflow.config import USER
 from sandbox.cluster.gateways import NAME as CONTROLLER
 from sandbox.endpoints import Endpoints
 
-TRAINING = "flightline"
+TRAINING, WORKSPACES = "flightline", "flightline-workspaces"
 _CONFLICT = 409
 
 
@@ -26,9 +27,10 @@ class Api(NamedTuple):
 def settle(at: Endpoints, api: Api, *, gateway: bool) -> None:
     """Create what is missing in a cluster and bring the Secrets up to date."""
     stages = sorted({stage.namespace for use_case in load_all() for stage in use_case.promotion.stages})
-    for namespace in (TRAINING, *stages):
+    for namespace in (TRAINING, WORKSPACES, *stages):
         _put(api, "/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": namespace}})
     _secret(api, TRAINING, "flightline-trainer", at.trainer_env)
+    _secret(api, WORKSPACES, f"rights-{USER}", at.workspace_env)
     for namespace in stages:
         _secret(api, namespace, "flightline-serving", at.serving_env)
     if gateway:

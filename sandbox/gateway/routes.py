@@ -1,7 +1,8 @@
 """HTTPRoutes (gateway.networking.k8s.io/v1) as Traefik's dynamic configuration: pure, objects in, a dictionary out.
 
-Traefik's own provider for the Gateway API refuses `RequestMirror`; its file provider mirrors. Understood are matches by
-path prefix, the filters `URLRewrite` (the prefix replaced by `/`) and `RequestMirror`, and weights of Services.
+Traefik's own provider for the Gateway API refuses `RequestMirror`; its file provider mirrors. Understood are
+host names, matches by path prefix, the filters `URLRewrite` (the prefix replaced by `/`) and `RequestMirror`, and
+weights of Services.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +43,7 @@ class Configuration:
         """
         made = Configuration()
         for index, rule in enumerate(route["spec"].get("rules") or ()):
-            made._rule(route["metadata"], index, rule, servers)
+            made._rule(route, index, rule, servers)
         for section, entries in made.http.items():
             self.http[section] |= entries
         self.missing |= made.missing
@@ -52,7 +53,8 @@ class Configuration:
         filled = {section: entries for section, entries in self.http.items() if entries}
         return {"http": filled} if filled else {}
 
-    def _rule(self, metadata: Object, index: int, rule: Object, servers: Servers) -> None:
+    def _rule(self, route: Object, index: int, rule: Object, servers: Servers) -> None:
+        metadata, hosts = route["metadata"], _hosts(route["spec"].get("hostnames") or ())
         namespace, name = metadata["namespace"], f"{metadata['namespace']}-{metadata['name']}-{index}"
         prefixes = [_prefix(match) for match in rule.get("matches") or [{}]]
         shares = [
@@ -75,10 +77,11 @@ class Configuration:
                 middlewares.append(name)
             else:
                 raise Unsupported(f"filter {filtered['type']}: left out of this gateway")
+        paths = " || ".join(f"Path(`{each}`) || PathPrefix(`{each.rstrip('/')}/`)" for each in prefixes)
         self.http["services"][name] = service
         self.http["routers"][name] = {
             "entryPoints": ["web"],
-            "rule": " || ".join(f"Path(`{each}`) || PathPrefix(`{each.rstrip('/')}/`)" for each in prefixes),
+            "rule": f"{hosts} && ({paths})" if hosts else paths,
             "service": name,
             **({"middlewares": middlewares} if middlewares else {}),
         }
@@ -100,6 +103,13 @@ def _prefix(match: Object) -> str:
     if path.get("type", "PathPrefix") != "PathPrefix" or match.keys() - {"path"} or "`" in path["value"]:
         raise Unsupported("matches by anything but a path's prefix: left out of this gateway")
     return str(path["value"])
+
+
+def _hosts(names: Sequence[str]) -> str:
+    """The part of a rule that asks for one of the host names; nothing where any will do."""
+    if any("`" in name or "*" in name for name in names):
+        raise Unsupported("host names with a wildcard: left out of this gateway")
+    return f"({' || '.join(f'Host(`{name}`)' for name in names)})" if names else ""
 
 
 def _strips(filtered: Object) -> bool:

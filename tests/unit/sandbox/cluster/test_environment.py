@@ -116,7 +116,7 @@ def test_volumes_become_directories(store, registry, tmp_path):
         {"name": "my-secret", "secret": {"secretName": "s", "items": [{"key": "a", "path": "deep/x"}]}},
         {"name": "none", "configMap": {"name": "absent", "optional": True}},
     ]
-    told = environment.make_volumes(store, POD | {"spec": {"volumes": volumes}}, tmp_path)
+    told = environment.make_volumes(store, POD | {"spec": {"volumes": volumes}}, tmp_path, tmp_path / "claims")
     assert told == {
         "VOLUME_SCRATCH": str(tmp_path / "scratch"),
         "VOLUME_MY_SECRET": str(tmp_path / "my-secret"),
@@ -127,10 +127,21 @@ def test_volumes_become_directories(store, registry, tmp_path):
     ] == [(tmp_path / "deep/x").relative_to(tmp_path)]
     assert (tmp_path / "my-secret" / "deep" / "x").read_text() == "1"
     for volume, message in (
-        ({"persistentVolumeClaim": {"claimName": "x"}}, "persistentVolumeClaim is left out"),
+        ({"persistentVolumeClaim": {"claimName": "x"}}, 'persistentvolumeclaim "x" not found'),
+        ({"hostPath": {"path": "/"}}, "hostPath is left out"),
         ({"secret": {"secretName": "absent"}}, 'secret "absent" not found'),
         ({"secret": {"secretName": "s", "items": [{"key": "a", "path": "../../x"}]}}, "leaves the volume"),
         ({"secret": {"secretName": "s", "items": [{"key": "no", "path": "x"}]}}, "non-existent key no"),
     ):
         with pytest.raises(ConfigError, match=message):
-            environment.make_volumes(store, POD | {"spec": {"volumes": [{"name": "v", **volume}]}}, tmp_path)
+            environment.make_volumes(store, POD | {"spec": {"volumes": [{"name": "v", **volume}]}}, tmp_path, tmp_path)
+
+
+def test_a_claims_directory_does_not_go_with_the_pod(store, registry, tmp_path):
+    registry.create("persistentvolumeclaims", "n", {"metadata": {"name": "home"}})
+    volumes = [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}]
+    told = environment.make_volumes(
+        store, POD | {"spec": {"volumes": volumes}}, tmp_path / "pod/volumes", tmp_path / "claims"
+    )
+    assert told == {"VOLUME_HOME": str(tmp_path / "claims/n/home")}
+    assert (tmp_path / "claims/n/home").is_dir()

@@ -104,3 +104,15 @@ def test_what_is_not_there_is_named(snapshots, version, says, tmp_path):
     with pytest.raises(UnknownCodeError, match=says):
         snapshots.find(version)
     assert not list(tmp_path.glob("home/code/*"))
+
+
+def test_locks_are_beside_the_code_of_both_kinds(repository, snapshots):
+    (repository / "requirements").mkdir()
+    (repository / "requirements/trainer.txt").write_text("numpy==1\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "lock")
+    found = snapshots.find(git(repository, "rev-parse", "HEAD"))
+    assert (found / "requirements/trainer.txt").read_text() == "numpy==1\n"
+    (repository / "include/answer.py").write_text("ANSWER = 9\n")
+    changed = snapshots.find(image(repository).partition("@")[2])
+    assert (changed / "requirements/trainer.txt").read_text() == "numpy==1\n"

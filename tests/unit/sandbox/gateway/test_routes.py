@@ -61,3 +61,14 @@ def test_what_is_left_out_is_refused_and_nothing_of_the_route_stays(change):
     with pytest.raises(Unsupported):
         configuration.add(route(**change), lambda *key: READY.get(key))
     assert configuration.document() == {}
+
+
+def test_host_names_keep_routes_apart():
+    made = route(match={})
+    made["spec"]["hostnames"] = ["ada.localhost", "eve.localhost"]
+    rule = configured(made).document()["http"]["routers"]["n-rain-0"]["rule"]
+    assert rule == "(Host(`ada.localhost`) || Host(`eve.localhost`)) && (Path(`/`) || PathPrefix(`/`))"
+    for name in ("*.localhost", "a`) || Host(`b"):
+        made["spec"]["hostnames"] = [name]
+        with pytest.raises(Unsupported, match="host names"):
+            configured(made)
