@@ -31,6 +31,8 @@ STAGES = {
 PLATFORM = {  # not of one use case
     "maintain": {"tables", "maintain"},
     "replay": {"plan", "judge", "reconcile"},
+    "workspace": {"start", "ready"},
+    "sweep": {"sweep"},
 }
 STEPS = ("wanted", "render", "commit", "sync", "smoke")  # of each stage of `promote`
 HEAVY = (

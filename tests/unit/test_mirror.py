@@ -63,6 +63,7 @@ ELSEWHERE = {
     "plugins/flightline/hooks/mlflow.py": DAGS,
     "plugins/flightline/hooks/online.py": DAGS,
     "plugins/flightline/hooks/sigopt.py": DAGS,
+    "plugins/flightline/hooks/workspaces.py": "tests/integration/test_workspaces.py",
     "plugins/flightline/links/pages.py": DAGS,
     "plugins/flightline/rollout.py": "tests/unit/flightline/tasks/test_promote.py",
     "plugins/flightline/ui/access.py": PAGES,

@@ -37,7 +37,7 @@ def place(spec: UseCase, stage: Stage) -> dict[str, Any]:
 
 def fill(kind: str, values: dict[str, Any]) -> Any:
     """The template of a kind with the values in."""
-    return _fill(_template(kind), values)
+    return filled(_template(kind), values)
 
 
 @cache
@@ -45,12 +45,12 @@ def _template(kind: str) -> Any:
     return yaml.safe_load((FOLDER / f"{kind}.yaml").read_text(encoding="utf-8"))
 
 
-def _fill(node: Any, values: dict[str, Any]) -> Any:
+def filled(node: Any, values: dict[str, Any]) -> Any:
     """A copy of `node` with the values in. Filling the parsed tree keeps a value from becoming YAML syntax."""
     if isinstance(node, dict):
-        return {key: _fill(value, values) for key, value in node.items()}
+        return {key: filled(value, values) for key, value in node.items()}
     if isinstance(node, list):
-        return [_fill(value, values) for value in node]
+        return [filled(value, values) for value in node]
     if not isinstance(node, str):
         return node
     template = Template(node)

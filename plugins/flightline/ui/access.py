@@ -60,6 +60,12 @@ class Visitor:
         details = ConnectionDetails(conn_id="lake")
         return bool(get_auth_manager().is_authorized_connection(method="GET", details=details, user=self.user))
 
+    @property
+    def runs_the_cluster(self) -> bool:
+        """Whether he may see and stop all workspaces: who may read the Connection `cluster` has its keys anyway."""
+        details = ConnectionDetails(conn_id="cluster")
+        return bool(get_auth_manager().is_authorized_connection(method="GET", details=details, user=self.user))
+
     def specs(self) -> list[UseCase]:
         """The use cases that he may see."""
         return [spec for spec in load_all() if self.may_read(spec.name)]

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
-from flightline.ui import data, home, models, query, render, systems
+from flightline.ui import data, home, models, query, render, systems, workspaces
 from include.foundation.echo import cause, cut
 from include.foundation.errors import AccessRefused, FlightlineError, InvalidInput, MissingInput
 
@@ -21,7 +21,7 @@ STATUS: dict[type[Exception], int] = {MissingInput: 404, InvalidInput: 400, Acce
 def build() -> FastAPI:
     """The app, to be mounted by Airflow."""
     pages = FastAPI(title="Flightline", docs_url=None, redoc_url=None, openapi_url=None)
-    for part in (systems, home, data, models, query):
+    for part in (systems, home, data, models, query, workspaces):
         pages.include_router(part.router)
     pages.mount("/static", StaticFiles(directory=render.HERE / "static"), name="static")
     pages.add_exception_handler(Exception, _failed)

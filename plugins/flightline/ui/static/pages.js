@@ -21,4 +21,6 @@
       if (box) box.focus();
     }
   });
+  var enter = document.querySelector("form[data-enter]");
+  if (enter) enter.submit();
 })();
