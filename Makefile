@@ -7,6 +7,8 @@ LOCKED := dev trainer serving tuning sandbox aws kfp modzy workspace
 RUNTIME := airflow trainer serving tuning sandbox
 DEV := .venv/dev/bin
 export PYTHONPATH := $(CURDIR)
+# Some machines say it for all; each of our many processes would then compile all that it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 # A closed network's package mirror has a certificate that this machine trusts, and uv's own list does not.
 export UV_SYSTEM_CERTS ?= true
 # A recipe that failed half-way would else be taken for done.
@@ -181,11 +183,12 @@ marketplace:  ## build a version's marketplace image: make marketplace BUNDLE=fi
 
 # --- quality ---------------------------------------------------------------------------------------------------------
 
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 test: setup-dev  ## every test that takes no more than seconds to a minute
-	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not long and not soak and not spark"
+	@$(DEV)/python -m pytest $(BESIDE) -m "not long and not soak and not spark"
 
 test-all: setup-dev  ## every test, the long fault tests too
-	@$(DEV)/python -m pytest -n 2 --dist loadfile -m "not soak and not spark"
+	@$(DEV)/python -m pytest $(BESIDE) -m "not soak and not spark"
 
 test-spark: setup-dev spark  ## the tests of `engine: spark`, on a local cluster of Spark
 	@$(DEV)/python -m pytest -m spark

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -41,6 +42,16 @@ def pytest_configure() -> None:
     """Let a run that is told to end (a time limit, a closed terminal) end its services too, as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files whose tests may take longest first: begun last, one would keep the other worker waiting."""
+    seconds: dict[Path, float] = defaultdict(float)
+    for item in items:
+        if item.get_closest_marker("long"):
+            timeout = item.get_closest_marker("timeout")
+            seconds[item.path] -= timeout.args[0] if timeout else float(item.config.getini("timeout"))
+    items.sort(key=lambda item: seconds.get(item.path, 0.0))
 
 
 @pytest.fixture(scope="session")
