@@ -17,13 +17,15 @@ from uuid import UUID
 
 import fastavro
 import numpy as np
+import polars as pl
 from fastavro.schema import SchemaParseException, UnknownType
 
 from include.foundation.echo import cause
 from include.foundation.errors import InvalidInput
+from include.stages.ingest.formats.format import one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from include.foundation.spec.topics import SchemaVersion
     from include.stages.ingest.formats.format import Columns
@@ -75,8 +77,14 @@ class AvroMessage:
             self._reader = self._parsed(answer, name)
             self._fields(self._reader, name)
 
-    def row(self, value: bytes) -> list[str | None]:
+    def frame(self, values: Sequence[bytes | None]) -> tuple[pl.DataFrame, dict[int, str]]:
         """As `MessageFormat` says."""
+        names = self._columns.names
+        rows, faults = one_by_one(self.row, values, range(len(values)), width=len(names))
+        return pl.DataFrame([*rows.values()], schema=dict.fromkeys(names, pl.String), orient="row"), faults
+
+    def row(self, value: bytes) -> list[str | None]:
+        """One of them. Raises InvalidInput where it is no row, else as `frame` does."""
         if len(value) < FRAME or value[0] != 0:
             raise InvalidInput("message: not framed as schema registries do (a zero byte, and four of the schema's id)")
         number = int.from_bytes(value[1:FRAME], "big")

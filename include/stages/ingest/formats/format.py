@@ -9,7 +9,7 @@ from include.foundation.echo import listing, quoted
 from include.foundation.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import polars as pl
 
@@ -122,13 +122,38 @@ class Format(Protocol):
 class MessageFormat(Protocol):
     """One way to write a row into a message of a topic."""
 
-    def row(self, value: bytes) -> Sequence[str | None]:
-        """A message's value as text, in the order of the columns' names, None where there is no value.
+    def frame(self, values: Sequence[bytes | None]) -> tuple[pl.DataFrame, dict[int, str]]:
+        """Messages' values as rows.
+
+        Args:
+            values: of [n] messages; None of a tombstone.
+
+        Returns:
+            The columns as text, [n], in the order of the columns' names, null where there is no value. And the place of
+            each value that is no row, whose columns are all null, with the reason, which begins with `message: `.
 
         Raises:
-            InvalidInput: it is no row; the message begins with `message: `.
             AccessRefused, PermanentError, ServiceUnavailable: what tells how to read it does not answer as it should.
         """
+
+
+def one_by_one(
+    row: Callable[[bytes], Sequence[str | None]], values: Sequence[bytes | None], places: Iterable[int], *, width: int
+) -> tuple[dict[int, Sequence[str | None]], dict[int, str]]:
+    """The rows at some places, by a function that raises InvalidInput of what is none; and why it is none."""
+    found: dict[int, Sequence[str | None]] = {}
+    faults: dict[int, str] = {}
+    none = (None,) * width
+    for place in places:
+        found[place] = none
+        if (value := values[place]) is None:
+            faults[place] = "message: no value (a tombstone), and a message deletes no row"
+            continue
+        try:
+            found[place] = row(value)
+        except InvalidInput as error:
+            faults[place] = str(error)
+    return found, faults
 
 
 def _odd(column: str) -> str:

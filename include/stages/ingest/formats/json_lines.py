@@ -52,7 +52,12 @@ class JsonRows:
             self._known.add(keys)
         if columns.landed:
             found = {columns.landed.get(key, key): value for key, value in found.items()}
-        return [self._text(found.get(column), column, where) for column in columns.names]
+        row = [self._text(found.get(column), column, where) for column in columns.names]
+        try:
+            "".join(text for text in row if text).encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInput(f"{where}: half of a pair of surrogates, which is no character") from error
+        return row
 
     def _text(self, value: object, column: str, where: str) -> str | None:
         if value is None or isinstance(value, str):

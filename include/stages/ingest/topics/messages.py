@@ -65,9 +65,8 @@ class Parser:
     def __init__(self, source: Topic, names: Sequence[str], schemas: Schemas) -> None:
         self._source = source
         self._schema = schema(names)
-        self._columns = Columns.of(source.as_lines(), names)
-        self._format = MESSAGES[source.format.type](source, self._columns, schemas)
-        self._none: list[str | None] = [None] * len(names)
+        columns = Columns.of(source.as_lines(), names)
+        self._format = MESSAGES[source.format.type](source, columns, schemas)
         if source.event_time is not None and source.event_time not in names:
             raise InvalidInput(
                 f"source {source.name}: `event_time` {source.event_time!r} is no landed column of its contract"
@@ -80,8 +79,12 @@ class Parser:
             messages: as the broker gave them, without errors.
             read_at: when that was: the moment from which the platform knew the rows.
         """
-        found, faults = self._parsed([message.value() for message in messages])
-        frame = pl.DataFrame(found, schema=dict.fromkeys(self._columns.names, pl.String), orient="row")
+        values = [message.value() for message in messages]
+        frame, found = self._format.frame(values)
+        faults: list[str | None] = [None] * len(values)
+        kept: list[bytes | None] = [None] * len(values)
+        for place, fault in found.items():
+            faults[place], kept[place] = fault, values[place]
         frame = frame.with_columns(
             pl.format(
                 f"{self._source.topic}/{{}}", pl.Series([message.partition() for message in messages], dtype=pl.Int64)
@@ -90,30 +93,11 @@ class Parser:
             pl.lit(read_at).dt.cast_time_unit("us").alias("ingested_at"),
             pl.Series("message_key", [message.key() for message in messages], pl.Binary),
             pl.Series("message_headers", [_headers(message) for message in messages], pl.String),
-            pl.Series(
-                "message_value", [m.value() if f else None for m, f in zip(messages, faults, strict=True)], pl.Binary
-            ),
+            pl.Series("message_value", kept, pl.Binary),
             pl.Series(FAULT, faults, pl.String),
             _days([message.timestamp()[1] for message in messages], read_at).alias("_own"),
         )
         return self._dated(frame).select(self._schema.names())
-
-    def _parsed(self, values: Sequence[bytes | None]) -> tuple[list[Sequence[str | None]], list[str | None]]:
-        found: list[Sequence[str | None]] = []
-        faults: list[str | None] = []
-        for value in values:
-            row: Sequence[str | None] = self._none
-            fault = None
-            if value is None:
-                fault = "message: no value (a tombstone), and a message deletes no row"
-            else:
-                try:
-                    row = self._format.row(value)
-                except InvalidInput as error:
-                    fault = str(error)
-            found.append(row)
-            faults.append(fault)
-        return found, faults
 
     def _dated(self, frame: pl.DataFrame) -> pl.DataFrame:
         """With the day of each row; where the event has none, that of the message."""

@@ -157,21 +157,28 @@ def message(
 def test_a_message_is_a_row_of_text_and_what_it_lacks_has_no_value(message) -> None:
     reader, write = message
     rows = reader("name", "d", "a", "c", columns={"b": "name"})
-    assert [*rows.row(write({"a": 1, "b": "é", "c": True}))] == ["é", None, "1", "true"]
-    assert [*rows.row(write({"a": 1, "b": None, "c": False}))] == [None, None, "1", "false"]
+    frame, faults = rows.frame([write({"a": 1, "b": "é", "c": True}), write({"a": 2, "b": None, "c": False})])
+    assert frame.rows() == [("é", None, "1", "true"), (None, None, "2", "false")]
+    assert frame.schema == dict.fromkeys(("name", "d", "a", "c"), pl.String)
+    assert faults == {}
+    assert rows.frame([])[0].schema == frame.schema
 
 
 def test_a_message_with_an_unknown_column_is_refused_unless_the_spec_says_ignore(message) -> None:
     reader, write = message
     value = write({"a": 1, "b": "x", "c": True})
-    with pytest.raises(InvalidInput, match=r"^message: .*unexpected c"):
-        reader("a", "b").row(value)
-    assert [*reader("a", "b", unknown_columns="ignore").row(value)] == ["1", "x"]
+    frame, faults = reader("a", "b").frame([value])
+    assert frame.rows() == [(None, None)]
+    assert "unexpected c" in faults[0]
+    assert reader("a", "b", unknown_columns="ignore").frame([value])[0].rows() == [("1", "x")]
 
 
-def test_what_is_no_message_of_the_format_is_refused(message) -> None:
+def test_what_is_no_message_of_the_format_is_refused_beside_those_that_are(message) -> None:
     reader, write = message
     value = write({"a": 1, "b": "x", "c": True})
-    for bad in (b"", value[:-1], b"!" + value):
-        with pytest.raises(InvalidInput, match=r"^message: "):
-            reader("a", "b", "c").row(bad)
+    frame, faults = reader("a", "b", "c").frame([value, b"", value[:-1], None, b"!" + value, value])
+    whole, none = ("1", "x", "true"), (None, None, None)
+    assert frame.rows() == [whole, none, none, none, none, whole]
+    assert [*faults] == [1, 2, 3, 4]
+    assert all(fault.startswith("message: ") for fault in faults.values())
+    assert "tombstone" in faults[3]

@@ -58,6 +58,7 @@ def test_a_row_tells_what_it_says_and_where_it_came_from():
         (b"[1]", "message: '[1]' is not an object"),
         (b'{"a": 1, "a": 2}', "message: not JSON: the key 'a' stands twice"),
         (b'{"a": {"b": 1}}', "message: a is an object or a list"),
+        (rb'{"a": "\ud800"}', "message: half of a pair of surrogates"),
         (b'{"b": 1}', "message: wrong columns (unexpected b)"),
     ],
 )
