@@ -16,10 +16,11 @@ from include.foundation.lake.commit import replace_days
 from include.foundation.lake.layout import DAY
 from include.foundation.problem.bootstrap import Interval, paired_gain
 from include.foundation.problem.labels import short
+from include.foundation.problem.logged import numbers
 from include.foundation.problem.protocol import Answers
 from include.foundation.spec import module
 from include.stages.monitoring.answered import asked_since
-from include.stages.monitoring.live import Live, live, numbers
+from include.stages.monitoring.live import Live, live
 from include.stages.monitoring.live import rows_of as rows_of_live
 from include.stages.monitoring.observation import Observation, observe
 from include.stages.monitoring.policy import Decision, decide

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from include.foundation.spec.part import Fraction, Line, Name, Part, distinct
+from include.foundation.spec.part import Fraction, Line, Margin, Name, Part, distinct
 
 Seconds = Annotated[int, Field(ge=1, le=30 * 86_400)]
 
@@ -83,6 +83,13 @@ class Criteria(Part):
     disagreement: Fraction = Field(0.1, description="mean difference of both answers to one request, of their scale")
     memory_share: Fraction = Field(0.95, description="of its memory that a replica may take")
     restarts: int = Field(0, ge=0, description="of the new version's containers")
+    label_rows: int = Field(
+        200, ge=20, description="labelled answers that each of both must have before their metric is compared"
+    )
+    label_loss: Margin = Field(
+        0.0, description="of the spec's metric, that is allowed; worse is what is beyond it with the whole interval"
+    )
+    label_confidence: float = Field(0.95, gt=0.5, lt=1, description="of that interval, two-sided")
 
 
 class Promotion(Part):

@@ -8,7 +8,8 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from include.foundation.lake.layout import DAY
-from include.foundation.problem.protocol import Answers, Problem
+from include.foundation.problem.logged import numbers
+from include.foundation.problem.protocol import Problem
 
 
 class Live(BaseModel):
@@ -68,14 +69,6 @@ def live(
             )
         )
     return found
-
-
-def numbers(answers: pl.Series, classes: Sequence[str]) -> Answers | None:
-    """Logged answers as a model file gives them, [n] or [n, classes]; None if some are of other classes."""
-    if not (answers.list.len() == (len(classes) or 1)).all():
-        return None
-    found: Answers = np.array(answers.to_list(), np.float64).reshape(len(answers), len(classes) or 1)
-    return found if classes else found[:, 0]
 
 
 def rows_of(lives: Sequence[Live], metric: str) -> pl.DataFrame:

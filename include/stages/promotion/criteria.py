@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from include.foundation.spec.promotion import Criteria
 from include.stages.promotion.agreement import Agreement
+from include.stages.promotion.labelled import Labelled
 from include.stages.promotion.observation import Seen
 
 
@@ -30,6 +31,7 @@ def judge(
     memory: float,
     sent: float = 0,
     agreement: Agreement | None = None,
+    labels: Labelled | None = None,
 ) -> Judgement:
     """Compare two versions.
 
@@ -40,6 +42,8 @@ def judge(
         memory: bytes that a replica may take.
         sent: about how many requests the candidate was sent in the window; 0 where that is not known.
         agreement: what both answered to the same requests, if that is known.
+        labels: how well both did where labels have come. Without enough of them nothing is said; they are not waited
+            for, since they may take longer than any window.
     """
     enough = min(each.requests for each in (stable or candidate, candidate)) >= criteria.min_requests
     found = [*_broken(criteria, candidate, memory)]
@@ -51,6 +55,8 @@ def judge(
         found += [*_slow(criteria, stable, candidate), *_different(criteria, stable, candidate)]
     if agreement is not None:
         found += agreement.beyond(criteria.disagreement, least=criteria.min_requests)
+    if labels is not None:
+        found += labels.worse
     return Judgement(worse=tuple(found), enough=enough)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from include.stages.promotion.agreement import Agreement
     from include.stages.promotion.criteria import Judgement
+    from include.stages.promotion.labelled import Labelled
     from include.stages.promotion.observation import Counts
 
 Look = dict[str, dict[str, Any]]  # role -> replica -> its counts, JSON-safe
@@ -43,7 +44,7 @@ class ObserveOperator(BaseOperator):
         mirror: percent of them of which it gets a copy.
         window_seconds: for which both are observed at least.
 
-    Returns (XCom): `{"stable", "candidate"}`: what both did (`observation.Seen`).
+    Returns (XCom): `{"stable", "candidate", "labels"}`: what both did (`observation.Seen`), and what labels say.
 
     Raises:
         GateFailed: the version is worse, which is written to its tag `rejected`, or too few requests came in the limit.
@@ -92,20 +93,24 @@ class ObserveOperator(BaseOperator):
 
         spec, look = load(self.use_case), self._look()
         did = {role: seen(_counts(first[role]), _counts(look[role])) for role in look}
-        found, passed = self._judged(spec, did, self._agreement(spec, since, log)), time.time() - since
+        passed = time.time() - since
+        # The lake's labels are of the last hour at best: the first looks would tell nothing new.
+        labels = self._labels(spec) if log is not None and passed >= self.window_seconds else None
+        found = self._judged(spec, did, self._agreement(spec, since, log), labels)
         words = "; ".join(
             f"version {self._versions[role]} answered {each.requests} requests, {each.errors} failed, "
             + (f"p99 {each.p99 * 1000:.1f} ms" if each.p99 is not None else "no p99")
             for role, each in did.items()
         )
         self.log.info("%s, after %.0f s: %s", self.step, passed, words)
+        told = str(labels or "no labels are known: nothing is logged")
         with fail_fast():
             if found.worse:
                 self._reject(context, f"at {self.step} of {self.stage}: {'; '.join(found.worse)}")
             if passed < self.window_seconds or not (found.enough or self._given_up(spec, passed, words)):
                 self._wait(first, since, log)
-        notes.say(context["ti"], "%s of %s: not worse in %.0f s. %s", self.step, self.stage, passed, words)
-        return {role: asdict(each) for role, each in did.items()}
+        notes.say(context["ti"], "%s of %s: not worse in %.0f s. %s; %s", self.step, self.stage, passed, words, told)
+        return {role: asdict(each) for role, each in did.items()} | {"labels": told}
 
     @property
     def _versions(self) -> Mapping[str, str]:
@@ -161,7 +166,36 @@ class ObserveOperator(BaseOperator):
         self.log.info("both answered the same requests: %s", found.counts.get(ALL, 0))
         return found
 
-    def _judged(self, spec: UseCase, did: Mapping[str, Any], agreement: "Agreement | None") -> "Judgement":
+    def _labels(self, spec: UseCase) -> "Labelled":
+        """How well both did on what was asked in this rollout, where its label has come."""
+        import polars as pl
+
+        from flightline.hooks.lake import LakeHook
+        from include.foundation.errors import MissingInput
+        from include.foundation.lake import tables
+        from include.foundation.problem import problem
+        from include.stages.promotion.labelled import COLUMNS, labelled
+
+        longest = timedelta(seconds=spec.promotion.limit_seconds * (len(spec.promotion.steps) + 1))
+        begin = (datetime.fromtimestamp(time.time(), UTC) - longest).date()
+        try:
+            rows = tables.read(LakeHook().lake, spec.predictions_table, start=begin, columns=COLUMNS)
+        except MissingInput:  # nothing was joined yet
+            rows = pl.DataFrame(schema={**dict.fromkeys(COLUMNS, pl.String), "scored_at": pl.Datetime("us", "UTC")})
+        found = labelled(
+            rows,
+            **self._versions,
+            stage=self.stage,
+            problem=problem(spec.problem),
+            metric=spec.metric.name,
+            criteria=spec.promotion.criteria,
+        )
+        self.log.info("labels: %s", found)
+        return found
+
+    def _judged(
+        self, spec: UseCase, did: Mapping[str, Any], agreement: "Agreement | None", labels: "Labelled | None"
+    ) -> "Judgement":
         from kubernetes.utils.quantity import parse_quantity
 
         from include.stages.promotion.criteria import judge
@@ -174,6 +208,7 @@ class ObserveOperator(BaseOperator):
             memory=float(parse_quantity(spec.serving.memory)),
             sent=answered * (self.weight or self.mirror) / EVERYTHING,
             agreement=agreement,
+            labels=labels,
         )
 
     def _given_up(self, spec: UseCase, passed: float, words: str) -> bool:

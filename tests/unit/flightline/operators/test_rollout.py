@@ -2,8 +2,10 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import polars as pl
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
@@ -12,6 +14,7 @@ from flightline.hooks.kafka import KafkaHook
 from flightline.hooks.mlflow import MlflowHook
 from flightline.operators import rollout
 from flightline.operators.rollout import ObserveOperator
+from include.foundation.lake.commit import replace_days
 from include.foundation.problem import problem
 from include.foundation.spec import load
 from include.foundation.spec.promotion import Promotion
@@ -151,6 +154,32 @@ def test_the_prediction_log_tells_of_one_carrier(operator, world):
         AirflowFailException, match=r"for carrier UA its answers differ from the stable version's by 0\.7"
     ):
         resume(operator, deferred.value.kwargs)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_labels_that_have_come_are_judged_at_the_end_of_the_window(operator, world, folder_lake, monkeypatch, right):
+    monkeypatch.setattr("flightline.hooks.lake.LakeHook.lake", folder_lake)
+    world.messages = [b"{}"]
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute({})
+    first = deferred.value.kwargs
+    world.told, world.now = {"7": exposition(100), "8": exposition(100)}, 1015.0
+    assert resume(operator, first)["labels"].startswith("auc is not judged: 0 labelled answers of it"), "none joined"
+    moment = datetime(1970, 1, 1, 0, 16, 45, tzinfo=UTC)
+    said = [
+        {"event_date": moment.date(), "id": f"q{number}", "version": version, "stage": "production"}
+        | {"scored_at": moment, "label": number % 2}
+        | {"answer": [float(number % 2 if version == "7" or right else 1 - number % 2)]}
+        for number in range(200)
+        for version in ("7", "8")
+    ]
+    replace_days(folder_lake, world.spec.predictions_table, pl.DataFrame(said), [moment.date()], {})
+    if right:
+        assert "its gain in auc is +0.0000" in resume(operator, first)["labels"]
+        return
+    with pytest.raises(AirflowFailException, match=r"its gain in auc is -1\.0000, from -1\.0000 to -1\.0000"):
+        resume(operator, first)
+    assert "its gain in auc" in world.tags["8"]["rejected"]
 
 
 def test_what_a_look_keeps_is_json(first):
