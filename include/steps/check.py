@@ -25,7 +25,7 @@ from include.stages.ingest import rows
 from include.stages.ingest.contracts import contract_of
 from include.stages.ingest.formats import Columns
 from include.stages.ingest.judging import judge_all
-from include.stages.ingest.kinds import File
+from include.stages.ingest.landing import File
 from include.stages.ingest.tally import Tally
 from include.stages.quality import Contract
 from include.stages.training.fitting import TOLERANCE, ExportDiffersError

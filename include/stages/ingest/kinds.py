@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from include.stages.ingest import landing
+from include.stages.ingest.landing import File
 
 if TYPE_CHECKING:
     import polars as pl
 
     from include.foundation.lake import Lake
     from include.foundation.spec.sources import Source
-
-
-class File(BaseModel):
-    """A landed file as it was when the run was planned."""
-
-    model_config = ConfigDict(frozen=True)
-
-    day: date
-    uri: str
-    size: int
-    etag: str
-    landed_at: datetime
 
 
 class Kind(Protocol):

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,6 +19,18 @@ if TYPE_CHECKING:
     from include.foundation.spec.sources import Source
 
 LOOKED_AT = 10_000  # objects, in search of a file under another name
+
+
+class File(BaseModel):
+    """A landed file as it was when the run was planned."""
+
+    model_config = ConfigDict(frozen=True)
+
+    day: date
+    uri: str
+    size: int
+    etag: str
+    landed_at: datetime
 
 
 def uri(landing: str, use_case: str, source: str, day: date, *, suffix: str = ".csv") -> str:

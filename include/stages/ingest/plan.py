@@ -14,7 +14,8 @@ from include.foundation.lake import Lake
 from include.foundation.spec import UseCase
 from include.foundation.spec.sources import Source
 from include.stages.ingest import landing
-from include.stages.ingest.kinds import KINDS, File
+from include.stages.ingest.kinds import KINDS
+from include.stages.ingest.landing import File
 
 
 class Plan(BaseModel):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from include.foundation.lake import Lake
     from include.foundation.spec.sources import Source
-    from include.stages.ingest.kinds import File
+    from include.stages.ingest.landing import File
 
 # Landed bytes whose rows are in memory at once, as text and typed: some ten times as much in all.
 CHUNK_BYTES = 16 << 20
