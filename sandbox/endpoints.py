@@ -182,6 +182,7 @@ class Endpoints:
                     "kube_config": self.kubeconfig,
                     "namespace": "flightline",
                     "profile": "sandbox",
+                    "hour_price": 0,
                     "workspaces": self.workspaces,
                 },
             ),

@@ -15,6 +15,7 @@ from include.foundation.errors import FlightlineError, PermanentError
 from include.foundation.jobs import PERMANENT
 from include.foundation.lake import Lake
 from include.foundation.spec import blame
+from include.stages.training import usage
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings, services
 from include.steps.bundle import bundle
@@ -129,7 +130,9 @@ def run(options: argparse.Namespace) -> Any:
         return _recorded(monitor(options.use_case, settings=Settings.from_env(), **services()))
     training = Training.from_env(options.run_id)
     with blame(training.part):
-        return _recorded(_step(options, training))
+        answer = _step(options, training)
+    usage.record(training.client, training.run_id, options.command, getattr(options, "worker", None) or "")
+    return _recorded(answer)
 
 
 def _of_version(options: argparse.Namespace) -> dict[str, Any]:

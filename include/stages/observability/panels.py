@@ -222,4 +222,18 @@ def _runs(names: Names) -> tuple[Panel, ...]:
             queries=(Query(f"time() - {names.pushed(pushed.RUN_SUCCEEDED)}", "{{dag}}"),),
             unit="s",
         ),
+        Panel(
+            title="What the last training took",
+            text="Its jobs, all together.",
+            queries=(
+                Query(names.pushed(pushed.TRAINED_SECONDS), "jobs ran"),
+                Query(names.pushed(pushed.TRAINED_GPU_SECONDS), "GPUs were held"),
+            ),
+            unit="s",
+        ),
+        Panel(
+            title="Cost of the last training",
+            text="By the price of an hour of a job: `hour_price` in the extra of the Connection where jobs run.",
+            queries=(Query(names.pushed(pushed.TRAINED_COST), "cost"),),
+        ),
     )

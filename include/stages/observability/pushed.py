@@ -38,6 +38,9 @@ DATA_END = Pushed("data_end_timestamp_seconds", "End of the newest day that the 
 
 TRAINED_VALUE = Pushed("training_value", "The last version's metric on its holdout.", "metric")
 TRAINED_GATES = Pushed("training_gates_passed", "1 if the last version passed its gates, 0 if not.")
+TRAINED_SECONDS = Pushed("training_job_seconds", "How long the jobs of the last training ran, all together.")
+TRAINED_GPU_SECONDS = Pushed("training_gpu_seconds", "How long they held GPUs, all together.")
+TRAINED_COST = Pushed("training_cost", "What they cost, by the price of an hour that their system's Connection says.")
 CHAMPION = Pushed("champion_version", "The champion's number in the registry.")
 
 WINDOW_VALUE = Pushed("monitor_value", "The champion's metric on the newest window's matured labels.", "metric")

@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import task
+from airflow.sdk import BaseHook, task
 
 from flightline import assets, lineage, notes
 from flightline.failing import failing_fast
 from include.foundation.errors import GateFailed
 from include.foundation.spec import load
+
+if TYPE_CHECKING:
+    from include.stages.observability.pushed import Pushed
 
 log = logging.getLogger(__name__)
 
@@ -149,16 +152,32 @@ def verdict(
     from flightline.hooks.pushgateway import PushgatewayHook
     from include.stages import registry
     from include.stages.observability import pushed
+    from include.stages.training import usage
 
     mlflow = MlflowHook()
     for line in mlflow.read_text(prepared["run_id"], "gates/report.md").splitlines():
         log.info("%s", line)
     found = registry.get(mlflow.get_conn(), use_case, version)
     gate, metrics = found.gate, found.manifest().metrics
-    PushgatewayHook().push(ti, {pushed.TRAINED_VALUE: metrics, pushed.TRAINED_GATES: float(gate == "passed")})
+    took = _took(load(use_case).training.backend, usage.total(mlflow.get_conn(), prepared["run_id"]))
+    PushgatewayHook().push(ti, {pushed.TRAINED_VALUE: metrics, pushed.TRAINED_GATES: float(gate == "passed"), **took})
     if gate != "passed":
         raise GateFailed(f"{use_case} version {version} is not for promotion: gate={gate}, see the table above")
     event = outlet_events[assets.model(load(use_case))]
     event.add_partitions(version)
     event.extra = {"version": version, "run": prepared["run_id"], "window": prepared["frozen"]["window"]}
     notes.say(ti, "version %s passed its gates", version)
+
+
+def _took(system: str, total: Mapping[str, float]) -> "dict[Pushed, float]":
+    """What is pushed of a training's jobs: nothing where they said nothing, no cost where nobody says a price."""
+    from flightline.backends import backend
+    from include.stages.observability import pushed
+
+    if not total:
+        return {}
+    took = {pushed.TRAINED_SECONDS: total["seconds"], pushed.TRAINED_GPU_SECONDS: total["gpu_seconds"]}
+    price = BaseHook.get_connection(backend(system).default_conn_id).extra_dejson.get("hour_price")
+    if isinstance(price, int | float):
+        took[pushed.TRAINED_COST] = price * total["seconds"] / 3600
+    return took

@@ -1,5 +1,6 @@
 """What starts a training run, told from the events that Airflow hands to the task."""
 
+import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
 from flightline import assets
 from flightline.tasks import train
 from include.foundation.spec import load
+from include.stages.observability import pushed
 
 SPEC = load("flight_delays")
 
@@ -50,3 +52,18 @@ def test_news_in_gold_train_by_the_policy_only(monkeypatch):
 def test_who_asks_for_a_new_version_gets_one(monkeypatch):
     assert due(monkeypatch, assets.gold(SPEC), assets.retrain(SPEC))
     assert due(monkeypatch, run_type="manual")
+
+
+@pytest.mark.parametrize(("extra", "cost"), [({}, None), ({"hour_price": 6}, 0.02), ({"hour_price": "free"}, None)])
+def test_a_training_costs_what_its_connection_says_of_an_hour(monkeypatch, extra, cost):
+    monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps({"conn_type": "kubernetes", "extra": extra}))
+    took = train._took("pods", {"seconds": 12.0, "gpu_seconds": 0.0, "cpu_seconds": 10.0, "memory_bytes": 1.0})
+    assert took == {
+        pushed.TRAINED_SECONDS: 12,
+        pushed.TRAINED_GPU_SECONDS: 0,
+        **({} if cost is None else {pushed.TRAINED_COST: cost}),
+    }
+
+
+def test_jobs_that_said_nothing_cost_nothing_known():
+    assert train._took("pods", {}) == {}

@@ -1,0 +1,31 @@
+"""What the jobs of a training took, as metrics of its MLflow run: `usage/<step>[.<worker>]/<what>`.
+
+A job writes them when it ends well; done again, it writes them again. Of tries that ended otherwise nothing is known.
+"""
+
+from typing import TYPE_CHECKING
+
+from include.foundation.jobs.usage import used
+from include.stages.training import runs
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PREFIX = "usage"
+
+
+def record(client: "MlflowClient", run_id: str, step: str, worker: str = "") -> None:
+    """Write what this process took until now."""
+    name = f"{step}.{worker}" if worker else step
+    runs.log(client, run_id, metrics={f"{PREFIX}/{name}/{what}": value for what, value in used().model_dump().items()})
+
+
+def total(client: "MlflowClient", run_id: str) -> dict[str, float]:
+    """What all jobs of a run took together, by name; the most of any for `memory_bytes`. Empty if none has said."""
+    found: dict[str, float] = {}
+    for key, value in client.get_run(run_id).data.metrics.items():
+        prefix, _, what = key.rpartition("/")
+        if prefix.startswith(f"{PREFIX}/"):
+            before = found.get(what, 0.0)
+            found[what] = max(before, value) if what == "memory_bytes" else before + value
+    return found
