@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +19,14 @@ from include.foundation.problem.labels import short
 from include.foundation.problem.logged import numbers
 from include.foundation.problem.protocol import Answers
 from include.foundation.spec import module
-from include.stages.monitoring.answered import asked_since
+from include.stages.monitoring.answered import asked
 from include.stages.monitoring.live import Live, live
 from include.stages.monitoring.live import rows_of as rows_of_live
 from include.stages.monitoring.observation import Observation, observe
 from include.stages.monitoring.policy import Decision, decide
 from include.stages.monitoring.reference import Reference
 from include.stages.monitoring.report import markdown, rows_of
-from include.stages.monitoring.skew import Skew, skew
+from include.stages.monitoring.skew import Skew, skew, together
 from include.stages.registry import ModelVersion, champion, tag, trained
 from include.stages.registry.versions import MONITORED
 from include.stages.training.runs import Training
@@ -94,7 +94,7 @@ def monitor(
 
 
 class Watch:
-    """The champion's rows and answers, from its training on; each is read when first asked for."""
+    """The champion's rows and answers, from its training on; a window of them is in memory at a time."""
 
     def __init__(self, *, training: Training, champion: ModelVersion) -> None:
         self.training, self.champion = training, champion
@@ -115,17 +115,29 @@ class Watch:
             rules=self.rules,
         )
 
-    @cached_property
+    @property
     def observations(self) -> list[Observation]:
         """Every whole window since the training, oldest first; a window without rows is none."""
+        return [seen for seen, _ in self.windows]
+
+    @property
+    def lives(self) -> list[Live]:
+        """What all versions answered about these windows, oldest first; nothing where nothing was logged."""
+        return [each for _, lives in self.windows for each in lives]
+
+    @cached_property
+    def windows(self) -> list[tuple[Observation, list[Live]]]:
+        """Both, of each."""
         found, begin = [], self.since
         last = tables.days(self.training.lake, self.training.spec.gold)[-1]
         while (end := begin + timedelta(days=self.rules.window_days - 1)) <= last:
-            window = self.fresh.filter(pl.col(DAY).is_between(begin, end))
+            window = self._gold(begin, end)
             if window.height:
-                answers = self.answered(window)
+                log = self._log(begin, end)
+                answers = self.answered(window, log)
                 seen = observe(self.reference, window, answers, kind=self.training.problem, rules=self.rules)
-                found.append(seen.model_copy(update={"skew": self.skew(window)}))
+                seen = seen.model_copy(update={"skew": self.skew(window, begin, end)})
+                found.append((seen, self._live(log, seen.start, seen.end)))
             begin = end + timedelta(days=1)
         if not found:
             raise MissingInput(
@@ -142,7 +154,7 @@ class Watch:
         spec, part = self.training.spec, self.training.part
         end = self.observations[-1].end
         begin = max(end - timedelta(days=self.rules.compare_days - 1), self.since)
-        judged = self.fresh.filter(pl.col(DAY).is_between(begin, end) & pl.col("label").is_not_null())
+        judged = self._gold(begin, end).filter(pl.col("label").is_not_null())
         recent = self._gold(begin - timedelta(days=spec.training.window_days), begin - timedelta(days=1))
         first = judged["event_time"].min()
         known = recent.filter(pl.col("label").is_not_null() & (pl.col("label_known_at") < first))
@@ -165,62 +177,48 @@ class Watch:
         """The champion's answers for rows of gold, as its model file gives them."""
         return score(self.training.part, self._scorer, rows).astype(np.float64)
 
-    def answered(self, rows: pl.DataFrame) -> Answers:
+    def answered(self, rows: pl.DataFrame, log: pl.DataFrame | None) -> Answers:
         """What the champion really answered in production about rows of gold; where it was not asked, what it would."""
         answers = self.answers(rows)
-        if self._in_production is None:
+        if log is None:
             return answers
-        there = rows.select("id").with_row_index("place").join(self._in_production, on="id")
+        asked = log.filter(self._own, stage=self.training.spec.promotion.stages[-1].name)
+        last = asked.sort("scored_at").unique("id", keep="last").select("id", "answer")
+        there = rows.select("id").with_row_index("place").join(last, on="id")
         real = numbers(there["answer"], self.training.data.classes)
         if real is not None:
             answers[there["place"].to_numpy()] = real
         return answers
 
-    def skew(self, rows: pl.DataFrame) -> Skew:
-        """How the features that the champion's answers were made of differ from those of rows of gold."""
-        if self._own is None:
-            return Skew()
-        asked = self._own.select("id", "features").filter(pl.col("id").is_in(rows["id"].implode()))
-        return skew(
-            [json.loads(text) for text in asked["features"]],
-            asked.select("id").join(rows.select("id", *self.features), on="id", how="left", maintain_order="left"),
-            part=self.training.part,
-            metadata=self._scorer.metadata,
-        )
+    def skew(self, rows: pl.DataFrame, begin: date, end: date) -> Skew:
+        """How the features that the champion's answers were made of differ from those of a window's rows of gold."""
+        spec, names = self.training.spec, ["id", "model_digest", "features"]
+        parts = []
+        for log in asked(self.training.lake, spec, begin, end, names):
+            own = log.filter(self._own, pl.col("id").is_in(rows["id"].implode()))
+            lake = own.select("id").join(rows.select("id", *self.features), on="id", how="left", maintain_order="left")
+            logged = [json.loads(text) for text in own["features"]]
+            parts.append(skew(logged, lake, part=self.training.part, metadata=self._scorer.metadata))
+        return together(parts)
 
-    @cached_property
-    def lives(self) -> list[Live]:
-        """What all versions answered about the windows, oldest first; nothing where nothing was logged."""
-        if self.log is None:
+    def _log(self, begin: date, end: date) -> pl.DataFrame | None:
+        """What versions really answered about some days, without what it was made of; None where nothing was logged."""
+        names = ["asked_date", "id", "version", "model_digest", "stage", "scored_at", "answer", "label"]
+        parts = [*asked(self.training.lake, self.training.spec, begin, end, names)]
+        return pl.concat(parts) if parts else None
+
+    def _live(self, log: pl.DataFrame | None, start: date, end: date) -> list[Live]:
+        if log is None:
             return []
         kind, classes = self.training.problem, self.training.data.classes
-        log = self.log.with_columns(kind.encode(self.log["label"], classes))
-        told = partial(live, log, kind=kind, metric=self.training.spec.metric.name, classes=classes)
-        return [each for seen in self.observations for each in told(start=seen.start, end=seen.end)]
+        log = log.with_columns(kind.encode(log["label"], classes))
+        metric = self.training.spec.metric.name
+        return live(log, start=start, end=end, kind=kind, metric=metric, classes=classes)
 
     @cached_property
-    def log(self) -> pl.DataFrame | None:
-        """What versions really answered about the days since the training; None where nothing was logged."""
-        return asked_since(self.training.lake, self.training.spec, self.since)
-
-    @cached_property
-    def _own(self) -> pl.DataFrame | None:
-        """What the champion answered of it, as far as gold has the rows."""
-        digest = f"sha256:{self.champion.digest}"
-        return None if self.log is None else self.log.filter(pl.col("id").is_not_null(), model_digest=digest)
-
-    @cached_property
-    def _in_production(self) -> pl.DataFrame | None:
-        """Its last answer there about each row of gold: `id`, `answer`."""
-        if self._own is None:
-            return None
-        asked = self._own.filter(pl.col("stage") == self.training.spec.promotion.stages[-1].name)
-        return asked.sort("scored_at").unique("id", keep="last").select("id", "answer")
-
-    @cached_property
-    def fresh(self) -> pl.DataFrame:
-        """Rows of gold since the training; their labels, encoded, where they have matured."""
-        return self._gold(self.since, None)
+    def _own(self) -> pl.Expr:
+        """Rows of the log that the champion answered and gold has."""
+        return pl.col("id").is_not_null() & (pl.col("model_digest") == f"sha256:{self.champion.digest}")
 
     @cached_property
     def features(self) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.lake import manifests
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
-    from pyiceberg.types import IcebergType
+    from pyiceberg.types import IcebergType, PrimitiveType
 
     from include.foundation.lake.connection import Lake
 
@@ -148,6 +148,35 @@ def counts(
     for file in manifests.files(table, snapshot, start=start, end=end):
         rows[day(file)] += file.record_count
     return dict(rows)
+
+
+def days_within(lake: Lake, identifier: str, column: str, low: int, high: int) -> set[date]:
+    """Days that may have a row whose value of a column is from `low` to `high`, by the bounds that files state.
+
+    Args:
+        lake: the lake.
+        identifier: `namespace.table`.
+        column: of dates (whole days since 1970), moments (microseconds since 1970) or whole numbers.
+        low: the least value.
+        high: the greatest.
+
+    Raises:
+        MissingInput: there is no such table.
+    """
+    from pyiceberg.conversions import from_bytes
+
+    table = load(lake, identifier)
+    field, day, found = table.schema().find_field(column), day_reader(table), set()
+    number, kind = field.field_id, cast("PrimitiveType", field.field_type)
+    for file in manifests.files(table, table.current_snapshot()):
+        least, most = ((bounds or {}).get(number) for bounds in (file.lower_bounds, file.upper_bounds))
+        if least is None or most is None:  # nothing is stated, or there are nulls alone
+            only_nulls = file.null_value_counts and file.null_value_counts.get(number) == file.record_count
+            if not only_nulls:
+                found.add(day(file))
+        elif cast("int", from_bytes(kind, least)) <= high and cast("int", from_bytes(kind, most)) >= low:
+            found.add(day(file))
+    return found
 
 
 def current_snapshot_id(lake: Lake, identifier: str) -> int | None:

@@ -6,7 +6,7 @@ joined again when the log or the gold that it asks about has changed, or a label
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,6 @@ from include.foundation.spec.use_case import PREDICTIONS
 MOMENT = pl.Datetime("us", "UTC")
 LOGGED = ("request_id", "row", "version", "model_digest", "stage", "scored_at", "features")
 LABELS = ("label", "label_known_at")
-AHEAD = timedelta(days=31)  # nobody asks longer before the moment in question
 LOG, GOLD = "log_snapshot", "gold_snapshot"
 
 
@@ -127,14 +126,19 @@ def joined(
     )
 
 
-def asked_since(lake: Lake, spec: UseCase, since: date) -> pl.DataFrame | None:
-    """What was answered about days from `since` on; None where nothing was logged."""
-    names = ["asked_date", "id", "version", "model_digest", "stage", "scored_at", "features", "answer", "label"]
+def asked(lake: Lake, spec: UseCase, start: date, end: date, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """What was answered about the days from `start` to `end`, a day of the log at a time; nothing where none was.
+
+    Only days of the log are read whose files may have such rows, so it costs the same however long the log is.
+    """
     try:
-        rows = tables.read(lake, spec.predictions_table, start=since - AHEAD, columns=names)
+        days = tables.days_within(lake, spec.predictions_table, "asked_date", _number(start), _number(end))
     except MissingInput:
-        return None
-    return rows.filter(pl.col("asked_date") >= since)
+        return
+    names = [*dict.fromkeys((*columns, "asked_date"))]
+    for day in sorted(days):
+        rows = tables.read(lake, spec.predictions_table, start=day, end=day, columns=names)
+        yield rows.filter(pl.col("asked_date").is_between(start, end)).select(columns)
 
 
 def _todo(lake: Lake, spec: UseCase, at: datetime) -> set[date]:
@@ -149,15 +153,31 @@ def _todo(lake: Lake, spec: UseCase, at: datetime) -> set[date]:
     changed, gold = (_changed(lake, name, made_from.get(key)) for name, key in ((source, LOG), (spec.gold, GOLD)))
     if changed is None or gold is None:
         return there
+    # What could be known at the last join was joined then.
+    since, until = (int(moment.timestamp() * 1_000_000) for moment in (_joined_at(made_from), at))
+    news = tables.days_within(lake, spec.predictions_table, "label_known_at", since, until)
+    if about := sorted(_beside(gold)):
+        first, last = _number(about[0]), _number(about[-1])
+        news |= tables.days_within(lake, spec.predictions_table, "asked_date", first, last)
     matured = pl.col("label").is_null() & (pl.col("label_known_at") <= at)
-    touched = pl.col("asked_date").is_in(sorted(_beside(gold))) | matured
+    touched = pl.col("asked_date").is_in(about) | matured
 
     def waits(day: date) -> bool:
         rows = tables.read(lake, spec.predictions_table, start=day, end=day, columns=["asked_date", *LABELS])
         return not rows.filter(touched).is_empty()
 
-    # One day at a time, for the log only grows.
-    return {day for day in there if day in changed or waits(day)}
+    # One day at a time, and of those that may wait, for the log only grows.
+    return {day for day in there if day in changed or (day in news and waits(day))}
+
+
+def _joined_at(summary: Mapping[str, str]) -> datetime:
+    """The moment up to which labels were known to a join."""
+    return datetime.fromisoformat(summary[RUN_KEY].rpartition(" ")[2])
+
+
+def _number(day: date) -> int:
+    """As Iceberg has a date."""
+    return (day - date(1970, 1, 1)).days
 
 
 def _changed(lake: Lake, identifier: str, since: str | None) -> frozenset[date] | None:

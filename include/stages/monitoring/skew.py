@@ -5,7 +5,8 @@ Gold is the recomputation. It is made by the same code, of the history that was 
 something else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,15 @@ class Skew(BaseModel):
         shown = ", ".join(f"{name} in {share:.2%}" for name, share in [*self.shares.items()][:SHOWN])
         more = f" and {len(self.shares) - SHOWN} more features" if len(self.shares) > SHOWN else ""
         return f"of {self.rows:,} answers, served features differ from the lake's: {shown or 'none'}{more}"
+
+
+def together(parts: Iterable[Skew]) -> Skew:
+    """That of all rows of several parts."""
+    rows, differing = 0, Counter[str]()
+    for part in parts:
+        rows += part.rows
+        differing.update({name: round(share * part.rows) for name, share in part.shares.items()})
+    return Skew(rows=rows, shares={name: count / rows for name, count in differing.most_common()})
 
 
 def skew(logged: Sequence[Mapping[str, Any]], gold: pl.DataFrame, *, part: Encoder, metadata: Metadata) -> Skew:

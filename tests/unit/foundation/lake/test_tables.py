@@ -46,6 +46,20 @@ def test_ranges_are_inclusive_and_columns_come_in_the_order_asked_for(folder_lak
     assert tables.counts(folder_lake, TABLE, start=D[1], end=D[2]) == {D[1]: 1, D[2]: 1}
 
 
+def test_days_that_may_hold_a_value_are_known_from_bounds(folder_lake: Lake) -> None:
+    at = [datetime(2013, 1, n, tzinfo=UTC) for n in (1, 2)]
+    frame = FRAME.with_columns(t=pl.Series([*at, None, at[0]]), d=pl.Series([D[3], D[2], None, D[2]]))
+    replace_days(folder_lake, TABLE, pl.concat([frame, frame.with_columns(d=pl.lit(D[0]))]).slice(0, 7), D, {})
+    assert tables.days_within(folder_lake, TABLE, "d", 15706 + 3, 15706 + 9) == {D[0]}  # 2013-01-01 is day 15706
+    assert tables.days_within(folder_lake, TABLE, "d", 15706 + 2, 15706 + 2) == {D[0], D[1], D[3]}
+    moments = [int(each.timestamp() * 1e6) for each in at]
+    assert tables.days_within(folder_lake, TABLE, "t", moments[1], moments[1]) == {D[1]}
+    assert tables.days_within(folder_lake, TABLE, "t", 0, moments[1]) == {D[0], D[1], D[3]}
+    assert tables.days_within(folder_lake, TABLE, "t", 0, 1) == set()
+    replace_days(folder_lake, TABLE, frame.drop("t")[2:3], D[2:3], {})  # a file that states nothing of it
+    assert D[2] in tables.days_within(folder_lake, TABLE, "t", 0, moments[1])
+
+
 def test_new_columns_are_added_and_old_rows_have_none(folder_lake: Lake) -> None:
     replace_days(folder_lake, TABLE, FRAME.select("event_date", "i"), D, {})
     replace_days(folder_lake, TABLE, FRAME.select("event_date", "s")[:1], D[:1], {})

@@ -169,3 +169,34 @@ def test_moments_at_the_ends_of_the_calendar_stop_nothing(folder_lake: Lake, spe
     logged(folder_lake, spec, asked("north"), *ends)
     assert run(folder_lake, spec) == Joined(days=(DAY,), rows=4, found=1, labelled=1)
     assert [row["asked_date"] for row in rows(folder_lake, spec)] == [ASKED, date.max, date.min, None]
+
+
+def test_a_long_log_is_not_read_again_for_what_is_new(
+    folder_lake: Lake, spec: UseCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [DAY + timedelta(days=number) for number in range(6)]
+    for day in days:
+        gold(folder_lake, spec, ("north", 1), day=day)
+        logged(folder_lake, spec, asked("north", at=f"{day}T12:00:00Z"), None, day=day)
+    assert run(folder_lake, spec, at=NOON + timedelta(days=5)).labelled == 4  # of the last two days none is known
+    read: list[date] = []
+    real = tables.read
+
+    def counted(lake: Lake, identifier: str, **fields: Any) -> pl.DataFrame:
+        if identifier == spec.predictions_table:
+            read.append(fields["start"])
+        return real(lake, identifier, **fields)
+
+    monkeypatch.setattr(tables, "read", counted)
+    assert run(folder_lake, spec, at=NOON + timedelta(days=6, hours=2)).days == (days[4], days[5])
+    assert {*read} <= {*days[3:]}
+    read.clear()
+    assert run(folder_lake, spec, at=NOON + timedelta(days=7)).days == ()
+    assert {*read} <= {days[5]}
+    (part,) = answered.asked(folder_lake, spec, days[2], days[2], ["id", "label"])
+    assert part.rows() == [("north-0", 1)]
+    assert {*read} <= {days[2], days[5]}
+
+
+def test_nothing_is_told_of_a_log_that_is_not_there(folder_lake: Lake, spec: UseCase) -> None:
+    assert [*answered.asked(folder_lake, spec, ASKED, DAY, ["id"])] == []

@@ -8,7 +8,7 @@ import pytest
 
 from include.foundation.artifact import Metadata
 from include.foundation.errors import InvalidInput
-from include.stages.monitoring.skew import Skew, skew
+from include.stages.monitoring.skew import Skew, skew, together
 
 METADATA = Metadata(
     use_case="shops", features=("size", "weight", "past"), categories={"size": ("S", "L")}, created_from={}
@@ -71,3 +71,10 @@ def test_the_feature_that_differs_most_is_said_first() -> None:
 def test_other_features_are_refused() -> None:
     with pytest.raises(InvalidInput, match="other features"):
         look({"size": "S"})
+
+
+def test_parts_are_told_together():
+    parts = [Skew(rows=10, shares={"a": 0.5, "b": 0.1}), Skew(), Skew(rows=30, shares={"b": 1.0})]
+    found = together(parts)
+    assert (found.rows, [*found.shares.items()]) == (40, [("b", 31 / 40), ("a", 5 / 40)])
+    assert together([]).greatest is None
