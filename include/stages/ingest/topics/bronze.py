@@ -6,6 +6,7 @@ lost and none comes twice, wherever a run is cut off and however many runs there
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
 BATCH = 100_000  # messages of one commit
 BATCH_BYTES = 64 << 20
+BATCH_SECONDS = 30.0
 MOST = 20_000_000  # messages of one run; the next run goes on
+MOST_SECONDS = 1800.0
 
 
 def consume(
@@ -66,7 +69,7 @@ def consume(
     """
     contract = contract_of(spec, source.contract)
     parser, bronze = Parser(source, contract.landed, SchemaRegistry(registry)), spec.table("bronze", source.name)
-    taken = 0
+    taken, until = 0, time.monotonic() + MOST_SECONDS
     lost: list[Gap] = []
     while True:
         after = read_up_to(lake, bronze)
@@ -75,7 +78,9 @@ def consume(
             gaps.note(lake, spec, source, found, run_id=run_id)
             lost += found
             try:
-                while taken < MOST and (messages := reader.read(batch, BATCH_BYTES)):
+                while taken < MOST and time.monotonic() < until:
+                    if not (messages := reader.read(batch, BATCH_BYTES, BATCH_SECONDS)):
+                        break
                     ends = {partition(source.topic, m.partition() or 0): m.offset() or 0 for m in messages}
                     change = Append(positions=ends, after=after)
                     writer = TableWriter(lake, bronze, schema=schema(contract.landed), change=change)

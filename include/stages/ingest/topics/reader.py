@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Setting = str | int | float | bool
 ANSWER_SECONDS = 15.0
 CALLBACKS = 10
+GOING_ON_SECONDS = 1.0  # after which a topic that is written to all the time was read to its end
 SILENCE_SECONDS = 60.0  # without a word of the broker, though there is more, or an end to be told
 # The reader's own: where it reads is said by the lake, and so is what is done.
 OWN: Mapping[str, Setting] = {
@@ -63,6 +64,7 @@ class Reader:
         self._servers = str(settings.get("bootstrap.servers", "no `bootstrap.servers`"))[:200]
         self._errors: deque[KafkaError] = deque(maxlen=100)
         self._left: dict[int, int] = {}  # partition -> where reading began, of those not read to their end
+        self._began = 0.0
         ours = {"group.id": "flightline", **settings, **OWN, "error_cb": self._errors.append}
         try:
             self._consumer = Consumer(ours)
@@ -105,7 +107,7 @@ class Reader:
             InvalidInput: the topic lacks a partition that was read before.
         """
         gaps, assigned = [], []
-        self._left = {}
+        self._left, self._began = {}, time.time()
         partitions = {f"{self._topic}/{number}": number for number in self._partitions()}
         if gone := [name for name in after if name.rpartition("/")[0] == self._topic and name not in partitions]:
             raise InvalidInput(f"there is no partition {gone[0]} any more: {_ANEW}")
@@ -123,12 +125,16 @@ class Reader:
         self._consumer.assign(assigned)
         return gaps
 
-    def read(self, most: int, most_bytes: int) -> list[Message]:
+    def read(self, most: int, most_bytes: int, seconds: float = SILENCE_SECONDS) -> list[Message]:
         """The next messages, of each partition in order; none where every partition was read to its end.
+
+        A partition that is written to all the time has no end that reading comes to: it is where messages are younger
+        than `seek`, by their own time.
 
         Args:
             most: so many at most.
             most_bytes: about so many bytes of values at most.
+            seconds: about so long at most, if there are any.
 
         Raises:
             ServiceUnavailable: no broker answers, or it is silent.
@@ -137,13 +143,19 @@ class Reader:
             InvalidInput: the topic ends before the place where reading is to go on.
         """
         found: list[Message] = []
-        size, heard = 0, time.monotonic()
+        size, began = 0, time.monotonic()
+        heard = began
         while self._left and len(found) < most and size < most_bytes:
+            if found and time.monotonic() - began > seconds:
+                break
+            goes_on = time.time() - self._began > GOING_ON_SECONDS
             for message in self._consumer.consume(min(most - len(found), 10_000), timeout=0.1):
                 heard = time.monotonic()
                 if (error := message.error()) is None:
                     found.append(message)
                     size += len(message.value() or b"")
+                    if goes_on and message.timestamp()[1] >= self._began * 1000:
+                        self._left.pop(message.partition() or 0, None)
                 elif error.code() == KafkaError._PARTITION_EOF:
                     self._left.pop(message.partition() or 0, None)
                 else:

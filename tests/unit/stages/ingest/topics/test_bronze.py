@@ -66,6 +66,27 @@ def test_of_two_runs_at_once_one_wins_each_batch_and_the_other_reads_on(case, ro
     assert sorted(rows["source_position"]) == [*range(301)]
 
 
+def test_a_run_ends_though_the_topic_is_written_to_all_the_time(case, row):
+    ended = threading.Event()
+
+    def write():
+        while not ended.wait(0.005):
+            case.send(row())
+
+    writing = threading.Thread(target=write)
+    case.send(row())
+    writing.start()
+    try:
+        runs = [case.consume() for _ in range(2)]
+    finally:
+        ended.set()
+        writing.join()
+    assert min(runs) > 0
+    last = case.consume()
+    rows = tables.read(case.lake, case.spec.table("bronze", "weather"))
+    assert sorted(rows["source_position"]) == [*range(sum(runs) + last)]
+
+
 def test_avro_messages_of_two_schemas_are_rows_and_what_none_tells_is_quarantined(case):
     fields = [{"name": name, "type": "string"} for name in ("time", "station")]
     old = {"type": "record", "name": "weather", "fields": fields}
