@@ -41,6 +41,7 @@ class JsonMessage:
                 "Row",
                 [(field, object, UNSET) for field in self._fields],
                 rename=dict(zip(self._fields, keys, strict=True)),
+                forbid_unknown_fields=True,  # what is passed over is not checked to be text
                 gc=False,
             )
         except ValueError:  # keys that msgspec does not take, or two columns of one
@@ -68,9 +69,12 @@ class JsonMessage:
     def _odd(self, values: Sequence[bytes | None], columns: Sequence[Sequence[object]]) -> set[int]:
         """Those that were not read, have a value that is not plain, or keys that are none of the row's.
 
-        That is one that is unknown, stands within another object, or stands twice, of which msgspec tells the last.
+        That is one that stands within another object, or twice, of which msgspec tells the last.
         """
-        texts = pl.Series(values, dtype=pl.Binary).cast(pl.String)
+        try:
+            texts = pl.Series(values, dtype=pl.Binary).cast(pl.String)
+        except pl.exceptions.ComputeError:  # not UTF-8 where msgspec did not look: the exact reader finds which
+            return {*range(len(values))}
         keys = pl.zeros(len(values), pl.UInt32, eager=True)
         odd: set[int] = set()
         for column in columns:
