@@ -39,9 +39,10 @@ other hours are taken from bronze as they are, and the day is judged whole. Sour
 that ends the day.
 
 **Sources of `kind: topic`** — `consume` reads each topic from where bronze ends to the topic's end (where it is written
-to all the time, to messages that are younger than the run) and appends it to bronze; the offsets are in the commit that holds the rows. Silver and quarantine of the days that got rows are made
-anew from bronze, within no budget: more bad rows than it allows are a warning. A message that is no row is in
-quarantine with its key, headers and bytes, and stops nothing. Clear it at any time: nothing is lost or comes twice.
+to all the time, to messages that are younger than the run) and appends it to bronze; the offsets are in the commit that
+holds the rows. Silver and quarantine of the days that got rows are made anew from bronze, within no budget: more bad
+rows than it allows are a warning. A message that is no row is in quarantine with its key, headers and bytes, and stops
+nothing. Clear it at any time: nothing is lost or comes twice.
 - *no broker answers*, *there is no such topic*: retried, then fails naming both.
 - *the credentials are refused*: fails at once; mend the Connection `kafka` or the topic's ACL, and clear `consume`.
 - *the schema registry does not answer*: retried, then fails; *another program answers*, *it refuses*: fails at once,
