@@ -16,8 +16,8 @@ it is healthy, ask the endpoint for real records and compare its answers with th
 **Steps** — where another version serves the last stage, the new one is brought on beside it, by the spec's
 `promotion.steps` (a copy of the requests, which nobody sees answered; shares of them; all of them): a commit and a sync
 each, then `observe` compares what both do for a window (failures, p99, distribution of answers, restarts, memory; the
-metric, where labels have come). Only after the window of all requests the other version goes. Without requests enough a step waits up to
-`promotion.limit_seconds` and then fails, unless the spec says `without_traffic: go_on`. A person
+metric, where labels have come). Only after the window of all requests the other version goes. Without requests enough a
+step waits up to `promotion.limit_seconds` and then fails, unless the spec says `without_traffic: go_on`. A person
 - pauses by pausing this Dag: what runs ends, nothing more starts;
 - hastens by marking `observe` as success, whatever it has seen;
 - aborts by marking `observe` as failed: all is taken back.
