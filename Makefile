@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := .venv/uv/bin/uv
-LOCKED := dev trainer serving tuning sandbox aws kfp modzy workspace
+LOCKED := dev trainer serving tuning sandbox aws kfp modzy optuna workspace
 RUNTIME := airflow trainer serving tuning sandbox
 DEV := .venv/dev/bin
 export PYTHONPATH := $(CURDIR)
@@ -92,7 +92,7 @@ setup-dev: setup browser .venv/prometheus/ready .venv/torch/ready .venv/dev/read
 lock: $(UV)  ## resolve every lock again from its inputs (hashes included)
 	@compile() { $(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --generate-hashes "$$@" >/dev/null; }; set -e; \
 	compile --override requirements/override.txt requirements.in -o requirements.txt; \
-	for name in dev trainer torch torch-cuda serving sandbox aws kfp workspace; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
+	for name in dev trainer torch torch-cuda serving sandbox aws kfp optuna workspace; do compile --override requirements/override.txt requirements/$$name.in -o requirements/$$name.txt; done; \
 	compile --override requirements/override-spark.txt requirements/spark.in -o requirements/spark.txt; \
 	compile --override requirements/override-tuning.txt requirements/tuning.in -o requirements/tuning.txt; \
 	compile requirements/modzy.in -o requirements/modzy.txt; \
@@ -211,7 +211,7 @@ format: .venv/dev/ready  ## rewrite the code in the house style
 	@$(DEV)/ruff check --fix-only --quiet .
 	@$(DEV)/ruff format .
 
-bench: setup-dev  ## measured ratios, side by side in one run
+bench: setup-dev .venv/optuna/ready  ## measured ratios, side by side in one run
 	@set -e; for bench in tests/bench/*.py; do $(DEV)/python $$bench; done
 
 replay: setup-dev  ## live 2013 again under one retraining strategy or another (a quarter of an hour)

@@ -29,8 +29,9 @@ def branin(x, y):
     level = (y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6) ** 2
     return level + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
 
-def tune(seed, steps, took):
+def tune(seed, steps, starts, took):
     acquisition.acquisition_function_optimization.find_optimizer_maxiter = steps
+    acquisition.hyperparameters.DEFAULT_HYPER_OPT_OPTIMIZER_INFO = starts
     experiment = Experiment(id=1, state="active", name="e", project=None, budget=budget, parallel_bandwidth=workers,
         metadata={"seed": seed}, spec=spec, created=0, updated=0, observations=0, consumed=0)
     made, seen = [], []
@@ -46,11 +47,17 @@ def tune(seed, steps, took):
         seen.append(Observation(id=number, suggestion=number, **outcome, **plain))
     return min(each.values[0]["value"] for each in seen)
 
-found = {"ours": ([], []), "libsigopt": ([], [])}
+ours, theirs = acquisition.hyperparameters.DEFAULT_HYPER_OPT_OPTIMIZER_INFO, acquisition._hyperparameters
+ways = {
+    "ours": (acquisition.steps, ours),
+    "ten starts": (acquisition.steps, theirs),
+    "libsigopt": (acquisition._steps, theirs),
+}
+found = {name: ([], []) for name in ways}
 for seed in range(seeds):
-    for name, steps in (("ours", acquisition.steps), ("libsigopt", acquisition._steps)):
+    for name, (steps, starts) in ways.items():
         best, took = found[name]
-        best.append(tune(seed, steps, took))
+        best.append(tune(seed, steps, starts, took))
 print(json.dumps(found))
 """
 

@@ -1,8 +1,10 @@
 """`digits` from landed batches to a judged version: the steps as its training pods run them, with PyTorch."""
 
+import csv
 import json
 import subprocess
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +27,7 @@ def tuning(postgres_database, service_home):
         yield one
 
 
-def test_from_landed_batches_to_a_version_that_passes_its_gates(lake, mlflow_url, tuning):
+def test_from_landed_batches_to_a_version_that_passes_its_gates(lake, mlflow_url, tuning, tmp_path):
     from mlflow import MlflowClient
 
     env = {
@@ -60,6 +62,10 @@ def test_from_landed_batches_to_a_version_that_passes_its_gates(lake, mlflow_url
     assert step("gate", "--run-id", run_id, "--version", version) == {"passed": True, "failed": []}
 
     client = MlflowClient(mlflow_url)
+    with Path(client.download_artifacts(run_id, "model/forms.csv", str(tmp_path))).open() as file:
+        forms = {row["form"]: row for row in csv.DictReader(file)}
+    assert all(forms[name]["digest"] for name in ("float32", "optimized", "int8")), forms
+    assert [row["digest"] for row in forms.values() if row["ships"] == "yes"] == [fitted["digest"]]
     epochs = [metric.step for metric in client.get_metric_history(run_id, "fit_loss")]
     assert epochs == [*range(1, len(epochs) + 1)]
     experiment = client.get_run(run_id).info.experiment_id

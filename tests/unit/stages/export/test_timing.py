@@ -1,5 +1,8 @@
+import re
+
 import pytest
 
+from include.foundation.evidence.code import ROOT
 from include.stages.export import timing
 
 
@@ -51,3 +54,9 @@ def test_real_files_are_timed(sealed):
     assert 0 < found.p50_us <= found.p99_us
     assert found.rows_per_second > 1e6 / found.p99_us, "a batch takes less than its rows one by one"
     assert found.open_ms > 0
+
+
+def test_what_is_measured_in_training_is_what_serves():
+    locks = [(ROOT / "requirements" / f"{name}.txt").read_text() for name in ("trainer", "torch", "serving")]
+    versions = {re.search(r"^onnxruntime==(\S+)", lock, re.MULTILINE).group(1) for lock in locks}
+    assert len(versions) == 1, versions
