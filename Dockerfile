@@ -97,6 +97,8 @@ CMD ["python", "-m", "include.services.tuning"]
 FROM runtime AS serving
 COPY --from=serving-environment /opt/flightline /opt/flightline
 COPY --from=include /srv/include /srv/include
+# SageMaker hosts an image as `serve`.
+RUN ln -s /srv/include/services/serving/serve.sh /usr/local/bin/serve
 USER 10001
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
@@ -191,6 +193,8 @@ COPY requirements/trainer.txt requirements/torch.txt /srv/requirements/
 COPY deploy/pods /srv/deploy/pods
 COPY deploy/gitops /srv/deploy/gitops
 COPY deploy/workspace /srv/deploy/workspace
+COPY deploy/sagemaker /srv/deploy/sagemaker
+COPY deploy/kubeflow /srv/deploy/kubeflow
 COPY plugins /srv/plugins
 COPY dags /srv/dags
 ENV HOME=/opt/airflow \

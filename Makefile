@@ -193,8 +193,8 @@ test-all: setup-dev  ## every test, the long fault tests too
 test-spark: setup-dev spark  ## the tests of `engine: spark`, on a local cluster of Spark
 	@$(DEV)/python -m pytest -m spark
 
-variants: setup-dev  ## one version as REST service, batch scores, marketplace model and edge bundle: equal answers
-	@$(DEV)/python -m pytest tests/integration/test_marketplace.py tests/integration/test_variants.py
+variants: setup-dev  ## one version as REST service, batch scores, marketplace model, SageMaker endpoint and edge bundle: equal answers
+	@$(DEV)/python -m pytest tests/integration/test_marketplace.py tests/integration/test_endpoint.py tests/integration/test_variants.py
 
 lint: .venv/dev/ready  ## style and import walls
 	@$(DEV)/ruff check .

@@ -26,7 +26,10 @@ step waits up to `promotion.limit_seconds` and then fails, unless the spec says 
 code, published to Modzy with its card and sample, tried there by a test run, activated, and the version before it is
 retired. A failure there fails the run and takes nothing back: clear the task, it goes on where Modzy stands.
 
-**Inputs** — Connections `mlflow`, `gitops`, `argocd`, `cluster`, `lake`; `modzy` where it is a target.
+**SageMaker** — with `sagemaker` among the targets the use case's endpoint serves the champion's bundle, its answers are
+compared, and it goes back to what was right before where they differ. The same holds for its failures.
+
+**Inputs** — Connections `mlflow`, `gitops`, `argocd`, `cluster`, `lake`; `modzy`, `sagemaker` where they are targets.
 
 **Outputs** — commits, a rolled-out Deployment per stage, the alias, a tag
 `answer.<time>` on the version and an event of the asset `answer.…` for each answer.

@@ -213,6 +213,7 @@ class Endpoints:
             "endpoint_url": self.url("sagemaker"),
             "region_name": seaweedfs.REGION,
             "job_profile": "sandbox",
+            "endpoint_profile": "sandbox",
             "execution_role": "arn:aws:iam::123456789012:role/flightline-training",
             "output": "s3://models/_sagemaker",
             "secret": "flightline/trainer",

@@ -31,7 +31,9 @@ FlightlineAirflowError
 │   └── ClusterUnavailable          a cluster, which the message names, is not active or not reached, or has no room
 └── SageMakerError
     ├── SageMakerUnavailable        throttled, the quota is used up now, no answer, after all retries
-    └── SageMakerRefused *          the request can never be granted
+    ├── SageMakerRefused *          the request can never be granted
+    ├── SageMakerEndpointFailed     an endpoint was not in service with what it was told to serve, or not in time
+    └── SageMakerAnswersDiffer *    an endpoint does not answer as the version does
 """
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -123,6 +125,14 @@ class SageMakerUnavailable(SageMakerError):
 
 class SageMakerRefused(SageMakerError, AirflowFailException):
     """The request can never be granted."""
+
+
+class SageMakerEndpointFailed(SageMakerError):
+    """An endpoint was not in service with what it was told to serve, or not in time."""
+
+
+class SageMakerAnswersDiffer(SageMakerError, AirflowFailException):
+    """An endpoint does not answer as the version does."""
 
 
 class ModzyError(FlightlineAirflowError):

@@ -11,30 +11,51 @@ from airflow.sdk import TaskGroup, chain
 
 from flightline.operators.jobs import JobOperator
 from flightline.operators.modzy import ModzyPublishOperator, ModzyRetireOperator
-from flightline.tasks import marketplace
+from flightline.operators.sagemaker_endpoint import SageMakerDeployOperator, SageMakerRetireOperator
+from flightline.tasks import endpoint, marketplace
 from include.foundation.spec import UseCase
 
-tasks: Any = marketplace  # their results are XComArgs
+card_of: Any = marketplace.card  # their results are XComArgs
+variant_of: Any = endpoint.variant
 
 
 def modzy(spec: UseCase, choose_id: str, chosen: Any) -> Any:
     """Bundle the version by its own code, publish it, and retire those that it takes over from; the first task."""
     with TaskGroup("modzy"):
-        pulled = f"ti.xcom_pull('{choose_id}')"
-        bundle = JobOperator(
-            task_id="bundle",
-            arguments=["bundle", spec.name, "--version", f"{{{{ {pulled}['version'] }}}}"],
-            reads={"run": "{{ run_id }}"},  # the history that goes along is that of now
-            image=f"{{{{ {pulled}['trainer_image'] }}}}",
-        )
-        card = tasks.card(spec.name, chosen, bundle.output)
+        bundle = _bundle(spec, choose_id)
+        card = card_of(spec.name, chosen, bundle.output)
         publish = ModzyPublishOperator(task_id="publish", card=card)
         version = f"{{{{ ti.xcom_pull('{publish.task_id}')['version'] }}}}"
         chain(card, publish, ModzyRetireOperator(task_id="retire", model=spec.title, keep=[version]))
     return bundle
 
 
-TARGETS: dict[str, Callable[[UseCase, str, Any], Any]] = {"modzy": modzy}
+def sagemaker(spec: UseCase, choose_id: str, chosen: Any) -> Any:
+    """Bundle the version by its own code, let the endpoint serve it, and delete what served before; the first task."""
+    with TaskGroup("sagemaker"):
+        bundle = _bundle(spec, choose_id)
+        variant = variant_of(spec.name, chosen, bundle.output)
+        deploy = SageMakerDeployOperator(task_id="deploy", variant=variant)
+        said = f"ti.xcom_pull('{deploy.task_id}')"
+        retire = SageMakerRetireOperator(
+            task_id="retire", endpoint=f"{{{{ {said}['endpoint'] }}}}", keep=f"{{{{ {said}['config'] }}}}"
+        )
+        chain(variant, deploy, retire)
+    return bundle
+
+
+def _bundle(spec: UseCase, choose_id: str) -> JobOperator:
+    """Equal content gives an equal archive, so two targets of one run make it once."""
+    pulled = f"ti.xcom_pull('{choose_id}')"
+    return JobOperator(
+        task_id="bundle",
+        arguments=["bundle", spec.name, "--version", f"{{{{ {pulled}['version'] }}}}"],
+        reads={"run": "{{ run_id }}"},  # the history that goes along is that of now
+        image=f"{{{{ {pulled}['trainer_image'] }}}}",
+    )
+
+
+TARGETS: dict[str, Callable[[UseCase, str, Any], Any]] = {"modzy": modzy, "sagemaker": sagemaker}
 
 
 def publish(spec: UseCase, choose_id: str, chosen: Any) -> list[Any]:

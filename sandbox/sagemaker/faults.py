@@ -10,8 +10,10 @@ class Fault:
     """One fault.
 
     Attributes:
-        operation: call that fails, such as `CreateTrainingJob`, or `TrainingJob`: the next job that starts.
-        code: the error's code; of a job its end: `Failed`, `Stopped`, or `Interrupted`: a spot instance is taken away.
+        operation: call that fails, such as `CreateTrainingJob`, or what ends otherwise: `TrainingJob`, the next job
+            that starts, or `Endpoint`, the next machines that an endpoint gets.
+        code: the error's code; of a job its end: `Failed`, `Stopped`, or `Interrupted`: a spot instance is taken away;
+            of an endpoint its state: `Failed` (an update goes back), `OutOfService`, `UpdateRollbackFailed`.
         message: the error's, or the job's FailureReason.
         status: HTTP status.
         times: how often.

@@ -1,9 +1,6 @@
 """One training job: its image run by SageMaker's container contract."""
 
 import json
-import os
-import shutil
-import signal
 import subprocess
 import tarfile
 import tempfile
@@ -14,9 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from sandbox.cluster.images import Images, UnknownImageError
+from sandbox.sagemaker import containers
 from sandbox.sagemaker.faults import Fault
 
 FAULT_SECONDS = 1.0
@@ -103,8 +99,7 @@ class TrainingJob:
 
     def kill(self) -> None:
         """End its processes now."""
-        if self._process and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        containers.kill(self._process)
 
     @property
     def _spot(self) -> bool:
@@ -184,7 +179,7 @@ class TrainingJob:
         for name, document in told.items():
             (base / "input" / "config" / name).write_text(json.dumps(document))
         for each in channels:
-            _download(
+            containers.download(
                 self._role, each["DataSource"]["S3DataSource"]["S3Uri"], base / "input/data" / each["ChannelName"]
             )
         if checkpoints := self._request.get("CheckpointConfig"):
@@ -199,12 +194,9 @@ class TrainingJob:
         image = self._images.find(algorithm["TrainingImage"])
         words = [*algorithm.get("ContainerEntrypoint", [*image.entrypoint, "train"])]
         words += algorithm.get("ContainerArguments", [])
-        env = {
-            **{key: value for key, value in os.environ.items() if key in ("HOME", "LANG", "TMPDIR")},
-            **image.env,
+        variables = {
             **self._role,
             **self._request.get("Environment", {}),
-            "PATH": f"{image.path}:/usr/local/bin:/usr/bin:/bin",
             "TRAINING_JOB_NAME": self.training_job_name,
             "TRAINING_JOB_ARN": self.arn,
             "SAGEMAKER_BASE_DIR": str(base),
@@ -212,18 +204,7 @@ class TrainingJob:
         with self._lock:
             if self._stopping:
                 return 143
-            program = shutil.which(words[0], path=env["PATH"]) or words[0]
-            self._process = process = subprocess.Popen(
-                [program, *words[1:]],
-                cwd=image.workdir,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
+            self._process = process = containers.start(image, words, variables)
         limit = threading.Timer(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400), self._too_long)
         limit.daemon = True
         limit.start()
@@ -240,16 +221,7 @@ class TrainingJob:
 
     @staticmethod
     def _end(process: "subprocess.Popen[str]") -> None:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-
-            def insist() -> None:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-
-            later = threading.Timer(GRACE_SECONDS, insist)
-            later.daemon = True
-            later.start()
+        containers.end(process, grace_seconds=GRACE_SECONDS)
 
     def _upload(self, base: Path) -> None:
         with tempfile.TemporaryFile() as file:
@@ -258,7 +230,7 @@ class TrainingJob:
                     archive.add(path, arcname=path.name)
             file.seek(0)
             bucket, _, key = self._artifact.removeprefix("s3://").partition("/")
-            _s3(self._role).upload_fileobj(file, bucket, key)
+            containers.s3(self._role).upload_fileobj(file, bucket, key)
 
     def _transit(self, status: str) -> None:
         with self._lock:
@@ -272,28 +244,6 @@ class TrainingJob:
 def _failure(base: Path) -> str:
     path = base / "output" / "failure"
     return path.read_text(errors="replace")[:1024] if path.exists() else ""
-
-
-def _s3(role: Mapping[str, str]) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=role.get("AWS_ENDPOINT_URL"),
-        region_name=role.get("AWS_REGION", "us-east-1"),
-        aws_access_key_id=role.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=role.get("AWS_SECRET_ACCESS_KEY"),
-    )
-
-
-def _download(role: Mapping[str, str], uri: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    s3 = _s3(role)
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for found in page.get("Contents", []):
-            name = found["Key"].removeprefix(prefix).lstrip("/") or Path(found["Key"]).name
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, found["Key"], str(target))
 
 
 def _now() -> datetime:

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Request, Response
 from sandbox.cluster.images import Images
 from sandbox.sagemaker import shapes
 from sandbox.sagemaker.faults import Faults
+from sandbox.sagemaker.hosting import Hosting
 from sandbox.sagemaker.jobs import ENDED, TrainingJob
 
 ACCOUNT = "123456789012"
@@ -53,11 +54,13 @@ class Server:
         for name, values in secrets.items():
             kept.create_secret(name, json.dumps(values), None, None, [], None, None, [], False)
         self._replace()
+        self._hosting = Hosting(state, images=self._images, role=role, faults=self._faults, log=_log)
 
     def close(self) -> None:
-        """End every job's processes."""
+        """End every job's and every endpoint's processes."""
         for job in self._jobs:
             job.kill()
+        self._hosting.close()
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -67,6 +70,8 @@ class Server:
         if request.path == "/faults":
             self._faults.order(request.get_json())
             return Response(status=204)(environ, start)
+        if (invoked := self._hosting.invoked(request)) is not None:
+            return invoked(environ, start)
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET) and (fault := self._faults.due(target.removeprefix(TARGET))):
             if fault.hang_up:
@@ -102,8 +107,7 @@ class Server:
 
     def _create(self, response: SageMakerResponse) -> TrainingJob:
         request = json.loads(response.body)
-        if found := shapes.faults("CreateTrainingJob", request):
-            raise ValidationError(f"{len(found)} validation error detected: {'; '.join(found[:5])}")
+        shapes.check("CreateTrainingJob", request)
         _refuse(request)
         name, backend = request["TrainingJobName"], response.sagemaker_backend
         arn = f"arn:aws:sagemaker:{response.region}:{ACCOUNT}:training-job/{name}"
@@ -119,7 +123,7 @@ class Server:
                 place=self._state / name,
                 images=self._images,
                 role=self._role,
-                say=_log(response.region, name),
+                say=_log(response.region, LOG_GROUP, f"{name}/algo-1-{int(time.time())}"),
                 fault=self._faults.due("TrainingJob"),
             )
             backend.training_jobs[name] = job
@@ -150,14 +154,14 @@ def _refuse(request: Mapping[str, Any]) -> None:
         raise ValidationError("MaxWaitTimeInSeconds may only be given with EnableManagedSpotTraining")
 
 
-def _log(region: str, name: str) -> Callable[[str], None]:
-    backend, stream = logs_backends[ACCOUNT][region], f"{name}/algo-1-{int(time.time())}"
-    if LOG_GROUP not in backend.groups:
-        backend.create_log_group(LOG_GROUP, {})
-    backend.create_log_stream(LOG_GROUP, stream)
+def _log(region: str, group: str, stream: str) -> Callable[[str], None]:
+    backend = logs_backends[ACCOUNT][region]
+    if group not in backend.groups:
+        backend.create_log_group(group, {})
+    backend.create_log_stream(group, stream)
 
     def say(line: str) -> None:
         event = {"timestamp": int(time.time() * 1000), "message": line or " "}
-        backend.put_log_events(LOG_GROUP, stream, [event])
+        backend.put_log_events(group, stream, [event])
 
     return say

@@ -7,6 +7,7 @@ from typing import Any
 
 import botocore.session
 from botocore.model import ListShape, MapShape, Shape, StructureShape
+from moto.sagemaker.exceptions import ValidationError
 
 
 @cache
@@ -15,12 +16,14 @@ def _operation(name: str) -> StructureShape:
     return session.get_service_model("sagemaker").operation_model(name).input_shape
 
 
-def faults(operation: str, request: dict[str, Any]) -> list[str]:
-    """What is wrong with a request, in the API's words."""
-    return [
+def check(operation: str, request: dict[str, Any]) -> None:
+    """Refuse a request with what is wrong with it, in the API's words."""
+    found = [
         f"Value {value!r} at '{where}' failed to satisfy constraint: Member must {constraint}"
         for where, value, constraint in _walk(_operation(operation), request, operation)
     ]
+    if found:
+        raise ValidationError(f"{len(found)} validation error detected: {'; '.join(found[:5])}")
 
 
 def _walk(shape: Shape, value: Any, where: str) -> Iterator[tuple[str, Any, str]]:

@@ -1,4 +1,4 @@
-"""One version as a REST service, batch scores, a marketplace model and an edge bundle: the same answers everywhere."""
+"""One version as REST service, batch scores, marketplace model, endpoint and edge bundle: the same answers."""
 
 import json
 import subprocess
@@ -10,16 +10,20 @@ import numpy as np
 import polars as pl
 import pytest
 
+from flightline.hooks import sagemaker_profile
+from flightline.hooks.sagemaker_endpoint import EndpointsHook
 from flightline.operators.modzy import ModzyPublishOperator, ModzyRunOperator
+from flightline.operators.sagemaker_endpoint import SageMakerDeployOperator
 from include.foundation.lake import tables
 from include.stages.features.build import build
 from include.stages.features.online import publish_online
 from include.stages.ingest.run import run as ingest
+from include.stages.promotion.endpoint import variant
 from include.stages.promotion.marketplace import card
 from include.steps.bundle import bundle
 from include.steps.score import score
 from sandbox.supervisor.service import REPO, python
-from tests.integration import marketplace
+from tests.integration import marketplace, sagemaker
 from tests.integration.marketplace import FEATURES, KEY, SPEC
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]
@@ -80,6 +84,23 @@ def test_the_variants_give_the_same_answers_on_a_thousand_records(full, postgres
         job = ModzyRunOperator(task_id="run", model=SPEC.title, source=source, target=target, **quick)
         assert job.execute(context)["records"] == COUNT
     assert [json.loads(line) for line in full.objects().get(target).splitlines()] == rest
+
+    images = sagemaker.images(tmp_path / "images.json")
+    profile = sagemaker_profile.endpoint({"endpoint_profile": "sandbox"})
+    profile["Model"]["ExecutionRoleArn"] = "arn:aws:iam::123456789012:role/hosting"
+    with sagemaker.running(tmp_path / "sagemaker", images, full.s3) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_SAGEMAKER", json.dumps(server.connection))
+        hosted = variant(
+            SPEC,
+            version="1",
+            digest=version.tags["model_digest"],
+            bundle=made,
+            image="flightline/serving:c",
+            profile=profile,
+            **sample,
+        )
+        deployed = SageMakerDeployOperator(task_id="deploy", variant=hosted, **quick).execute(context)
+        assert EndpointsHook("sagemaker").invoke(deployed["endpoint"], {"records": records}) == rest
 
     score(SPEC.name, client=client, lake=full, version="1", start=DAYS[0], end=DAYS[-1])
     table = dict(tables.read(full, SPEC.scores, columns=["id", "probability"]).iter_rows())

@@ -96,10 +96,10 @@ class Promotion(Part):
     """The stages in order; the last one is production."""
 
     stages: tuple[Stage, ...] = (Stage(name="staging"), Stage(name="production", replicas=2))
-    targets: tuple[Literal["argocd", "modzy"], ...] = Field(
+    targets: tuple[Literal["argocd", "modzy", "sagemaker"], ...] = Field(
         ("argocd",),
         description="where a version goes: through the stages, by Argo CD, and once it is the champion, to a "
-        "marketplace too",
+        "marketplace (Modzy) and an endpoint of SageMaker too",
     )
     approval_hours: int = Field(24, ge=1, le=366 * 24)
     steps: tuple[Step, ...] = Field(

@@ -43,13 +43,16 @@ class Route(NamedTuple):
 
 
 _FIXED = {
-    "/": "page",
-    "/metrics": "metrics",
-    "/openapi.json": "openapi",
-    "/v2": "server",
-    "/v2/": "server",
-    "/v2/health/live": "live",
-    "/v2/health/ready": "ready",
+    "/": Route("page", "GET"),
+    "/metrics": Route("metrics", "GET"),
+    "/openapi.json": Route("openapi", "GET"),
+    "/v2": Route("server", "GET"),
+    "/v2/": Route("server", "GET"),
+    "/v2/health/live": Route("live", "GET"),
+    "/v2/health/ready": Route("ready", "GET"),
+    # SageMaker's hosting asks these (docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html).
+    "/ping": Route("ready", "GET"),
+    "/invocations": Route("predict", "POST"),
 }
 _MODEL = re.compile(r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?(?:/(?P<verb>ready|infer))?")
 _VERBS = {None: ("model", "GET"), "ready": ("model_ready", "GET"), "infer": ("infer", "POST")}
@@ -59,7 +62,7 @@ _PREDICT = re.compile(r"/v1/models/(?P<model>[^/]+)/predict")
 def route(path: str) -> Route | None:
     """The endpoint of a path; None if there is none."""
     if fixed := _FIXED.get(path):
-        return Route(fixed, "GET")
+        return fixed
     if match := _PREDICT.fullmatch(path):
         return Route("predict", "POST", match.groupdict())
     if match := _MODEL.fullmatch(path):

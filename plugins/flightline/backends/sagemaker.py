@@ -11,14 +11,11 @@ import re
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from airflow.sdk import BaseHook
-
 from flightline.backends.protocol import JobFailed
-from include.foundation.echo import cut, listing
+from flightline.hooks import sagemaker_profile as profiles
+from include.foundation.echo import cut
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
 from include.foundation.jobs import PERMANENT, TRAINER, Job
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
 
     from flightline.hooks.sagemaker import TrainingJobsHook
 
-TEMPLATES = Path(__file__).parents[3] / "deploy" / "sagemaker"
-REGISTRY = "flightline"
 ENTRYPOINT = ["python", "-m", "include.steps.sagemaker"]
 ATTEMPTS = 100
 POLL_SECONDS = 10.0
@@ -51,7 +46,7 @@ class SageMaker:
     @staticmethod
     def image(conn_id: str, runtime: str = TRAINER) -> str:
         """The runtime's image in the Connection's extra `registry` (in ECR), with the code that is running."""
-        return code.image(f"{_extra(conn_id).get('registry', REGISTRY)}/{runtime}")
+        return code.image(f"{profiles.registry(profiles.settings(conn_id))}/{runtime}")
 
     @cached_property
     def _hook(self) -> "TrainingJobsHook":
@@ -86,11 +81,7 @@ class SageMaker:
         Raises:
             InvalidInput: the Connection lacks something, or the job's arguments are too long for the API.
         """
-        extra = _extra(self._conn_id)
-        if missing := [each for each in ("execution_role", "output") if not extra.get(each)]:
-            raise InvalidInput(
-                f"Connection {self._conn_id!r} needs the extra {listing(missing)}: docs/systems/sagemaker.md"
-            )
+        extra = profiles.settings(self._conn_id, needs=("execution_role", "output"))
         arguments = json.dumps(list(job.arguments))
         if len(arguments) > LONGEST_HYPERPARAMETER:
             raise InvalidInput(f"{job.name} has {len(arguments)} characters of arguments; SageMaker takes 2,500")
@@ -105,9 +96,9 @@ class SageMaker:
             "Environment": {"FLIGHTLINE_IMAGE": job.image, **secret, **job.environment},
             "Tags": _tags(extra.get("tags") or {}, job, context),
         }
-        request = _merged(_merged(_template(extra), extra.get("training_job") or {}), own)
+        request = profiles.merged(profiles.job(extra), extra.get("training_job") or {}, own)
         if job.resources.gpus and request["Environment"].get("FLIGHTLINE_DEVICE") != "gpu":
-            raise InvalidInput(f"{job.name} needs GPUs: choose a profile of {TEMPLATES.name}/ with them")
+            raise InvalidInput(f"{job.name} needs GPUs: choose a profile of deploy/sagemaker with them")
         if request.get("EnableManagedSpotTraining"):  # of the key, so that the next try goes on from them
             request.setdefault("CheckpointConfig", {"S3Uri": f"{output}/checkpoints/{_base(job)}"})
         return request
@@ -146,7 +137,7 @@ class SageMaker:
                 conn_id=self._conn_id,
                 job_name=self._name,
                 deadline=min(started + seconds + QUEUED_SECONDS, time.time() + own.total_seconds() if own else 1e12),
-                poll_seconds=float(_extra(self._conn_id).get("poll_seconds", POLL_SECONDS)),
+                poll_seconds=float(profiles.settings(self._conn_id).get("poll_seconds", POLL_SECONDS)),
             ),
             method_name="trigger_reentry",
         )
@@ -180,29 +171,6 @@ def _final(reason: str) -> bool:
 def _base(job: Job) -> str:
     """What the names of a job's training jobs begin with: letters, digits and hyphens, 63 at most with the number."""
     return f"{job.name[:26].strip('-')}-{job.key[:32]}"
-
-
-def _extra(conn_id: str) -> dict[str, Any]:
-    extra: dict[str, Any] = BaseHook.get_connection(conn_id).extra_dejson
-    return extra
-
-
-def _template(extra: Mapping[str, Any]) -> dict[str, Any]:
-    path = TEMPLATES / f"{extra.get('job_profile', 'cpu')}.yaml"
-    if not path.is_file():
-        there = sorted(each.stem for each in TEMPLATES.glob("*.yaml"))
-        raise InvalidInput(f"there is no profile {cut(path.stem)!r} of SageMaker; there are: {', '.join(there)}")
-    template: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return template
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    both = {key: _merged(below[key], value) for key, value in above.items() if _both_maps(below.get(key), value)}
-    return {**below, **above, **both}
-
-
-def _both_maps(below: Any, above: Any) -> bool:
-    return isinstance(below, Mapping) and isinstance(above, Mapping)
 
 
 def _tags(given: Mapping[str, Any], job: Job, context: "Context") -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
-"""SageMaker's training jobs, by the amazon provider's hook: started once, found again, stopped, their last words read.
+"""SageMaker by the amazon provider's hook: calls whose errors say whether a retry can help, and training jobs.
 
-Its import costs seconds: only where a job is started or waited for.
+Its import costs seconds: only where something is started or waited for.
 """
 
 import re
@@ -32,8 +32,8 @@ PASSING = {
 NO_QUOTA = re.compile(r"\bis 0 \w+, with current utilization")
 
 
-class TrainingJobsHook(SageMakerHook):
-    """Training jobs of the account and region that a Connection of type `aws` leads to.
+class AccountHook(SageMakerHook):
+    """SageMaker in the account and region that a Connection of type `aws` leads to.
 
     Every error is a `SageMakerError` that says whether a retry can help.
 
@@ -57,6 +57,15 @@ class TrainingJobsHook(SageMakerHook):
         connection = self._connection or self.get_connection(str(self.aws_conn_id))
         return AwsConnectionWrapper(conn=connection, botocore_config=self._config)
 
+    def _console(self, path: str) -> str:
+        """Where a person looks."""
+        region = self.conn_region_name
+        return f"https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/{path}"
+
+
+class TrainingJobsHook(AccountHook):
+    """Training jobs: started once, found again, stopped, their last words read."""
+
     def create(self, request: dict[str, Any]) -> bool:
         """Start a job. False: its name is taken, so another task has started it meanwhile.
 
@@ -65,23 +74,23 @@ class TrainingJobsHook(SageMakerHook):
             SageMakerRefused: the request can never be granted.
         """
         name = request["TrainingJobName"]
-        with _named(f"CreateTrainingJob {name}"):
+        with named(f"CreateTrainingJob {name}"):
             try:
                 self.get_conn().create_training_job(**request)
             except ClientError as error:
-                if _code(error) == "ResourceInUse":
+                if code(error) == "ResourceInUse":
                     return False
                 raise
         return True
 
     def describe(self, name: str) -> dict[str, Any] | None:
         """The job; None if there never was one of this name."""
-        with _named(f"DescribeTrainingJob {name}"):
+        with named(f"DescribeTrainingJob {name}"):
             try:
                 found: dict[str, Any] = self.get_conn().describe_training_job(TrainingJobName=name)
             except ClientError as error:
                 # The API has no code of its own for it.
-                if _code(error) == "ValidationException" and "not found" in str(error):
+                if code(error) == "ValidationException" and "not found" in str(error):
                     return None
                 raise
         return found
@@ -91,7 +100,7 @@ class TrainingJobsHook(SageMakerHook):
         job = self.describe(name)
         if job is None or job["TrainingJobStatus"] in ENDED:
             return
-        with _named(f"StopTrainingJob {name}"):
+        with named(f"StopTrainingJob {name}"):
             try:
                 self.get_conn().stop_training_job(TrainingJobName=name)
             except ClientError as error:
@@ -116,12 +125,11 @@ class TrainingJobsHook(SageMakerHook):
 
     def page(self, name: str) -> str:
         """Where a person looks at the job."""
-        region = self.conn_region_name
-        return f"https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/jobs/{name}"
+        return self._console(f"jobs/{name}")
 
 
 @contextmanager
-def _named(call: str) -> Iterator[None]:
+def named(call: str) -> Iterator[None]:
     """Raise the error that says whether a retry can help."""
     try:
         yield
@@ -130,7 +138,8 @@ def _named(call: str) -> Iterator[None]:
         raise kind(f"{call}: {cause(error)}") from error
 
 
-def _code(error: ClientError) -> str:
+def code(error: ClientError) -> str:
+    """What the API calls the error."""
     return str(error.response["Error"]["Code"])
 
 
@@ -138,6 +147,6 @@ def _passes(error: BotoCoreError | ClientError) -> bool:
     if not isinstance(error, ClientError):
         return not isinstance(error, NoCredentialsError | ParamValidationError)
     # A quota that is used up is free again when others' jobs end; one of nothing is not.
-    if _code(error) == "ResourceLimitExceeded":
+    if code(error) == "ResourceLimitExceeded":
         return not NO_QUOTA.search(str(error))
-    return _code(error) in PASSING or int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
+    return code(error) in PASSING or int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500

@@ -63,6 +63,13 @@ class EndpointLink(_Page):
     key = "endpoint"
 
 
+class HostedLink(_Page):
+    """The endpoint of SageMaker that serves a version."""
+
+    name = "SageMaker endpoint"
+    key = "hosted"
+
+
 class MarketplaceLink(_Page):
     """A version in the marketplace."""
 

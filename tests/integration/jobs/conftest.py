@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import time
-import urllib.request
 from base64 import b64encode
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from kubernetes import client, config
 
 from flightline.operators.jobs import JobOperator
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
+from tests.integration import sagemaker as sagemaker_service
 
 PROBE = (
     "-c",
@@ -161,51 +161,14 @@ def alive(pid):
 @pytest.fixture(scope="session")
 def images(service_home):
     """The sandbox's images, of the code that is here."""
-    path = service_home / "job-images.json"
-    env = {"PYTHONPATH": str(REPO), "FLIGHTLINE_COMMIT": "0" * 40 + "-dirty"}
-    path.write_text(
-        json.dumps({"flightline/trainer": {"path": str(python("trainer").parent), "workdir": str(REPO), "env": env}})
-    )
-    return path
-
-
-class SageMaker:
-    """A running stand-in, and what of it is to go wrong."""
-
-    def __init__(self, url):
-        self.url = url
-
-    def fault(self, operation, **fault):
-        """Order a fault."""
-        body = json.dumps({"operation": operation, **fault}).encode()
-        request = urllib.request.Request(f"{self.url}/faults", body, {"Content-Type": "application/json"})
-        urllib.request.urlopen(request, timeout=10).close()
-
-    def client(self, service="sagemaker"):
-        """boto3."""
-        import boto3
-
-        keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
-        return boto3.client(service, endpoint_url=self.url, **keys)
+    return sagemaker_service.images(service_home / "job-images.json")
 
 
 @pytest.fixture(scope="session")
 def sagemaker_server(service_home, images, s3):
-    """The stand-in for SageMaker, whose containers find S3."""
-    (port,) = free_ports(1)
-    home = service_home / "sagemaker"
-    home.mkdir()
-    (home / "role.json").write_text(json.dumps(s3.env()))
-    words = ("--port", port, "--state", home / "jobs", "--images", images, "--role", home / "role.json")
-    url = f"http://127.0.0.1:{port}"
-    service = Service(
-        name="sagemaker",
-        command=(str(python("aws")), "-m", "sandbox.sagemaker", *map(str, words)),
-        env={"PYTHONPATH": str(REPO)},
-        ready=partial(answers, f"{url}/moto-api/data.json"),
-    )
-    with running(service, log=home / "log"):
-        yield SageMaker(url)
+    """The stand-in for SageMaker."""
+    with sagemaker_service.running(service_home / "sagemaker", images, s3) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")
@@ -300,17 +263,9 @@ def connect_sagemaker(sagemaker_server, lake_connected, connect, secret):
     """Call it to connect the stand-in, with more of the Connection's extra."""
 
     def make(**more):
-        extra = {
-            "region_name": "us-east-1",
-            "endpoint_url": sagemaker_server.url,
-            "job_profile": "sandbox",
-            "execution_role": "arn:aws:iam::123456789012:role/flightline-training",
-            "output": f"{lake_connected.models}/sagemaker",
-            "secret": secret,
-            "poll_seconds": 0.2,
-            **more,
-        }
-        connect("sagemaker", "aws", login="key", password="secret", extra=extra)
+        told = sagemaker_server.connection
+        own = {"output": f"{lake_connected.models}/sagemaker", "secret": secret}
+        connect("sagemaker", **{**told, "extra": {**told["extra"], **own, **more}})
 
     return make
 

@@ -1,5 +1,8 @@
 """Where a version goes beside its stages, as tasks of a Dag."""
 
+from typing import get_args
+
+import pytest
 from airflow.sdk import DAG, task
 
 from flightline import targets
@@ -23,13 +26,22 @@ def test_without_a_target_there_is_no_task_of_one():
     assert (first, dag.task_ids) == ([], ["choose"])
 
 
-def test_the_marketplace_s_tasks_stand_in_their_order():
-    promotion = SPEC.promotion.model_copy(update={"targets": ("argocd", "modzy")})
+@pytest.mark.parametrize(
+    ("target", "tasks"),
+    [("modzy", ["bundle", "card", "publish", "retire"]), ("sagemaker", ["bundle", "variant", "deploy", "retire"])],
+)
+def test_a_target_s_tasks_stand_in_their_order(target, tasks):
+    promotion = SPEC.promotion.model_copy(update={"targets": ("argocd", target)})
     dag, (first,) = _dag(SPEC.model_copy(update={"promotion": promotion}))
     order = [first.task_id]
     while below := dag.get_task(order[-1]).downstream_task_ids:
         (following,) = below
         order.append(following)
-    assert order == ["modzy.bundle", "modzy.card", "modzy.publish", "modzy.retire"]
+    assert order == [f"{target}.{name}" for name in tasks]
     assert first.image == "{{ ti.xcom_pull('choose')['trainer_image'] }}"
-    assert dag.get_task("modzy.retire").keep == ["{{ ti.xcom_pull('modzy.publish')['version'] }}"]
+    assert f"ti.xcom_pull('{order[2]}')" in str(dag.get_task(order[3]).keep)
+
+
+def test_every_target_of_the_spec_but_the_stages_has_its_tasks():
+    (named, _) = get_args(type(SPEC.promotion).model_fields["targets"].annotation)
+    assert {"argocd", *targets.TARGETS} == {*get_args(named)}

@@ -9,7 +9,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 
 from flightline.backends.protocol import JobFailed
-from flightline.backends.sagemaker import TEMPLATES, SageMaker
+from flightline.backends.sagemaker import SageMaker
+from flightline.hooks import sagemaker_profile
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence.code import ROOT
 from include.foundation.jobs import Job, Resources
@@ -94,11 +95,11 @@ def backend(connect):
     return make
 
 
-@pytest.mark.parametrize("profile", sorted(path.stem for path in TEMPLATES.glob("*.yaml")))
+@pytest.mark.parametrize("profile", sorted(path.stem for path in sagemaker_profile.ROOT.glob("*.yaml")))
 def test_every_profile_s_request_is_one_that_the_api_takes(backend, connect, context, profile):
     connect(job_profile=profile)
     request = backend().request(JOB, "fit-1", context)
-    assert shapes.faults("CreateTrainingJob", request) == []
+    shapes.check("CreateTrainingJob", request)
     assert ("CheckpointConfig" in request) is (profile == "spot")
     assert request["Environment"]["FLIGHTLINE_DEVICE"] == ("gpu" if profile == "gpu" else "cpu")
 
@@ -239,7 +240,7 @@ def test_what_the_page_shows_for_a_notebook_is_a_job_that_the_api_and_the_image_
     names = {}
     exec(page.partition("```python\n")[2].partition("```")[0], names)
     request = names["trainer"]._create_training_job_args(boto3=True)
-    assert shapes.faults("CreateTrainingJob", request) == []
+    shapes.check("CreateTrainingJob", request)
     config = tmp_path / "input" / "config"
     config.mkdir(parents=True)
     (config / "hyperparameters.json").write_text(json.dumps(request["HyperParameters"]))

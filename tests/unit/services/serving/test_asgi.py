@@ -117,6 +117,8 @@ def test_records(serve: Callable[..., None], scorer: Scorer) -> None:
         assert north["history_age_seconds"] == {"shop": 3600.0}, "an hour from when it was known to when it is asked"
         assert other["history_age_seconds"] == {"shop": None}, "there is none, and the answer says so"
         assert (await client.post(PREDICT, json=RECORD)).json() == north
+        assert (await client.post("/invocations", json=RECORD)).json() == north, "as SageMaker asks"
+        assert (await client.get("/ping")).status_code == (await client.get("/v2/health/ready")).status_code
 
     serve(test)
 
