@@ -3,6 +3,7 @@
 import json
 import subprocess
 from functools import partial
+from pathlib import Path
 
 from include import TELEMETRY_OFF
 from sandbox import metrics
@@ -14,6 +15,7 @@ from sandbox.git import gitops
 from sandbox.kubeflow import service as kubeflow
 from sandbox.lake import seaweedfs
 from sandbox.metrics import prometheus, pushgateway
+from sandbox.rancher import kubeconfig as through_rancher
 from sandbox.sagemaker import service as sagemaker
 from sandbox.stream import tansu
 from sandbox.supervisor.home import write
@@ -175,6 +177,7 @@ def _argocd(at: Endpoints) -> Service:
         "--port": str(port),
         "--state": str(at.home.path / "argocd"),
         "--kubeconfig": str(kubeconfig),
+        "--clusters": str(_registered(at)),
         "--token-file": str(token),
         "--admin-password-file": str(password),
     }
@@ -195,6 +198,11 @@ def _argocd(at: Endpoints) -> Service:
         prepare=prepare,
         ready=partial(answers, f"{url}/api/version"),
     )
+
+
+def _registered(at: Endpoints) -> Path:
+    """The folder of other clusters' kubeconfigs by which Argo CD knows them."""
+    return at.home.path / "argocd-clusters"
 
 
 def _elsewhere(at: Endpoints) -> tuple[Service, ...]:
@@ -251,6 +259,10 @@ def _rancher(at: Endpoints) -> Service:
     def prepare() -> None:
         write(token, at.rancher_token)
         write(password, at.secrets.derived("rancher of admin"))
+        _registered(at).mkdir(exist_ok=True, mode=0o700)
+        for name in ("east", "west"):
+            server = f"{url}/k8s/clusters/{through_rancher.identifier(name)}"
+            write(_registered(at) / f"{name}.kubeconfig", through_rancher.kubeconfig(name, server, at.rancher_token))
 
     words = (word for option in options.items() for word in option)
     return Service(

@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 
 from sandbox.argocd.accounts import Accounts
 from sandbox.argocd.api import Api
+from sandbox.argocd.clusters import Clusters
 from sandbox.argocd.controller import Controller
-from sandbox.argocd.live import Cluster
 from sandbox.argocd.source import Sources
 from sandbox.argocd.store import Store
 
@@ -32,7 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.argocd", description="Stand-in for Argo CD")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--kubeconfig", type=Path, required=True, metavar="FILE", help="the cluster to deploy to")
+    parser.add_argument("--kubeconfig", type=Path, required=True, metavar="FILE", help="of its own cluster")
+    parser.add_argument("--clusters", type=Path, metavar="DIR", help="of other clusters: <name>.kubeconfig")
     parser.add_argument("--token-file", type=Path, required=True, metavar="FILE", help="API token, made if missing")
     parser.add_argument("--admin-password-file", type=Path, metavar="FILE", help="without it nobody can log in")
     arguments = parser.parse_args()
@@ -43,7 +44,7 @@ def main() -> None:
     arguments.state.mkdir(parents=True, exist_ok=True)
     password_file = arguments.admin_password_file
     store, sources = Store(arguments.state / "argocd.sqlite"), Sources(arguments.state / "repositories")
-    controller = Controller(store=store, sources=sources, cluster=Cluster(arguments.kubeconfig))
+    controller = Controller(store=store, sources=sources, clusters=Clusters(arguments.kubeconfig, arguments.clusters))
     accounts = Accounts(
         store,
         token=read_token(arguments.token_file),

@@ -145,7 +145,7 @@ class Api:
 
     def _tree(self, call: "Call") -> Body:
         app = self._applications.get(call.name, call.project)
-        return {"nodes": comparison.tree(app, self._controller.live)}
+        return {"nodes": comparison.tree(app, self._controller.live(app))}
 
     def _windows(self, call: "Call") -> Body:
         self._applications.get(call.name, call.project)
@@ -175,7 +175,8 @@ class Api:
         def read() -> str:
             nodes = self._tree(call)["nodes"]
             pod = pod_logs.find(nodes, call.path["pod"], call.query.get("namespace", ""))
-            text = self._controller.read_log(pod["namespace"], pod["name"], **pod_logs.asked(call.query))
+            app = self._applications.get(call.name, call.project)
+            text = self._controller.read_log(app, pod["namespace"], pod["name"], **pod_logs.asked(call.query))
             return "".join(pod_logs.entries(pod["name"], text))
 
         return Response(await run_in_threadpool(read), media_type="application/json")
@@ -200,9 +201,9 @@ class Api:
         app = self._store.get(request.path_params["name"])
         if app is None:
             return HTMLResponse("no such application", status_code=404)
-        nodes = comparison.tree(app, self._controller.live)
+        nodes = comparison.tree(app, self._controller.live(app))
         pods = [node for node in nodes if node["kind"] == "Pod"][:LOGGED_PODS]
-        logs = {pod["name"]: self._controller.log(pod["namespace"], pod["name"]) for pod in pods}
+        logs = {pod["name"]: self._controller.log(app, pod["namespace"], pod["name"]) for pod in pods}
         commit, diff = self._synced(app)
         return HTMLResponse(page.application(app, nodes, commit=commit, diff=diff, logs=logs))
 

@@ -201,6 +201,8 @@ class Applications:
             faults.append("spec.source.repoURL and spec.source.path are required")
         if not (destination.get("server") or destination.get("name")):
             faults.append("Destination server missing from app spec")
+        elif fault := self._controller.fault_of(spec):
+            faults.append(fault)
         if faults:
             message = f"application spec for {name} is invalid: InvalidSpecError: {'; '.join(faults)}"
             raise ArgoError(INVALID_ARGUMENT, message)

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from sandbox.argocd import comparison, operations, tracking
+from sandbox.argocd.clusters import Clusters
 from sandbox.argocd.errors import INTERNAL, ArgoError, KubernetesError, SourceError
 from sandbox.argocd.live import Cluster, Live
 from sandbox.argocd.source import Sources
@@ -23,14 +24,14 @@ log = logging.getLogger(__name__)
 class Controller:
     """`start` it once; `wake` it after a change of the store that asks for work."""
 
-    def __init__(self, *, store: Store, sources: Sources, cluster: Cluster) -> None:
-        self._store, self._sources, self._cluster = store, sources, cluster
+    def __init__(self, *, store: Store, sources: Sources, clusters: Clusters) -> None:
+        self._store, self._sources, self._clusters = store, sources, clusters
         self._awake = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
         self._requests: Counter[str] = Counter()
         self._compared: dict[str, float] = {}
-        self.live: Live = {}
+        self._live: dict[Cluster, Live] = {}
 
     def start(self) -> None:
         """Begin to work."""
@@ -46,17 +47,32 @@ class Controller:
         """There is something to do."""
         self._awake.set()
 
-    def read_log(self, namespace: str, pod: str, **query: str) -> str:
+    def fault_of(self, spec: dict[str, Any]) -> str:
+        """Why an application of this spec has no destination; nothing where it has one."""
+        try:
+            self._clusters.of({"spec": spec})
+        except KubernetesError as error:
+            return str(error)
+        return ""
+
+    def live(self, app: App) -> Live:
+        """What lived in the application's cluster in the last round; nothing where it could not be asked."""
+        try:
+            return self._live.get(self._clusters.of(app), {})
+        except KubernetesError:
+            return {}
+
+    def read_log(self, app: App, namespace: str, pod: str, **query: str) -> str:
         """The last lines of a pod, as the cluster's query says. Raises ArgoError if they cannot be read."""
         try:
-            return self._cluster.log(namespace, pod, **query)
+            return self._clusters.of(app).log(namespace, pod, **query)
         except KubernetesError as error:
             raise ArgoError(INTERNAL, str(error)[:300]) from error
 
-    def log(self, namespace: str, pod: str) -> str:
+    def log(self, app: App, namespace: str, pod: str) -> str:
         """The last lines of a pod, or why there are none."""
         try:
-            return self.read_log(namespace, pod)
+            return self.read_log(app, namespace, pod)
         except ArgoError as error:
             return f"cannot be read: {error}"
 
@@ -96,16 +112,20 @@ class Controller:
         active = False
         apps = self._store.all()
         requests = self._requests.copy()  # before the snapshot: who asks later gets a later one
-        try:
-            self.live = self._cluster.snapshot() if apps else {}
-        except KubernetesError as error:
-            for app in apps:
-                name = app["metadata"]["name"]
-                self._comparison_failed(name, str(error), requests=requests[name])
-            return False
+        live: dict[Cluster, Live] = {}
+        faults: dict[Cluster, KubernetesError] = {}  # a cluster that does not answer is asked once a round
         for app in apps:
             name = app["metadata"]["name"]
             try:
+                self._look(app, live, faults)
+            except KubernetesError as error:
+                self._comparison_failed(name, str(error), requests=requests[name])
+        self._live = live
+        for app in apps:
+            name = app["metadata"]["name"]
+            try:
+                if self._clusters.of(app) not in live:
+                    continue
                 if "deletionTimestamp" in app["metadata"]:
                     self._delete(app)
                     active = True
@@ -115,6 +135,17 @@ class Controller:
             except KubernetesError as error:  # the next round tries again
                 log.warning("%s: %s", name, error)
         return active
+
+    def _look(self, app: App, live: dict[Cluster, Live], faults: dict[Cluster, KubernetesError]) -> None:
+        cluster = self._clusters.of(app)
+        if cluster in faults:
+            raise faults[cluster]
+        if cluster not in live:
+            try:
+                live[cluster] = cluster.snapshot()
+            except KubernetesError as error:
+                faults[cluster] = error
+                raise
 
     def _operate(self, app: App) -> bool:
         """Advance the application's operation, if there is one."""
@@ -129,7 +160,8 @@ class Controller:
             else:
                 sync = state["operation"]["sync"]
                 targets = self._targets(app, sync.get("source") or app["spec"]["source"], sync["revision"])
-                operations.step(app, state, targets=targets, live=self.live, cluster=self._cluster)
+                cluster = self._clusters.of(app)
+                operations.step(app, state, targets=targets, live=self.live(app), cluster=cluster)
         except SourceError as error:
             operations.finish(state, operations.ERROR, f"ComparisonError: {error}")
         except KubernetesError as error:
@@ -138,7 +170,8 @@ class Controller:
             else:
                 operations.finish(state, operations.ERROR, str(error))
         if "finishedAt" in state:
-            self.live = self._cluster.snapshot()
+            cluster = self._clusters.of(app)
+            self._live[cluster] = cluster.snapshot()
             self._compared.pop(name, None)
         self._save(name, state)
         return True
@@ -178,7 +211,7 @@ class Controller:
                 revision = self._sources.resolve(source["repoURL"], source.get("targetRevision") or "HEAD")
                 self._compared[name] = time.monotonic()
             targets = self._targets(app, source, revision)
-            found = comparison.compare(app, targets=targets, live=self.live, revision=revision)
+            found = comparison.compare(app, targets=targets, live=self.live(app), revision=revision)
         except (SourceError, KubernetesError) as error:
             self._comparison_failed(name, str(error), requests=requests)
             return False
@@ -186,7 +219,7 @@ class Controller:
         return found["health"]["status"] == "Progressing"
 
     def _targets(self, app: App, source: dict[str, Any], revision: str) -> tracking.Targets:
-        return tracking.targets(app, self._sources.manifests(source, revision), self._cluster)
+        return tracking.targets(app, self._sources.manifests(source, revision), self._clusters.of(app))
 
     def _publish(self, name: str, found: dict[str, Any], *, full: bool, requests: int) -> None:
         def change(app: App) -> None:
@@ -226,10 +259,10 @@ class Controller:
 
     def _delete(self, app: App) -> None:
         """Delete what the application owns; when all is gone, the application goes too."""
-        owned = tracking.owned(app["metadata"]["name"], self.live)
+        owned = tracking.owned(app["metadata"]["name"], self.live(app))
         for found in owned.values():
             if "deletionTimestamp" not in found["metadata"]:
-                self._cluster.delete(found)
+                self._clusters.of(app).delete(found)
         if not owned:
             self._store.delete(app["metadata"]["name"])
 

@@ -1,7 +1,6 @@
 """`python -m sandbox.rancher`: serve on 127.0.0.1 until SIGTERM, which ends the clusters' pods too."""
 
 import argparse
-import hashlib
 import logging
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import uvicorn
 
 from sandbox.cluster.cluster import Cluster
 from sandbox.rancher.api import Api
+from sandbox.rancher.kubeconfig import identifier
 from sandbox.rancher.members import Member
 from sandbox.rancher.tokens import Tokens
 
@@ -48,9 +48,8 @@ def main() -> None:
             token=None,  # nobody comes to it but through here
             keep_pods=False,
         )
-        identifier = f"c-m-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         flag = options.state / f"{name}.state"
-        members.append(Member(id=identifier, name=name, labels=labels, cluster=cluster, flag=flag))
+        members.append(Member(id=identifier(name), name=name, labels=labels, cluster=cluster, flag=flag))
     api = Api(
         members=members,
         tokens=Tokens(options.state / "tokens.json", options.token_file.read_text().strip()),

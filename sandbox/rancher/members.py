@@ -1,6 +1,5 @@
 """The clusters behind Rancher: what it says of each, and the way to it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from sandbox.cluster.cluster import Cluster
+from sandbox.rancher.kubeconfig import kubeconfig
 
 ACTIVE = "active"
 
@@ -50,18 +50,8 @@ class Member:
         }
 
     def kubeconfig(self, url: str, token: str) -> str:
-        """A kubeconfig through Rancher; JSON is YAML too."""
-        return json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": self.name,
-                "clusters": [{"name": self.name, "cluster": {"server": f"{url}/k8s/clusters/{self.id}"}}],
-                "users": [{"name": self.name, "user": {"token": token}}],
-                "contexts": [{"name": self.name, "context": {"user": self.name, "cluster": self.name}}],
-            },
-            indent=1,
-        )
+        """A kubeconfig through Rancher."""
+        return kubeconfig(self.name, f"{url}/k8s/clusters/{self.id}", token)
 
     async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give a request to the cluster, without Rancher's part of the path."""

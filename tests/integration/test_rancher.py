@@ -161,6 +161,66 @@ def test_a_stage_is_in_the_cluster_that_its_spec_names(rancher, hook, monkeypatc
         _ = ClusterHook.of(several).destination
 
 
+@pytest.fixture
+def argocd(rancher, hook, tmp_path):
+    """An Argo CD that knows both clusters by Rancher's proxy, and its own not at all."""
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    (tmp_path / "token").write_text("t0k3n")
+    (tmp_path / "clusters").mkdir()
+    for cluster in hook.clusters():
+        (tmp_path / "clusters" / f"{cluster.name}.kubeconfig").write_text(json.dumps(hook.kubeconfig(cluster)))
+    words = ("--port", port, "--state", tmp_path / "argocd", "--kubeconfig", tmp_path / "none")
+    words += ("--clusters", tmp_path / "clusters", "--token-file", tmp_path / "token")
+    service = Service(
+        name="argocd",
+        command=(str(python("sandbox")), "-m", "sandbox.argocd", *map(str, words)),
+        env={"PYTHONPATH": str(REPO)},
+        ready=partial(answers, f"{url}/api/version"),
+    )
+    headers = {"Authorization": "Bearer t0k3n"}
+    with running(service, log=tmp_path / "log"), httpx.Client(base_url=url, headers=headers, timeout=60) as api:
+        yield api
+
+
+def _repository(folder, path, text):
+    """A Git repository with one file."""
+    (folder / path).parent.mkdir(parents=True)
+    (folder / path).write_text(text)
+    git = ["git", "-C", str(folder), "-c", "user.name=tester", "-c", "user.email=tester@localhost"]
+    for words in (["init", "-q", "-b", "main"], ["add", "--all"], ["commit", "-q", "-m", "deploy"]):
+        subprocess.run([*git, *words], check=True)
+    return folder.as_uri()
+
+
+@pytest.mark.parametrize("rancher", ["new"], indirect=True)
+def test_a_stage_behind_rancher_is_deployed_there_and_nowhere_else(rancher, hook, argocd, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_RANCHER", _connection(rancher).as_json())
+    stage = Stage(name="beyond", cluster=RancherCluster(rancher={"site": "b"}), rollout="replicas")
+    command = ["python", "-c", "import time; time.sleep(600)"]
+    container = {"name": "main", "image": "flightline/trainer:1", "command": command}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    web = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec}
+    server = ClusterHook.of(stage).destination
+    url = _repository(tmp_path / "repository", f"{SPEC.slug}/{stage.name}/web.yaml", json.dumps(web))
+    application = manifests.application(SPEC, stage, url, server=server)
+    name = application["metadata"]["name"]
+    unknown = json.loads(json.dumps(application).replace(server, "https://elsewhere"))
+    assert "there are no clusters" in argocd.post("/api/v1/applications", json=unknown).json()["message"]
+    argocd.post("/api/v1/applications", json=application).raise_for_status()
+    argocd.post(f"/api/v1/applications/{name}/sync", json={"project": "default"}).raise_for_status()
+    deadline = time.monotonic() + 120
+    while (status := argocd.get(f"/api/v1/applications/{name}").json()["status"]).get("health", {}).get(
+        "status"
+    ) != "Healthy" or status["sync"]["status"] != "Synced":
+        assert time.monotonic() < deadline, status
+        time.sleep(0.1)
+    found = {each.name: _core(hook.kubeconfig(each)).list_namespaced_pod(stage.namespace) for each in hook.clusters()}
+    assert [each.status.phase for each in found["west"].items] == ["Running"]
+    assert found["east"].items == []
+
+
 DAGS = """
 import json
 from airflow.sdk import DAG, Param

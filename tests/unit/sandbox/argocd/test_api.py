@@ -7,8 +7,9 @@ from starlette.testclient import TestClient
 from sandbox.argocd import bodies
 from sandbox.argocd.accounts import Accounts
 from sandbox.argocd.api import Api
+from sandbox.argocd.clusters import Clusters
 from sandbox.argocd.controller import Controller
-from sandbox.argocd.live import Cluster, Key
+from sandbox.argocd.live import Key
 from sandbox.argocd.source import Sources
 from sandbox.argocd.store import Store
 
@@ -42,7 +43,7 @@ def sources(tmp_path):
 @pytest.fixture
 def controller(store, sources, tmp_path):
     """Not started: nothing is ever synced."""
-    return Controller(store=store, sources=sources, cluster=Cluster(tmp_path / "no-kubeconfig"))
+    return Controller(store=store, sources=sources, clusters=Clusters(tmp_path / "no-kubeconfig"))
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_a_page_shows_the_synced_commit_and_the_last_log_lines(client, created, 
     tracking_id = {"argocd.argoproj.io/tracking-id": "web:/Pod:web/web-1"}
     metadata = {"name": "web-1", "namespace": "web", "uid": "1", "annotations": tracking_id}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": []}}
-    controller.live = {Key.of(pod): pod}
+    controller._live = {controller._clusters.of(app): {Key.of(pod): pod}}
     shown = client.get("/applications/argocd/web", auth=("admin", PASSWORD)).text
     assert "Deploy &lt;b&gt;version&lt;/b&gt; 3" in shown
     assert "Ada &lt;ada@example.org&gt;" in shown
