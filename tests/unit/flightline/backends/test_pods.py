@@ -1,6 +1,7 @@
 """The pod that a profile asks for, as KubernetesPodOperator builds it from the template."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -13,10 +14,13 @@ from flightline.backends.keyed_pod import LABEL
 from flightline.backends.pods import TEMPLATES, Pods
 from flightline.backends.protocol import JobFailed
 from flightline.exceptions import ClusterUnavailable
+from flightline.hooks.lake import LakeHook
 from flightline.hooks.rancher import Cluster, RancherHook
+from flightline.operators.data import DataJobOperator
 from include.foundation.errors import InvalidInput
 from include.foundation.jobs import PERMANENT, Job, Resources
 from include.foundation.spec import load_all
+from include.foundation.spec.engine import Engine
 
 PROFILES = sorted(path.name for path in TEMPLATES.iterdir())
 RUNTIMES = ("torch", "trainer")
@@ -216,6 +220,18 @@ def test_gpus_are_asked_for_as_the_job_or_its_template_says(rancher, monkeypatch
     monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps(connection))
     pods._choose(JOB)
     assert rancher["asked"] == [({"tier": "training"}, 2), ("east", 1)]
+
+
+def test_a_spark_job_goes_to_a_cluster_of_rancher_s_as_any_job(rancher, monkeypatch):
+    monkeypatch.setattr("include.foundation.evidence.code.image", lambda name: f"{name}:1")
+    monkeypatch.setattr(LakeHook, "lake", SimpleNamespace(models="s3://models"))
+    spec = load_all()[0].model_copy(update={"engine": Engine(name="spark", backend="pods")})
+    task = DataJobOperator(task_id="publish", spec=spec, arguments=["publish"], reads={}, conn_id="cluster")
+    ti = SimpleNamespace(dag_id="d", task_id="publish", run_id="r", max_tries=0, map_index=-1, try_number=1)
+    job = task.job({"ti": ti})
+    assert (job.image, task.runner._choose(job)) == ("flightline/spark:1", "c-m-east")
+    pod = task.runner.pod(job, cluster="c-m-east")
+    assert (pod.hook.cluster, pod.arguments[:2]) == ("c-m-east", ["-m", "include.steps.data"])
 
 
 def test_a_cluster_that_is_lost_is_named_and_another_try_may_help(rancher, monkeypatch):
