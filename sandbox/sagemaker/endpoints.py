@@ -67,8 +67,8 @@ class Container:
             "HOST": "127.0.0.1",
         }
         own = Path(image.workdir) / SERVE
-        program = str(own) if own.exists() else "serve"
-        self._process = containers.start(image, [*image.entrypoint, program], variables)
+        program = ["sh", str(own)] if own.exists() else ["serve"]
+        self._process = containers.start(image, [*image.entrypoint, *program], variables)
         threading.Thread(target=self._tell, args=(say,), daemon=True).start()
         self._await_ping(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", START_SECONDS))
 
