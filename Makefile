@@ -185,13 +185,16 @@ marketplace:  ## build a version's marketplace image: make marketplace BUNDLE=fi
 
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 test: setup-dev  ## every test that takes no more than seconds to a minute
-	@$(DEV)/python -m pytest $(BESIDE) -m "not long and not soak and not spark"
+	@$(DEV)/python -m pytest $(BESIDE) -m "not long and not soak and not spark and not workspace"
 
 test-all: setup-dev  ## every test, the long fault tests too
-	@$(DEV)/python -m pytest $(BESIDE) -m "not soak and not spark"
+	@$(DEV)/python -m pytest $(BESIDE) -m "not soak and not spark and not workspace"
 
 test-spark: setup-dev spark  ## the tests of `engine: spark`, on a local cluster of Spark
 	@$(DEV)/python -m pytest -m spark
+
+test-workspace: setup-dev workspace  ## a browser in a workspace: the notebook, the desktop, what a second user finds
+	@$(DEV)/python -m pytest -m workspace
 
 variants: setup-dev  ## one version as REST service, batch scores, marketplace model, SageMaker endpoint and edge bundle: equal answers
 	@$(DEV)/python -m pytest tests/integration/test_marketplace.py tests/integration/test_endpoint.py tests/integration/test_variants.py
@@ -231,4 +234,4 @@ clean: down  ## stop the sandbox and delete its data and the caches; environment
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help arguments days system browser spark desktop workspace setup setup-dev lock demo play loop up down status logs airgap chaos chaos-ten images marketplace variants test test-all test-spark check lint type dashboards format bench replay soak clean
+.PHONY: help arguments days system browser spark desktop workspace setup setup-dev lock demo play loop up down status logs airgap chaos chaos-ten images marketplace variants test test-all test-spark test-workspace check lint type dashboards format bench replay soak clean

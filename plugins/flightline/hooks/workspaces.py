@@ -1,5 +1,6 @@
 """Workspaces on the cluster: all that is known of them is in the cluster's objects."""
 
+import base64
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -194,8 +195,6 @@ class WorkspaceHook(BaseHook):
         Raises:
             MissingInput: there is no such workspace of his, or it has no token (yet).
         """
-        import base64
-
         place, found = self.find(name, user=user)
         core = place.client.core_v1_client
         with _asked(name, absent="its token is not made yet: try again in some seconds"):
