@@ -1,6 +1,7 @@
 """One endpoint: the image of its model, run by SageMaker's hosting contract, and what `DescribeEndpoint` tells."""
 
 import shutil
+import subprocess
 import tarfile
 import threading
 import time
@@ -36,6 +37,7 @@ class Container:
         images: which environments stand for images.
         role: variables that its role and network give, where it has a network.
         say: takes each line of the log.
+        run: starts a program of an image (`containers.start`).
 
     Raises:
         NotUpError: it does not answer pings.
@@ -50,6 +52,7 @@ class Container:
         images: Images,
         role: Mapping[str, str],
         say: Callable[[str], None],
+        run: Callable[..., "subprocess.Popen[str]"] = containers.start,
     ) -> None:
         self._place, asked = place, model["PrimaryContainer"]
         (port,) = free_ports(1)
@@ -68,7 +71,7 @@ class Container:
         }
         own = Path(image.workdir) / SERVE
         program = ["sh", str(own)] if own.exists() else ["serve"]
-        self._process = containers.start(image, [*image.entrypoint, *program], variables)
+        self._process = run(image, [*image.entrypoint, *program], variables)
         threading.Thread(target=self._tell, args=(say,), daemon=True).start()
         self._await_ping(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", START_SECONDS))
 
@@ -84,10 +87,6 @@ class Container:
         """As SageMaker ends one."""
         containers.end(self._process, grace_seconds=GRACE_SECONDS)
         threading.Thread(target=self._clear, daemon=True).start()
-
-    def kill(self) -> None:
-        """End it now."""
-        containers.kill(self._process)
 
     def _clear(self) -> None:
         self._process.wait()

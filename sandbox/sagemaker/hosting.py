@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import threading
 import time
 import uuid
@@ -16,8 +17,8 @@ from moto.sagemaker.responses import SageMakerResponse
 from werkzeug.wrappers import Request, Response
 
 from sandbox.cluster.images import Images
-from sandbox.sagemaker import shapes
-from sandbox.sagemaker.endpoints import Container, Endpoint
+from sandbox.sagemaker import containers, shapes
+from sandbox.sagemaker.endpoints import Container, Endpoint, NotUpError
 from sandbox.sagemaker.faults import Faults
 
 INVOCATIONS = re.compile(r"/endpoints/(?P<name>[^/]+)/invocations")
@@ -48,14 +49,17 @@ class Hosting:
         self._state, self._images, self._role, self._faults, self._log = state, images, role, faults, log
         self._endpoints: dict[str, Endpoint] = {}
         self._models: dict[str, dict[str, Any]] = {}  # as they were asked for: moto forgets a part
+        self._processes: list[subprocess.Popen[str]] = []
+        self._closed = False
         self._lock = threading.RLock()
         self._replace()
 
     def close(self) -> None:
-        """End every container."""
-        for endpoint in self._endpoints.values():
-            if endpoint.container:
-                endpoint.container.kill()
+        """End every container, those that have not answered yet too; none starts afterwards."""
+        with self._lock:
+            self._closed = True
+            for process in self._processes:
+                containers.kill(process)
 
     def invoked(self, request: Request) -> Response | None:
         """The answer of `InvokeEndpoint`; None if the request is another one."""
@@ -163,7 +167,15 @@ class Hosting:
         backend.describe_model(variant["ModelName"])
         model = self._models[variant["ModelName"]]
         place = self._state / f"endpoint-{uuid.uuid4().hex[:12]}"
-        return Container(model, variant, place=place, images=self._images, role=self._role, say=say)
+        return Container(model, variant, place=place, images=self._images, role=self._role, say=say, run=self._run)
+
+    def _run(self, *asked: Any) -> "subprocess.Popen[str]":
+        with self._lock:
+            if self._closed:
+                raise NotUpError("the server has ended")
+            self._processes = [each for each in self._processes if each.poll() is None]
+            self._processes.append(process := containers.start(*asked))
+        return process
 
     def _named(self, response: SageMakerResponse) -> Endpoint:
         name = json.loads(response.body)["EndpointName"]
