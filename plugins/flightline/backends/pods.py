@@ -14,7 +14,8 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from flightline.backends.protocol import JobFailed
-from flightline.hooks.rancher import GPU, RancherHook
+from flightline.hooks.rancher import RancherHook
+from flightline.hooks.rancher_cluster import GPU
 from include.foundation.echo import cut
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code

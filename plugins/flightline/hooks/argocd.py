@@ -3,10 +3,9 @@
 import json
 import re
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx
-from airflow.sdk import BaseHook
 
 from flightline.exceptions import (
     ArgoCDOperationInProgress,
@@ -14,8 +13,7 @@ from flightline.exceptions import (
     ArgoCDSyncWindowClosed,
     ArgoCDUnavailable,
 )
-from flightline.hooks.address import base_url
-from flightline.hooks.rest import RETRY_SECONDS, Unanswered, answered, passing
+from flightline.hooks.rest import RETRY_SECONDS, RestHook, Unanswered, answered, passing
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -36,7 +34,7 @@ _SECRET = re.compile(
 REFRESH_TIMEOUT_SECONDS = 90.0  # a refresh blocks until the controller has compared
 
 
-class ArgoCDHook(BaseHook):
+class ArgoCDHook(RestHook):
     """Turn a Connection of type `http` (host, port, schema; password = token) into calls of Argo CD.
 
     Extra: `verify` (false, or the path of a CA bundle). `project` is sent with every call: without it Argo CD answers
@@ -44,38 +42,20 @@ class ArgoCDHook(BaseHook):
     ArgoCDRefused (it cannot).
     """
 
-    conn_name_attr = "conn_id"
     default_conn_name = "argocd"
-    conn_type = "http"
     hook_name = "Argo CD"
 
     def __init__(
-        self, conn_id: str = default_conn_name, *, project: str = "default", connection: "Connection | None" = None
+        self, conn_id: str | None = None, *, project: str = "default", connection: "Connection | None" = None
     ) -> None:
-        super().__init__()
-        self.conn_id = conn_id
+        super().__init__(conn_id, connection=connection)
         self.project = project
-        self._connection = connection
-
-    @classmethod
-    async def aopen(cls, conn_id: str, *, project: str) -> Self:
-        """A hook whose Connection was read without blocking the event loop."""
-        return cls(conn_id, project=project, connection=await cls.aget_connection(conn_id))
-
-    @cached_property
-    def url(self) -> str:
-        """Base URL of the server and its UI, without a trailing slash."""
-        connection = self._connection = self._connection or self.get_connection(self.conn_id)
-        return base_url(connection, schema="https")
 
     @cached_property
     def _client(self) -> httpx.Client:
-        base_url = self.url
-        token = self._connection.password if self._connection else None
-        verify = (self._connection.extra_dejson if self._connection else {}).get("verify", True)
-        # Argo CD answers 415 unless the header is exactly this, on DELETE too.
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        return httpx.Client(base_url=base_url, headers=headers, verify=verify, timeout=TIMEOUT_SECONDS)
+        # Argo CD answers 415 unless the type is exactly this, on DELETE too.
+        headers = {"Authorization": f"Bearer {self._connection.password}", "Content-Type": "application/json"}
+        return self._open(headers, seconds=TIMEOUT_SECONDS)
 
     def page(self, application: str, *, namespace: str = "argocd") -> str:
         """Where a person looks at the application."""

@@ -15,7 +15,7 @@ from include.foundation.evidence import code
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 
-    from flightline.hooks.rancher import Cluster, Selection
+    from flightline.hooks.rancher_cluster import Cluster, Selection
     from include.foundation.spec import UseCase
     from include.foundation.spec.promotion import Stage
 

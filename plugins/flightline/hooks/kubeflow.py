@@ -2,18 +2,13 @@
 
 import json
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import httpx
-from airflow.sdk import BaseHook
 
 from flightline.exceptions import KubeflowRefused, KubeflowUnavailable
-from flightline.hooks.address import base_url
-from flightline.hooks.rest import RETRY_SECONDS, Unanswered, answered
+from flightline.hooks.rest import RETRY_SECONDS, RestHook, Unanswered, answered
 from include.foundation.echo import cut
-
-if TYPE_CHECKING:
-    from airflow.sdk import Connection
 
 API = "/apis/v2beta1"
 TIMEOUT_SECONDS = 30.0
@@ -22,33 +17,15 @@ SUCCEEDED = "SUCCEEDED"
 FAILED = ("FAILED", "CANCELED", "SKIPPED")  # beside these: PENDING, RUNNING, PAUSED, CANCELING, and none at first
 
 
-class KubeflowHook(BaseHook):
+class KubeflowHook(RestHook):
     """Turn a Connection of type `http` (host, port, schema; password = token) into calls of Kubeflow Pipelines.
 
-    Extra: `namespace` of the runs, `verify` (false, or the path of a CA bundle), `page` (URL of the web pages, where it
-    is not the API's). Every method may raise KubeflowUnavailable (a retry may help) and KubeflowRefused (it cannot).
+    Extra: `namespace` of the runs, `page` (URL of the web pages, where it is not the API's). Every method may raise
+    KubeflowUnavailable (a retry may help) and KubeflowRefused (it cannot).
     """
 
-    conn_name_attr = "conn_id"
     default_conn_name = "kubeflow"
-    conn_type = "http"
     hook_name = "Kubeflow Pipelines"
-
-    def __init__(self, conn_id: str = default_conn_name, *, connection: "Connection | None" = None) -> None:
-        super().__init__()
-        self.conn_id = conn_id
-        self._given = connection
-
-    @classmethod
-    async def aopen(cls, conn_id: str) -> Self:
-        """A hook whose Connection was read without blocking the event loop."""
-        return cls(conn_id, connection=await cls.aget_connection(conn_id))
-
-    @cached_property
-    def extra(self) -> dict[str, Any]:
-        """The Connection's extra."""
-        found: dict[str, Any] = self._connection.extra_dejson
-        return found
 
     @property
     def namespace(self) -> str:
@@ -106,20 +83,9 @@ class KubeflowHook(BaseHook):
         return f"{str(self.extra.get('page') or self.url).rstrip('/')}/#/runs/details/{run_id}"
 
     @cached_property
-    def url(self) -> str:
-        """Base URL without a trailing slash."""
-        return base_url(self._connection, schema="https")
-
-    @cached_property
-    def _connection(self) -> "Connection":
-        return self._given or self.get_connection(self.conn_id)
-
-    @cached_property
     def _client(self) -> httpx.Client:
         token = self._connection.password
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        verify = self.extra.get("verify", True)
-        return httpx.Client(base_url=self.url, headers=headers, verify=verify, timeout=TIMEOUT_SECONDS)
+        return self._open({"Authorization": f"Bearer {token}"} if token else {}, seconds=TIMEOUT_SECONDS)
 
     @property
     def _in_namespace(self) -> dict[str, str]:

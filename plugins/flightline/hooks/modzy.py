@@ -3,18 +3,13 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import httpx
-from airflow.sdk import BaseHook
 
 from flightline.exceptions import ModzyRefused, ModzyUnavailable
-from flightline.hooks.address import base_url
-from flightline.hooks.rest import RETRY_SECONDS, Unanswered, answered
+from flightline.hooks.rest import RETRY_SECONDS, RestHook, Unanswered, answered
 from include.foundation.echo import cut
-
-if TYPE_CHECKING:
-    from airflow.sdk import Connection
 
 TIMEOUT_SECONDS = 60.0
 CHUNK = 1_000_000  # bytes of an input in one request where the server does not say
@@ -28,7 +23,7 @@ _UNITS = {"": 1, "i": 1, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi"
 Document = dict[str, Any]
 
 
-class ModzyHook(BaseHook):
+class ModzyHook(RestHook):
     """Turn a Connection of type `http` (host, port, schema; password = `<public>.<private>` key) into calls of Modzy.
 
     Extra: `verify` (false, or the path of a CA bundle), `image` (the repository of marketplace images), and `registry`
@@ -36,40 +31,18 @@ class ModzyHook(BaseHook):
     help) and ModzyRefused (it cannot). Only what may be repeated is repeated here.
     """
 
-    conn_name_attr = "conn_id"
     default_conn_name = "modzy"
-    conn_type = "http"
     hook_name = "Modzy"
-
-    def __init__(self, conn_id: str = default_conn_name, *, connection: "Connection | None" = None) -> None:
-        super().__init__()
-        self.conn_id = conn_id
-        self._given = connection
-
-    @classmethod
-    async def aopen(cls, conn_id: str) -> Self:
-        """A hook whose Connection was read without blocking the event loop."""
-        return cls(conn_id, connection=await cls.aget_connection(conn_id))
-
-    @cached_property
-    def _connection(self) -> "Connection":
-        return self._given or self.get_connection(self.conn_id)
-
-    @cached_property
-    def url(self) -> str:
-        """Base URL of the server and its pages, without a trailing slash."""
-        return base_url(self._connection, schema="https")
 
     @property
     def image(self) -> str:
         """The repository of marketplace images."""
-        return str(self._connection.extra_dejson.get("image", IMAGE))
+        return str(self.extra.get("image", IMAGE))
 
     @cached_property
     def _client(self) -> httpx.Client:
         headers = {"Authorization": f"ApiKey {self._connection.password}", "Accept": "application/json"}
-        verify = self._connection.extra_dejson.get("verify", True)
-        return httpx.Client(base_url=f"{self.url}/api", headers=headers, verify=verify, timeout=TIMEOUT_SECONDS)
+        return self._open(headers, seconds=TIMEOUT_SECONDS, path="/api")
 
     def page(self, model: str, version: str) -> str:
         """Where a person looks at a version."""
@@ -105,7 +78,7 @@ class ModzyHook(BaseHook):
 
     def set_image(self, model: str, version: str, image: str) -> None:
         """Have Modzy pull the version's container image."""
-        registry = {"url": image, **self._connection.extra_dejson.get("registry", {})}
+        registry = {"url": image, **self.extra.get("registry", {})}
         self._call("POST", f"{_path(model, version)}/container-image", body={"registry": registry})
 
     def change(self, model: str, version: str, fields: Mapping[str, Any]) -> Document:

@@ -6,56 +6,27 @@ not there (404), takes the old one.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import yaml
-from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from flightline.exceptions import ClusterUnavailable, RancherRefused, RancherUnavailable
-from flightline.hooks.address import base_url
-from flightline.hooks.rest import Unanswered, answered
+from flightline.hooks.rancher_cluster import Cluster, Selection, gpus_left, reaching, told
+from flightline.hooks.rest import RestHook, Unanswered, answered
 from include.foundation.echo import cut, listing
-
-if TYPE_CHECKING:
-    from airflow.sdk import Connection
 
 RETRY_SECONDS = (0.5, 1.0, 2.0)  # before each further try, plus up to a quarter of jitter
 TIMEOUT_SECONDS = 30.0
 PROBE_SECONDS = 5.0
 POLL_SECONDS = 2.0
-ACTIVE = "active"
-GPU = "nvidia.com/gpu"
 LOGINS = ("/v1-public/login", "/v3-public/localProviders/local?action=login")
 TOKENS, KUBECONFIGS = ("/apis/ext.cattle.io/v1/tokens", "/apis/ext.cattle.io/v1/kubeconfigs")
 _SHOWN = 300  # characters of an answer that an error repeats
-
-Selection = str | Mapping[str, str] | None  # a cluster's name or id, or labels that it must have; None is any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cluster:
-    """A cluster as Rancher tells it. `id` is not the name that people see."""
-
-    id: str
-    name: str
-    state: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    message: str = ""
-
-    @property
-    def usable(self) -> bool:
-        """Whether Rancher says that it can be worked with."""
-        return self.state == ACTIVE
-
-    def __str__(self) -> str:
-        """For messages."""
-        return f"{self.name} ({self.id})"
 
 
 @dataclass(frozen=True)
@@ -66,7 +37,7 @@ class Minted:
     path: str
 
 
-class RancherHook(BaseHook):
+class RancherHook(RestHook):
     """Turn a Connection of type `rancher` into calls of Rancher and into clients of its clusters.
 
     Host, port, schema; password = an API token (`token-xxxxx:…`, `ext/…`), or login and password of a local user.
@@ -75,35 +46,19 @@ class RancherHook(BaseHook):
     in one of them. Every method may raise RancherUnavailable (a retry may help) and RancherRefused (it cannot).
     """
 
-    conn_name_attr = "conn_id"
     default_conn_name = "rancher"
     conn_type = "rancher"
     hook_name = "Rancher"
 
-    def __init__(self, conn_id: str = default_conn_name, *, connection: "Connection | None" = None) -> None:
-        super().__init__()
-        self.conn_id = conn_id
-        self._given = connection
-
-    @cached_property
-    def _connection(self) -> "Connection":
-        return self._given or self.get_connection(self.conn_id)
-
-    @cached_property
-    def url(self) -> str:
-        """Base URL of the server, without a trailing slash."""
-        return base_url(self._connection, schema="https")
-
     @property
     def selection(self) -> Selection:
         """The cluster that the Connection means."""
-        found: Selection = self._connection.extra_dejson.get("cluster")
+        found: Selection = self.extra.get("cluster")
         return found
 
     @cached_property
     def _client(self) -> httpx.Client:
-        verify = self._connection.extra_dejson.get("verify", True)
-        return httpx.Client(base_url=self.url, verify=verify, timeout=TIMEOUT_SECONDS)
+        return self._open({}, seconds=TIMEOUT_SECONDS)
 
     @cached_property
     def token(self) -> str:
@@ -126,7 +81,7 @@ class RancherHook(BaseHook):
     def clusters(self) -> list[Cluster]:
         """All clusters that the token may see, by name."""
         answer = self._call("GET", "/v3/clusters")
-        return sorted((_cluster(each) for each in answer["data"]), key=lambda cluster: cluster.name)
+        return sorted((told(each) for each in answer["data"]), key=lambda cluster: cluster.name)
 
     def matching(self, selection: Selection) -> list[Cluster]:
         """The clusters that are meant, whatever their state.
@@ -243,7 +198,7 @@ class RancherHook(BaseHook):
 
         It holds the token: for a client in this process, never for XCom, a trigger or a file.
         """
-        verify = self._connection.extra_dejson.get("verify", True)
+        verify = self.extra.get("verify", True)
         server: dict[str, Any] = {"server": f"{self.url}{self.proxy(cluster)}"}
         if verify is False:
             server["insecure-skip-tls-verify"] = True
@@ -261,7 +216,7 @@ class RancherHook(BaseHook):
 
     def settings(self, cluster: Cluster) -> dict[str, Any]:
         """What the extra of a `cluster` Connection would say of it."""
-        found = dict(self._connection.extra_dejson)
+        found = dict(self.extra)
         own = found.pop("clusters", {}).get(cluster.name, {})
         return {"argocd_server": f"{self.url}{self.proxy(cluster)}", **found, **own}
 
@@ -328,39 +283,6 @@ class RancherHook(BaseHook):
         return None if response.status_code == 404 and absent else _read(response, f"{method} {path}")
 
 
-@contextmanager
-def reaching(cluster: Cluster) -> Iterator[None]:
-    """Say of which cluster it is that Rancher cannot pass a call on to it.
-
-    Raises:
-        ClusterUnavailable: instead of RancherUnavailable.
-    """
-    try:
-        yield
-    except RancherUnavailable as error:
-        raise ClusterUnavailable(f"cluster {cluster} cannot be reached: {error}") from error
-
-
-def gpus_left(nodes: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]) -> int:
-    """GPUs of ready, schedulable nodes that no pod has asked for; nodes and pods as the Kubernetes API gives them."""
-    left = 0
-    for node in nodes:
-        conditions = node["status"].get("conditions") or []
-        if not node.get("spec", {}).get("unschedulable") and any(
-            each["type"] == "Ready" and each["status"] == "True" for each in conditions
-        ):
-            asked = sum(_asked(pod) for pod in pods if pod["spec"].get("nodeName") == node["metadata"]["name"])
-            left += int((node["status"].get("allocatable") or {}).get(GPU, 0)) - asked
-    waiting = sum(_asked(pod) for pod in pods if not pod["spec"].get("nodeName"))
-    return max(left - waiting, 0)
-
-
-def _asked(pod: Mapping[str, Any]) -> int:
-    return sum(
-        int(((each.get("resources") or {}).get("requests") or {}).get(GPU, 0)) for each in pod["spec"]["containers"]
-    )
-
-
 def _token_of(kubeconfig: str, cluster: Cluster) -> str:
     """The token in a kubeconfig, hidden in logs from now on.
 
@@ -381,21 +303,6 @@ def _token_of(kubeconfig: str, cluster: Cluster) -> str:
 def _masked(secret: str) -> str:
     mask_secret(secret)
     return secret
-
-
-def _cluster(said: Mapping[str, Any]) -> Cluster:
-    """Active is what says so and is Ready, where it tells that."""
-    conditions = {each["type"]: each.get("status") for each in said.get("conditions") or []}
-    state = str(said.get("state", "unknown"))
-    if state == ACTIVE and conditions.get("Ready", "True") != "True":
-        state = "not ready"
-    return Cluster(
-        id=str(said["id"]),
-        name=str(said.get("name") or said["id"]),
-        state=state,
-        labels=said.get("labels") or {},
-        message=cut(str(said.get("transitioningMessage") or ""), _SHOWN),
-    )
 
 
 def _read(response: httpx.Response, what: str) -> Any:

@@ -1,14 +1,59 @@
-"""One request to a REST API, made again while what stands in its way may pass."""
+"""REST APIs behind Connections: what their hooks share, and a request made again while its trouble may pass."""
 
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import httpx
+from airflow.sdk import BaseHook
+
+from flightline.hooks.address import base_url
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each further try, plus up to a quarter of jitter
 PASSING = (429, 500, 502, 503, 504)  # 501 will not pass
+
+
+class RestHook(BaseHook):
+    """A Connection (host, port, schema; extra `verify`: false, or the path of a CA bundle) as what calls an API."""
+
+    conn_name_attr = "conn_id"
+    default_conn_name: ClassVar[str]
+    conn_type = "http"
+
+    def __init__(self, conn_id: str | None = None, *, connection: "Connection | None" = None) -> None:
+        super().__init__()
+        self.conn_id = conn_id or self.default_conn_name
+        self._given = connection
+
+    @classmethod
+    async def aopen(cls, conn_id: str, **options: Any) -> Self:
+        """A hook whose Connection was read without blocking the event loop."""
+        return cls(conn_id, connection=await cls.aget_connection(conn_id), **options)
+
+    @cached_property
+    def url(self) -> str:
+        """Base URL of the server and its pages, without a trailing slash."""
+        return base_url(self._connection, schema="https")
+
+    @cached_property
+    def extra(self) -> dict[str, Any]:
+        """The Connection's extra."""
+        found: dict[str, Any] = self._connection.extra_dejson
+        return found
+
+    @cached_property
+    def _connection(self) -> "Connection":
+        return self._given or self.get_connection(self.conn_id)
+
+    def _open(self, headers: dict[str, str], *, seconds: float, path: str = "") -> httpx.Client:
+        """A client of what is below `path`."""
+        verify = self.extra.get("verify", True)
+        return httpx.Client(base_url=f"{self.url}{path}", headers=headers, verify=verify, timeout=seconds)
 
 
 class Unanswered(Exception):

@@ -15,7 +15,8 @@ from flightline.backends.pods import TEMPLATES, Pods
 from flightline.backends.protocol import JobFailed
 from flightline.exceptions import ClusterUnavailable
 from flightline.hooks.lake import LakeHook
-from flightline.hooks.rancher import Cluster, RancherHook
+from flightline.hooks.rancher import RancherHook
+from flightline.hooks.rancher_cluster import Cluster
 from flightline.operators.data import DataJobOperator
 from include.foundation.errors import InvalidInput
 from include.foundation.jobs import PERMANENT, Job, Resources
@@ -120,7 +121,8 @@ def test_other_profiles_ask_for_no_gpu(name, runtime):
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_has_a_template_for_each_runtime_and_no_other(pod_of, name):
+def test_a_profile_has_a_template_for_each_runtime_and_no_other(pod_of, monkeypatch, name):
+    monkeypatch.setenv("FLIGHTLINE_COMMIT", "c0ffee")
     assert sorted(path.stem for path in (TEMPLATES / name).iterdir()) == [*RUNTIMES]
     assert {spec.training.runtime for spec in load_all()} <= {*RUNTIMES}
     for runtime in RUNTIMES:

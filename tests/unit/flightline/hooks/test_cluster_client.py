@@ -6,7 +6,8 @@ import json
 import pytest
 
 from flightline.hooks.cluster_client import AsyncClusterClient, ClusterClient
-from flightline.hooks.rancher import Cluster, RancherHook
+from flightline.hooks.rancher import RancherHook
+from flightline.hooks.rancher_cluster import Cluster
 
 EAST, WEST = (Cluster(id=f"c-m-{name}", name=name, state="active") for name in ("east", "west"))
 KUBERNETES = {"conn_type": "kubernetes", "extra": json.dumps({"namespace": "here", "in_cluster": True})}

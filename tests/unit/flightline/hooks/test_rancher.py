@@ -3,7 +3,9 @@ import json
 import pytest
 
 from flightline.exceptions import ClusterUnavailable, RancherRefused, RancherUnavailable
-from flightline.hooks.rancher import Cluster, RancherHook, gpus_left
+from flightline.hooks.rancher import RancherHook
+from flightline.hooks.rancher_cluster import Cluster
+from tests.unit.flightline.hooks.test_rancher_cluster import node, pod
 
 OLD_LOGIN, NEW_LOGIN = "POST /v3-public/localProviders/local", "POST /v1-public/login"
 NEW_KUBECONFIGS, NEW_TOKENS = "POST /apis/ext.cattle.io/v1/kubeconfigs", "POST /apis/ext.cattle.io/v1/tokens"
@@ -105,23 +107,6 @@ def test_of_several_clusters_the_one_with_the_most_free_gpus_is_chosen(hook, ser
     assert hook.choose(None).name == "east"
     with pytest.raises(ClusterUnavailable, match=r"west \(c-m-west\) has 1 free GPUs of the 8"):
         hook.choose(None, gpus=8)
-
-
-def node(name, gpus, ready="True", **spec):
-    status = {"allocatable": {"nvidia.com/gpu": str(gpus)}, "conditions": [{"type": "Ready", "status": ready}]}
-    return {"metadata": {"name": name}, "spec": spec, "status": status}
-
-
-def pod(on, gpus):
-    asked = {"resources": {"requests": {"nvidia.com/gpu": str(gpus)}}}
-    return {"spec": {"nodeName": on, "containers": [{}, asked]}}
-
-
-def test_gpus_that_are_asked_for_or_cannot_be_reached_are_not_free():
-    assert gpus_left([node("a", 4), node("b", 2)], [pod("a", 1)]) == 5
-    assert gpus_left([node("a", 4, ready="Unknown"), node("b", 2, unschedulable=True)], []) == 0
-    assert gpus_left([node("a", 4)], [pod("a", 3), pod("", 1)]) == 0
-    assert gpus_left([{"metadata": {"name": "a"}, "status": {"allocatable": {}}}], []) == 0
 
 
 def test_a_kubeconfig_counts_in_seconds_and_a_token_in_milliseconds(hook, server):
