@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from include.foundation.errors import ServiceUnavailable
 from include.foundation.lake.locks import commit_lock
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ATTEMPTS = 5
+TIMEOUT_SECONDS = (10.0, 120.0)  # to connect, and between two parts of an answer
 
 
 def open_catalog(name: str, properties: dict[str, str]) -> "Catalog":
@@ -37,24 +38,29 @@ def open_catalog(name: str, properties: dict[str, str]) -> "Catalog":
                 raise
             time.sleep(0.2 * attempt)
         else:
-            _repeat_reads(catalog)
+            _patient(catalog)
             return catalog
     raise AssertionError("unreachable")
 
 
-def _repeat_reads(catalog: "Catalog") -> None:
+def _patient(catalog: "Catalog") -> None:
     """Let a REST catalog's client ask again after a 5xx, and send again what never got there, for some 6 seconds.
 
-    pyiceberg does neither. A commit that got there is not sent twice: whether it was done, `commit` finds out.
+    And let it wait for an answer, but not for ever. pyiceberg does none of it. A commit that got there is not sent
+    twice: whether it was done, `commit` finds out.
     """
     from pyiceberg.catalog.rest import RestCatalog
     from requests.adapters import HTTPAdapter
     from urllib3 import Retry
 
+    class Patient(HTTPAdapter):
+        def send(self, request: Any, stream: bool = False, timeout: Any = None, *rest: Any, **options: Any) -> Any:
+            return super().send(request, stream, timeout or TIMEOUT_SECONDS, *rest, **options)
+
     if isinstance(catalog, RestCatalog) and catalog.properties.get("rest.sigv4-enabled", "").lower() != "true":
-        again = Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), raise_on_status=False)
+        again = Retry(total=5, read=1, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), raise_on_status=False)
         for scheme in ("http://", "https://"):
-            catalog._session.mount(scheme, HTTPAdapter(max_retries=again))
+            catalog._session.mount(scheme, Patient(max_retries=again))
 
 
 def ensure_namespace(catalog: "Catalog", namespace: str) -> None:
