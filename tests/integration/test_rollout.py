@@ -149,7 +149,8 @@ def kubernetes(services, ports, lake, s3, online):  # noqa: F811
 
 
 @pytest.fixture(autouse=True)
-def connections(monkeypatch, services, ports, home, kubernetes):
+def connections(monkeypatch, services, ports, home, kubernetes, lake):
+    monkeypatch.setattr("flightline.hooks.lake.LakeHook.lake", lake)
     extra = {"kube_config": services.read_text(), "namespace": "flightline"}
     argocd = {"conn_type": "http", "schema": "http", "host": "127.0.0.1", "port": ports["argocd"], "password": "token"}
     made = {

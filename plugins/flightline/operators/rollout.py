@@ -103,7 +103,7 @@ class ObserveOperator(BaseOperator):
             for role, each in did.items()
         )
         self.log.info("%s, after %.0f s: %s", self.step, passed, words)
-        told = str(labels or "no labels are known: nothing is logged")
+        told = str(labels or "no labels are known")
         with fail_fast():
             if found.worse:
                 self._reject(context, f"at {self.step} of {self.stage}: {'; '.join(found.worse)}")
@@ -166,11 +166,12 @@ class ObserveOperator(BaseOperator):
         self.log.info("both answered the same requests: %s", found.counts.get(ALL, 0))
         return found
 
-    def _labels(self, spec: UseCase) -> "Labelled":
-        """How well both did on what was asked in this rollout, where its label has come."""
+    def _labels(self, spec: UseCase) -> "Labelled | None":
+        """How well both did on what was asked in this rollout, where its label has come; None if the lake is away."""
         import polars as pl
 
         from flightline.hooks.lake import LakeHook
+        from include.foundation.echo import cause
         from include.foundation.errors import MissingInput
         from include.foundation.lake import tables
         from include.foundation.problem import problem
@@ -182,6 +183,9 @@ class ObserveOperator(BaseOperator):
             rows = tables.read(LakeHook().lake, spec.predictions_table, start=begin, columns=COLUMNS)
         except MissingInput:  # nothing was joined yet
             rows = pl.DataFrame(schema={**dict.fromkeys(COLUMNS, pl.String), "scored_at": pl.Datetime("us", "UTC")})
+        except Exception as error:  # noqa: BLE001 (labels are one criterion of several: no version is taken back for it)
+            self.log.warning("labels are not known: %s", cause(error))
+            return None
         found = labelled(
             rows,
             **self._versions,

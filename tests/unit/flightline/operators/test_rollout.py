@@ -14,6 +14,7 @@ from flightline.hooks.kafka import KafkaHook
 from flightline.hooks.mlflow import MlflowHook
 from flightline.operators import rollout
 from flightline.operators.rollout import ObserveOperator
+from include.foundation.errors import ServiceUnavailable
 from include.foundation.lake.commit import replace_days
 from include.foundation.problem import problem
 from include.foundation.spec import load
@@ -180,6 +181,19 @@ def test_labels_that_have_come_are_judged_at_the_end_of_the_window(operator, wor
     with pytest.raises(AirflowFailException, match=r"its gain in auc is -1\.0000, from -1\.0000 to -1\.0000"):
         resume(operator, first)
     assert "its gain in auc" in world.tags["8"]["rejected"]
+
+
+def test_a_lake_that_is_away_takes_no_good_version_back(operator, world, monkeypatch):
+    def away(*_, **__):
+        raise ServiceUnavailable("the catalog does not answer")
+
+    monkeypatch.setattr("flightline.hooks.lake.LakeHook.lake", None)
+    monkeypatch.setattr("include.foundation.lake.tables.read", away)
+    world.messages = [b"{}"]
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute({})
+    world.told, world.now = {"7": exposition(100), "8": exposition(100)}, 1015.0
+    assert resume(operator, deferred.value.kwargs)["labels"] == "no labels are known"
 
 
 def test_what_a_look_keeps_is_json(first):
