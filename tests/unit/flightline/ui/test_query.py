@@ -58,6 +58,7 @@ def test_an_answer_is_a_table_a_chart_and_files(site, asked):
     assert asked[0].question.at.day == 31
     page = site.get("query/answer", id=number).text
     assert "2 rows in 0.50 s; there are more: the answer is cut off" in page
+    assert "<option>bar</option>" in page, "a line over days comes first"
     assert "&lt;b&gt;" in page
     for kind in ("line", "bar", "scatter", "histogram"):
         chart = site.get("query/chart", id=number, kind=kind, x="day", y="n")
@@ -66,6 +67,14 @@ def test_an_answer_is_a_table_a_chart_and_files(site, asked):
     parquet = site.get("query/file", id=number, form="parquet")
     assert pl.read_parquet(io.BytesIO(parquet.content)).equals(ROWS)
     assert "attachment" in parquet.headers["content-disposition"]
+
+
+def test_the_chart_that_is_offered_first_can_be_drawn(site, asked):
+    _, number = ask(site.login("viewer"))
+    asked[-1].answer = lambda: Answer(rows=ROWS.select("name", "n").to_arrow(), cut=False, seconds=0.5, tables=())
+    assert "<option selected>bar</option>" in site.get("query/answer", id=number).text
+    chart = site.get("query/chart", id=number, kind="bar", x="name", y="n")
+    assert (chart.status_code, chart.text.count("<svg")) == (200, 1), chart.text
 
 
 def test_an_answer_is_of_who_asked(site, asked):
