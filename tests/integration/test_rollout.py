@@ -60,7 +60,7 @@ PROMOTION = Promotion(
     steps=[{"shadow": 50}, {"canary": 10}, {"canary": 50}],
     window_seconds=5,
     limit_seconds=90,
-    criteria=Criteria(min_requests=25, latency_p99_ms=200),
+    criteria=Criteria(min_requests=25, latency_p99_ms=400),
 )
 FLIGHTS = load("flight_delays").model_copy(update={"promotion": PROMOTION, "serving": Serving(memory="320Mi")})
 STAGE = FLIGHTS.promotion.stages[-1].model_copy(update={"replicas": 1})
