@@ -127,7 +127,7 @@ def test_branin(tuning):
     assert tune(tuning, budget=20, workers=4, seed=1) < 1
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("budget", "workers", "target"), [(30, 1, 0.42), (32, 4, 0.556)])
 def test_branin_in_full(tuning, budget, workers, target):
