@@ -8,8 +8,7 @@
 have ended (idle, stopped from inside, failed) are cleared away, with all that they own. One that does not say until
 when it may go on counts as over. Homes stay. Should Airflow be down, the cluster itself ends each after seven days.
 
-**Inputs** — Connection `cluster`; without `workspaces` in its extra
-there is nothing to do.
+**Inputs** — Connection `cluster`; without `workspaces` in its extra `sweep` is skipped.
 
 **Outputs** — none but the run's note.
 

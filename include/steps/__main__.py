@@ -130,9 +130,9 @@ def run(options: argparse.Namespace) -> Any:
         return _recorded(monitor(options.use_case, settings=Settings.from_env(), **services()))
     training = Training.from_env(options.run_id)
     with blame(training.part):
-        answer = _step(options, training)
+        answer = _recorded(_step(options, training))
     usage.record(training.client, training.run_id, options.command, getattr(options, "worker", None) or "")
-    return _recorded(answer)
+    return answer
 
 
 def _of_version(options: argparse.Namespace) -> dict[str, Any]:

@@ -34,12 +34,17 @@ def translated(question: Question, *, to: Dialect, catalog: str) -> Statement:
     """
     with empty() as connection:
         connection.execute("SET memory_limit = '128MiB'")
-        computing, readable = functions(connection), question.readable
         # Any state makes `check` refuse a statement that says AT itself: sqlglot would take it for an alias.
         at = question.at if question.at or question.snapshot is not None else datetime.now(UTC)
-        check(connection, question.sql, computing=computing, readable=readable, snapshot=question.snapshot, at=at)
-        plain = check(connection, question.sql, computing=computing, readable=readable)
-    return Statement(sql=_written(question, plain.tables, to=to, catalog=catalog), tables=plain.tables)
+        tables = check(
+            connection,
+            question.sql,
+            computing=functions(connection),
+            readable=question.readable,
+            snapshot=question.snapshot,
+            at=at,
+        ).tables
+    return Statement(sql=_written(question, tables, to=to, catalog=catalog), tables=tables)
 
 
 def _written(question: Question, tables: tuple[str, ...], *, to: Dialect, catalog: str) -> str:

@@ -17,6 +17,7 @@ from include.foundation.artifact import Metadata, digest, store
 from include.foundation.artifact.writer import seal
 from include.foundation.evidence.code import feature_code
 from include.foundation.evidence.manifest import RunManifest
+from include.foundation.history import table
 from include.foundation.lake import S3, Lake
 from include.foundation.spec import load, module
 from include.services.serving.records import example
@@ -57,6 +58,12 @@ def version(lake: Lake, number: str, gold: pl.DataFrame, rounds: int) -> Any:
     )
     tags = {"model_digest": digest(data), "model_uri": uri, "gate": "passed", **manifest.tags()}
     return SimpleNamespace(name=SPEC.name, version=number, run_id="run", tags=tags)
+
+
+def versions(lake: Lake) -> dict[str, Any]:
+    """Two of them, of other trees."""
+    rows = gold()
+    return {number: version(lake, number, rows, 10 * int(number)) for number in ("1", "2")}
 
 
 def registry(versions: dict[str, Any]) -> Any:
@@ -109,6 +116,12 @@ def histories(asked: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
             ),
         )
     return found
+
+
+def publish(dsn: str, history: dict[str, pl.DataFrame]) -> None:
+    """Bring a history into the online table."""
+    for name, view in FEATURES.VIEWS.items():
+        table.publish(dsn, use_case=SPEC.name, name=name, view=view, frame=history[name])
 
 
 def bundle(lake: Lake, versions: dict[str, Any], number: str, history: dict[str, pl.DataFrame], **more: Any) -> Any:

@@ -11,11 +11,10 @@ from flightline.exceptions import SageMakerAnswersDiffer, SageMakerEndpointFaile
 from flightline.hooks import sagemaker_profile
 from flightline.hooks.sagemaker_endpoint import EndpointsHook
 from flightline.operators.sagemaker_endpoint import SageMakerDeployOperator, SageMakerRetireOperator
-from include.foundation.history import table
 from include.stages.promotion.endpoint import variant
 from tests.integration import marketplace
 from tests.integration import sagemaker as sagemaker_service
-from tests.integration.marketplace import FEATURES, SPEC
+from tests.integration.marketplace import SPEC
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 NAME = SPEC.slug
@@ -23,8 +22,7 @@ NAME = SPEC.slug
 
 @pytest.fixture(scope="module")
 def versions(lake):
-    gold = marketplace.gold()
-    return {number: marketplace.version(lake, number, gold, 10 * int(number)) for number in ("1", "2")}
+    return marketplace.versions(lake)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +39,7 @@ def history(records):
 def rest(lake, versions, history, records, postgres_database, tmp_path_factory):
     """What the REST services of both versions say, with history from the online table."""
     dsn = postgres_database()
-    for name, view in FEATURES.VIEWS.items():
-        table.publish(dsn, use_case=SPEC.name, name=name, view=view, frame=history[name])
+    marketplace.publish(dsn, history)
     said = {}
     for number, version in versions.items():
         with marketplace.rest(tmp_path_factory.mktemp("rest") / "log", lake, version, dsn) as url:

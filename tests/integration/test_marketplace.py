@@ -14,19 +14,17 @@ from airflow.sdk.exceptions import AirflowFailException
 from flightline.exceptions import ModzyFailed, ModzyRefused, ModzyUnavailable
 from flightline.hooks.modzy import ModzyHook
 from flightline.operators.modzy import ModzyPublishOperator, ModzyRetireOperator, ModzyRunOperator
-from include.foundation.history import table
 from include.stages.promotion.marketplace import card
 from sandbox.supervisor.service import REPO, python
 from tests.integration import marketplace
-from tests.integration.marketplace import FEATURES, KEY, SPEC
+from tests.integration.marketplace import KEY, SPEC
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
 def versions(lake):
-    gold = marketplace.gold()
-    return {number: marketplace.version(lake, number, gold, 10 * int(number)) for number in ("1", "2")}
+    return marketplace.versions(lake)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +49,7 @@ def bundles(lake, versions, history, tmp_path_factory):
 def rest(lake, versions, history, records, postgres_database, tmp_path_factory):
     """What the REST service says, with history from the online table."""
     dsn = postgres_database()
-    for name, view in FEATURES.VIEWS.items():
-        table.publish(dsn, use_case=SPEC.name, name=name, view=view, frame=history[name])
+    marketplace.publish(dsn, history)
     with marketplace.rest(tmp_path_factory.mktemp("rest") / "log", lake, versions["1"], dsn) as url:
         return httpx.post(url, json={"records": records}, timeout=120).raise_for_status().json()
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from include.foundation.evidence.manifest import content_key
 
 TRAINER = "trainer"  # the runtime of jobs that name none
+GPU = "nvidia.com/gpu"  # as Kubernetes counts them
 PERMANENT = 65  # EX_DATAERR of sysexits.h: the exit code by which a job says that a retry cannot help
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$", description="as Kubernetes writes it")]
 

@@ -23,7 +23,7 @@ from include.foundation import jobs
 from include.foundation.echo import cut
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
-from include.foundation.jobs import PERMANENT, RESULT, TRAINER, Job
+from include.foundation.jobs import GPU, PERMANENT, RESULT, TRAINER, Job
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -168,7 +168,7 @@ def pipeline_of(job: Job) -> str:
         "resourceCpuRequest": needs.cpu,
         "resourceMemoryRequest": needs.memory,
         "resourceMemoryLimit": needs.memory,
-        "accelerator": {"resourceType": "nvidia.com/gpu", "resourceCount": str(needs.gpus)} if needs.gpus else None,
+        "accelerator": {"resourceType": GPU, "resourceCount": str(needs.gpus)} if needs.gpus else None,
     }
     if asked := {key: value for key, value in resources.items() if value}:
         container["resources"] = asked

@@ -15,11 +15,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from flightline.backends.protocol import JobFailed
 from flightline.hooks.rancher import RancherHook
-from flightline.hooks.rancher_cluster import GPU
 from include.foundation.echo import cut
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
-from include.foundation.jobs import PERMANENT, TRAINER, Job, Resources
+from include.foundation.jobs import GPU, PERMANENT, TRAINER, Job, Resources
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context

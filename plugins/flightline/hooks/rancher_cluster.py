@@ -7,9 +7,9 @@ from typing import Any
 
 from flightline.exceptions import ClusterUnavailable, RancherUnavailable
 from include.foundation.echo import cut
+from include.foundation.jobs import GPU
 
 ACTIVE = "active"
-GPU = "nvidia.com/gpu"
 _SHOWN = 300  # characters of a message that are repeated
 
 Selection = str | Mapping[str, str] | None  # a cluster's name or id, or labels that it must have; None is any

@@ -189,8 +189,10 @@ class SageMakerDeployOperator(_EndpointOperator):
         return self._wait(context, deadline, ordered=True, fault=fault)
 
     def _end_of_going_back(self, found: Mapping[str, Any] | None, fault: str) -> None:
+        from flightline.hooks.sagemaker_endpoint import IN_SERVICE
+
         words = f"{self._endpoint} did not answer as version {self.variant['version']} does: {fault}."
-        if found and (found["EndpointStatus"] != "InService" or found["EndpointConfigName"] == self._config):
+        if found and (found["EndpointStatus"] != IN_SERVICE or found["EndpointConfigName"] == self._config):
             raise SageMakerAnswersDiffer(
                 f"{words} AND IT DID NOT GO BACK: it is {found['EndpointStatus']} with {found['EndpointConfigName']} "
                 f"({cut(str(found.get('FailureReason')), 300)}). Update it by hand to a configuration that serves"
@@ -230,10 +232,11 @@ class SageMakerRetireOperator(_EndpointOperator):
 
     def execute(self, context: "Context") -> list[str]:  # noqa: ARG002 (Airflow's signature)
         """Delete all but what is served."""
+        from flightline.hooks.sagemaker_endpoint import IN_SERVICE
         from include.stages.promotion.endpoint import is_variant
 
         found = self.hook.describe(self.endpoint) or {}
-        if found.get("EndpointStatus") != "InService" or found.get("EndpointConfigName") != self.keep:
+        if found.get("EndpointStatus") != IN_SERVICE or found.get("EndpointConfigName") != self.keep:
             raise SageMakerEndpointFailed(
                 f"{self.endpoint} is {found.get('EndpointStatus', 'not there')} with "
                 f"{found.get('EndpointConfigName')}, not {self.keep}: nothing is deleted"

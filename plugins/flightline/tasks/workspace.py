@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from flightline import notes
 from flightline.failing import failing_fast
+from include.foundation.echo import listing
 from include.foundation.errors import InvalidInput, ServiceUnavailable
 
 log = logging.getLogger(__name__)
@@ -67,8 +69,11 @@ def sweep(ti: Any = None) -> None:
     """Stop what is over its time, and clear away what has ended."""
     from flightline.hooks.workspaces import WorkspaceHook
 
-    gone = WorkspaceHook().sweep()
+    hook = WorkspaceHook()
+    if not hook.places:
+        raise AirflowSkipException("no cluster that can be reached has workspaces: there is nothing to look at")
+    gone = hook.sweep()
     for name, why in gone.items():
         log.info("%s: %s", name, why)
     if gone:
-        notes.say(ti, "%d workspaces are gone: %s", len(gone), ", ".join(gone))
+        notes.say(ti, "%d workspaces are gone: %s", len(gone), listing(gone))

@@ -1,22 +1,19 @@
 """Waiting for Modzy: until an image is pulled, a test run is over, or a job has ended."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
-from typing import Any, Literal
-
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from typing import Literal
 
 from flightline.exceptions import ModzyError, ModzyUnavailable
 from flightline.hooks.modzy import ModzyHook
+from flightline.triggers.polling import PollingTrigger
 
 ENDED = ("COMPLETED", "CANCELED", "TIMEDOUT")
 Process = Literal["container-image", "run-process", "job"]
 JOB: Process = "job"
 
 
-class ModzyTrigger(BaseTrigger):
-    """Fires one event: `{"status": "done" | "timeout" | "error", "message", "deadline"}`.
+class ModzyTrigger(PollingTrigger):
+    """Fires `{"status": "done" | "timeout" | "error", "message", "deadline"}`.
 
     Args:
         conn_id: of Modzy.
@@ -27,6 +24,10 @@ class ModzyTrigger(BaseTrigger):
         deadline: Unix time when the wait ends.
         poll_seconds: between two looks.
     """
+
+    arguments = ("conn_id", "model", "version", "process", "job", "deadline", "poll_seconds")
+    over = "done"
+    passing, final = ModzyUnavailable, ModzyError  # it may restart meanwhile
 
     def __init__(
         self,
@@ -39,46 +40,28 @@ class ModzyTrigger(BaseTrigger):
         poll_seconds: float,
         job: str = "",
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.conn_id = conn_id
+        super().__init__(conn_id=conn_id, deadline=deadline, poll_seconds=poll_seconds)
         self.model = model
         self.version = version
         self.process = process
         self.job = job
-        self.deadline = deadline
-        self.poll_seconds = poll_seconds
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments."""
-        names = ("conn_id", "model", "version", "process", "job", "deadline", "poll_seconds")
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+    @property
+    def what(self) -> str:
+        """The version."""
+        return f"{self.model} {self.version}"
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Fire the outcome."""
-        yield TriggerEvent(await self.outcome())  # type: ignore[no-untyped-call]
-
-    async def outcome(self) -> dict[str, Any]:
-        """Look until it is over or the time is."""
-        hook = await ModzyHook.aopen(self.conn_id)
-        while True:
-            try:
-                over, message = await asyncio.to_thread(self._look, hook)
-            except ModzyUnavailable as error:  # it may restart meanwhile
-                over, message = False, str(error)
-            except ModzyError as error:
-                return self._event("error", str(error))
-            if over:
-                return self._event("done", message)
-            if time.time() >= self.deadline:
-                return self._event("timeout", message)
-            await asyncio.sleep(min(self.poll_seconds, max(self.deadline - time.time(), 0)))
+    async def open(self) -> ModzyHook:
+        """Modzy."""
+        return await ModzyHook.aopen(self.conn_id)
 
     async def on_kill(self) -> None:
         """A person ended the task: end its job too."""
         if self.process == JOB:
-            await asyncio.to_thread((await ModzyHook.aopen(self.conn_id)).cancel, self.job)
+            await asyncio.to_thread((await self.open()).cancel, self.job)
 
-    def _look(self, hook: ModzyHook) -> tuple[bool, str]:
+    def look(self, hook: ModzyHook) -> tuple[bool, str]:
+        """How far it is."""
         if self.process == JOB:
             found = hook.job(self.job)
             status = found.get("status", "SUBMITTED")  # a new job may lack it
@@ -86,6 +69,3 @@ class ModzyTrigger(BaseTrigger):
         progress = hook.progress(self.model, self.version, self.process) or {}
         percentage = progress.get("percentage") or 0
         return percentage >= 100, f"{self.process} is at {percentage}%"
-
-    def _event(self, status: str, message: str) -> dict[str, Any]:
-        return {"status": status, "message": message, "deadline": self.deadline}

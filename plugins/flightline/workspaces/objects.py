@@ -14,11 +14,11 @@ import yaml
 
 from flightline.workspaces.settings import MOST_DAYS, Settings, Wanted
 from include.foundation.errors import InvalidInput
+from include.foundation.jobs import GPU
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "workspace"
 SELECTOR = "app.kubernetes.io/part-of=flightline,app.kubernetes.io/component=workspace"
 USER, UNTIL, CPUS, MEMORY_GIB, GPUS = (f"flightline/{name}" for name in ("user", "until", "cpus", "memory-gib", "gpus"))
-GPU = "nvidia.com/gpu"
 TOKEN = "token"  # noqa: S105 (the key of the Secret)
 ENDED = ("Succeeded", "Failed")
 _PLAIN = re.compile("[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")

@@ -71,7 +71,9 @@ class SchemaRegistry:
         import httpx
 
         if not self._urls:
-            raise PermanentError(f"Connection `kafka`: its extra lacks `schema.registry.url`; nothing tells {path}")
+            raise PermanentError(
+                f"Connection `kafka`: its extra lacks `schema.registry.url`; nothing tells {cut(path, 300)}"
+            )
         self._client = self._client or self._made()
         failed: httpx.TransportError | None = None
         for url in self._urls:
@@ -89,7 +91,7 @@ class SchemaRegistry:
         raise ServiceUnavailable(f"the schema registry does not answer: {cause(failed or ValueError())}") from failed
 
     def _read(self, answer: httpx.Response, path: str) -> Mapping[str, Any] | None:
-        where = f"{answer.url.host}:{answer.url.port or answer.url.scheme}{path}"
+        where = cut(f"{answer.url.host}:{answer.url.port or answer.url.scheme}{path}", 300)
         try:
             said = answer.json()
         except ValueError:

@@ -180,7 +180,11 @@ def test_a_wait_without_end_fails_the_try_and_a_refusal_fails_for_good():
 def test_a_kill_that_sagemaker_refuses_is_a_warning(monkeypatch):
     hook = Hook("Creating")
     hook.abandon = lambda name: (_ for _ in ()).throw(SageMakerUnavailable("gone"))
-    operator(hook).on_kill()
+    found, told = operator(hook), []
+    monkeypatch.setattr(type(found), "log", SimpleNamespace(warning=lambda words, *values: told.append(words % values)))
+    found.on_kill()
+    (words,) = told
+    assert words.endswith("is left as it is: gone")
 
 
 def test_only_what_is_served_is_kept():

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightline.tasks import workspace
 from include.foundation.errors import ServiceUnavailable
@@ -16,7 +16,7 @@ class Hook:
     """Stands for the cluster: a workspace that is ready at the second look."""
 
     def __init__(self):
-        self.started, self.looks = [], 0
+        self.started, self.looks, self.places = [], 0, ["here"]
 
     def start(self, user, run_id, wanted):
         self.started.append((user, run_id, wanted))
@@ -82,3 +82,9 @@ def test_a_sweep_says_who_went(hook):
     ti = Ti()
     workspace.sweep.function(ti=ti)
     assert ti.pushed["note"] == "1 workspaces are gone: ada-1"
+
+
+def test_where_nobody_has_workspaces_a_sweep_is_skipped(hook):
+    hook.places = []
+    with pytest.raises(AirflowSkipException, match="nothing to look at"):
+        workspace.sweep.function(ti=Ti())

@@ -26,3 +26,9 @@ def test_jobs_are_added_up_and_one_done_again_counts_once(run, monkeypatch):
         usage.record(*run, step, worker)
     assert usage.total(*run) == {"seconds": 12, "cpu_seconds": 12, "gpu_seconds": 24, "memory_bytes": 9}
     assert run[0].get_run(run[1]).data.metrics["usage/trial.worker-1/seconds"] == 6
+
+
+def test_an_mlflow_that_takes_nothing_costs_no_work(run, caplog):
+    client, _ = run
+    usage.record(client, "no such run", "fit")
+    assert "MLflow did not take what fit took of its machine" in caplog.text
