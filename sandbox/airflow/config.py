@@ -62,7 +62,7 @@ def settings(at: Endpoints) -> dict[str, dict[str, object]]:
         "api_auth": {"jwt_secret": at.secrets.airflow_jwt_secret},
         "workers": {"execution_api_timeout": 30},  # two cores may be busy for a while
         "scheduler": {
-            "scheduler_idle_sleep_time": 0.1,
+            "scheduler_idle_sleep_time": 0.25,
             # A killed scheduler's tasks run again after about half a minute instead of five.
             "scheduler_health_check_threshold": 20,
             "orphaned_tasks_check_interval": 15,

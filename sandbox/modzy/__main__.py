@@ -2,9 +2,12 @@
 
 import argparse
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from sandbox.modzy.api import Api
 from sandbox.modzy.container import Registry
@@ -24,10 +27,14 @@ def main() -> None:
     arguments.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     models = Models(Registry(arguments.images, arguments.state / "images"), arguments.state)
     api = Api(models=models, jobs=Jobs(models), key=arguments.key_file.read_text(encoding="utf-8").strip())
-    try:
-        uvicorn.run(api.app(), host="127.0.0.1", port=arguments.port, access_log=False, timeout_graceful_shutdown=2)
-    finally:
-        models.stop()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        models.stop()  # not after uvicorn.run: it ends this process by the signal that it was sent
+
+    app = api.app(lifespan)
+    uvicorn.run(app, host="127.0.0.1", port=arguments.port, access_log=False, timeout_graceful_shutdown=2)
 
 
 if __name__ == "__main__":

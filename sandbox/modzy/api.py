@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import Lifespan
 
 from sandbox.argocd.host import OwnAddress
 from sandbox.modzy.errors import ModzyError
@@ -66,12 +67,12 @@ class Api:
     def __init__(self, *, models: Models, jobs: Jobs, key: str) -> None:
         self._models, self._jobs, self._key = models, jobs, key
 
-    def app(self) -> OwnAddress:
-        """The ASGI application."""
+    def app(self, lifespan: Lifespan[Starlette] | None = None) -> OwnAddress:
+        """The ASGI application, with what comes before and after it."""
         routes = [*self._of_models(), *self._of_versions(), *self._of_jobs()]
         found = [Route(path, self._answer(handler), methods=[method]) for method, path, handler in routes]
         ready = Route("/readyz", lambda _: PlainTextResponse("ok"))
-        return OwnAddress(Starlette(routes=[ready, Mount("/api", routes=found)]))
+        return OwnAddress(Starlette(routes=[ready, Mount("/api", routes=found)], lifespan=lifespan))
 
     def _of_models(self) -> Iterator[tuple[str, str, Handler]]:
         models = self._models

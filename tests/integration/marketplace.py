@@ -22,6 +22,7 @@ from include.foundation.lake import S3, Lake
 from include.foundation.spec import load, module
 from include.services.serving.records import example
 from include.steps import bundle as step
+from sandbox.supervisor.processes import in_session
 from sandbox.supervisor.service import REPO, Service, answers, free_ports, python, running
 
 SPEC = load("flight_delays")
@@ -148,8 +149,9 @@ def modzy(home: Path, s3: S3, bundles: str) -> Iterator[SimpleNamespace]:
         ready=partial(answers, f"{url}/readyz"),
         grace_seconds=30,
     )
-    with running(service, log=home / "log"):
+    with running(service, log=home / "log") as process:
         yield SimpleNamespace(url=url, port=port, home=home)
+    assert not in_session(process.pid), "a container outlives the stand-in"
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def test_every_catalog_makes_replaces_and_widens_a_table(new_lake: Callable[...,
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_sixteen_processes_on_one_table_lose_nothing(fresh: Lake) -> None:
-    commits, environ = 4, {**os.environ, **fresh.env()}
+    commits, environ = 2, {**os.environ, **fresh.env()}
     command = [sys.executable, "-c", WRITER, "silver.shared"]
     processes = [
         subprocess.Popen(

@@ -340,7 +340,7 @@ def test_a_swap_and_a_way_back_lose_no_request(stable, models, url):  # noqa: F8
     ("fault", "at", "told"),
     [
         ("slow", "shadow_50", "its p99 is"),
-        ("crash", "shadow_50", "its containers were restarted|requests failed"),
+        ("crash", "shadow_50", r"its containers were restarted|requests failed|it answered \d+ of about"),
         ("leak", "shadow_50", "a replica takes|were restarted"),
         ("nan", "shadow_50", "answers are no numbers"),
         ("model", "shadow_50", "its answers differ"),
