@@ -8,9 +8,10 @@ not always better.
 **Order** — `due` looks whether there is a champion and a whole window of gold (`monitoring.window_days`) that was not
 looked at yet; if not, the rest is skipped. By hand it looks again, and fails with the reason where there is nothing to
 look at. `watch` is a pod: it holds each window of gold since the champion's training against the training window and
-the holdout, and keeps what it saw. Where production's answers were logged (`predictions`) it judges these, elsewhere
-what the champion would answer. `verdict` says it. `retrain` starts `train` if the policy (`monitoring.retraining`) says
-so, and is skipped if not.
+the holdout, and keeps what it saw. A window that was judged stands until its rows in gold or in the log change, a label
+that has matured among them; by another version, code or rules all are judged anew. Where production's answers were
+logged (`predictions`) it judges these, elsewhere what the champion would answer. `verdict` says it. `retrain` starts
+`train` if the policy (`monitoring.retraining`) says so, and is skipped if not.
 
 **Signals** — *performance*: the metric on matured labels is worse than the holdout's windows make likely; *features*:
 many of them are distributed otherwise; *answers*: so are the champion's; *age*: it is older than `max_age_days`.
@@ -34,7 +35,7 @@ champion's MLflow run a metric a window and a report in `monitoring/`; the versi
 - *the code here is not what was frozen*: the champion was trained by other code. Train anew, and promote.
 - *labels that the champion does not know*: a class has appeared. Train anew.
 
-**Form** — none: every window since the champion's training is looked at.
+**Form** — none: what is new since the last look is looked at.
 """
 
 from datetime import timedelta

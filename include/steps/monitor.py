@@ -1,6 +1,7 @@
 """Watch the champion: hold what came since its training against what was ordinary, and say whether to train again."""
 
 import json
+import logging
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -11,8 +12,8 @@ import polars as pl
 
 from include.foundation.artifact import Scorer, score, store
 from include.foundation.errors import InvalidInput, MissingInput
+from include.foundation.evidence.code import digest
 from include.foundation.lake import Lake, tables
-from include.foundation.lake.commit import replace_days
 from include.foundation.lake.layout import DAY
 from include.foundation.problem.bootstrap import Interval, paired_gain
 from include.foundation.problem.labels import short
@@ -20,12 +21,12 @@ from include.foundation.problem.logged import numbers
 from include.foundation.problem.protocol import Answers
 from include.foundation.spec import module
 from include.stages.monitoring.answered import asked
+from include.stages.monitoring.kept import Kept, Seen, Window, whole
 from include.stages.monitoring.live import Live, live
-from include.stages.monitoring.live import rows_of as rows_of_live
-from include.stages.monitoring.observation import Observation, observe
+from include.stages.monitoring.observation import observe
 from include.stages.monitoring.policy import Decision, decide
 from include.stages.monitoring.reference import Reference
-from include.stages.monitoring.report import markdown, rows_of
+from include.stages.monitoring.report import markdown
 from include.stages.monitoring.skew import Skew, skew, together
 from include.stages.registry import ModelVersion, champion, tag, trained
 from include.stages.registry.versions import MONITORED
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from sigopt import Connection
 
-RUN_KEY = "run_key"
+logger = logging.getLogger(__name__)
+TOLD = 13  # windows that a report tells of: a quarter of weeks
 
 
 def monitor(
     use_case: str, *, client: "MlflowClient", connection: "Connection", lake: Lake, settings: Settings
 ) -> dict[str, Any]:
-    """Look at every whole window since the champion's training, keep what was seen, and decide.
+    """Look at the whole windows since the champion's training that are new or changed, keep what was seen, and decide.
 
     What was seen is kept in the lake's table `monitoring.<use case>`, in the champion's MLflow run (a metric a window,
     a report), and as a tag of the version.
@@ -68,7 +70,8 @@ def monitor(
         raise MissingInput(f"{use_case} has no champion to watch: promote a version first")
     training = Training(run_id=version.run_id, client=client, connection=connection, lake=lake, settings=settings)
     watch = Watch(training=training, champion=version)
-    observations, newest = watch.observations, watch.observations[-1]
+    observations = [each.observation for each in watch.seen]
+    newest = observations[-1]
     said = decide(
         training.spec.monitoring.retraining,
         observations,
@@ -115,36 +118,54 @@ class Watch:
             rules=self.rules,
         )
 
-    @property
-    def observations(self) -> list[Observation]:
-        """Every whole window since the training, oldest first; a window without rows is none."""
-        return [seen for seen, _ in self.windows]
-
-    @property
-    def lives(self) -> list[Live]:
-        """What all versions answered about these windows, oldest first; nothing where nothing was logged."""
-        return [each for _, lives in self.windows for each in lives]
+    @cached_property
+    def kept(self) -> Kept:
+        """What was seen earlier, by the same code and rules."""
+        spec, version = self.training.spec, self.champion
+        rules = spec.digest_of("monitoring", "problem", "training.metric", "promotion.stages")
+        by = f"{version.version} {version.digest} {digest(__name__)} {rules}"
+        return Kept.now(self.training.lake, spec, version=version.version, by=by)
 
     @cached_property
-    def windows(self) -> list[tuple[Observation, list[Live]]]:
-        """Both, of each."""
-        found, begin = [], self.since
+    def whole(self) -> list[Window]:
+        """The windows since the training that are over. Raises MissingInput where there is none."""
         last = tables.days(self.training.lake, self.training.spec.gold)[-1]
-        while (end := begin + timedelta(days=self.rules.window_days - 1)) <= last:
-            window = self._gold(begin, end)
-            if window.height:
-                log = self._log(begin, end)
-                answers = self.answered(window, log)
-                seen = observe(self.reference, window, answers, kind=self.training.problem, rules=self.rules)
-                seen = seen.model_copy(update={"skew": self.skew(window, begin, end)})
-                found.append((seen, self._live(log, seen.start, seen.end)))
-            begin = end + timedelta(days=1)
+        if found := whole(self.since, last, self.rules.window_days):
+            return found
+        raise MissingInput(
+            f"{self.training.spec.gold} ends on {last}: since {self.since} there is no whole window of "
+            f"{self.rules.window_days} days to look at"
+        )
+
+    @cached_property
+    def judged(self) -> list[Window]:
+        """Of these, those that are new or whose rows have changed since they were judged."""
+        return self.kept.to_judge(self.whole)
+
+    @cached_property
+    def seen_now(self) -> list[Seen]:
+        """What those show; a window without rows is none."""
+        logger.info("windows: %d, of these to judge: %d", len(self.whole), len(self.judged))
+        return [seen for window in self.judged if (seen := self._look(window))]
+
+    @cached_property
+    def seen(self) -> list[Seen]:
+        """What is told of, oldest first: the newest windows, and those older ones that were judged now."""
+        newest = self.whole[-max(TOLD, self.rules.retraining.windows) :]
+        found = [*self.kept.read([each for each in newest if each not in self.judged]), *self.seen_now]
         if not found:
-            raise MissingInput(
-                f"{self.training.spec.gold} ends on {last}: since {self.since} there is no whole window of "
-                f"{self.rules.window_days} days to look at"
-            )
-        return found
+            raise MissingInput(f"{self.training.spec.gold} has no rows from {newest[0].start} to {newest[-1].end}")
+        return sorted(found, key=lambda each: each.window)
+
+    def _look(self, window: Window) -> Seen | None:
+        rows = self._gold(window.start, window.end)
+        if rows.is_empty():
+            return None
+        log = self._log(window.start, window.end)
+        observed = observe(
+            self.reference, rows, self.answered(rows, log), kind=self.training.problem, rules=self.rules
+        ).model_copy(update={"skew": self.skew(rows, window.start, window.end)})
+        return Seen(window, observed, self._live(log, observed.start, observed.end))
 
     def challenge(self) -> Interval:
         """What a model of the newest window, without its newest days, gains on these days over the champion.
@@ -152,7 +173,7 @@ class Watch:
         NaN, which is no gain, where no label of these days, or of those before them, has matured.
         """
         spec, part = self.training.spec, self.training.part
-        end = self.observations[-1].end
+        end = self.seen[-1].observation.end
         begin = max(end - timedelta(days=self.rules.compare_days - 1), self.since)
         judged = self._gold(begin, end).filter(pl.col("label").is_not_null())
         recent = self._gold(begin - timedelta(days=spec.training.window_days), begin - timedelta(days=1))
@@ -248,24 +269,20 @@ class Watch:
 
 
 def _keep(watch: Watch, decision: Decision) -> None:
-    client, spec, lake = watch.training.client, watch.training.spec, watch.training.lake
-    version, reference, observations, lives = watch.champion, watch.reference, watch.observations, watch.lives
-    newest = observations[-1]
-    key = {RUN_KEY: f"{version.version} {newest.end}"}
-    rows = rows_of(version.version, reference, observations)
-    replace_days(lake, spec.monitoring_table, rows, rows[DAY], key)
-    if lives:
-        asked = rows_of_live(lives, reference.metric)
-        replace_days(lake, spec.live_table, asked, rows[DAY], key)
+    client, spec, version, reference = watch.training.client, watch.training.spec, watch.champion, watch.reference
+    watch.kept.replace(watch.judged, watch.seen_now, reference, until=watch.whole[-1].end)
+    seen = [each.observation for each in watch.seen]
     metrics = {
-        f"monitoring.{reference.metric}": [each.value for each in observations],
-        "monitoring.skew": [each.skew.greatest for each in observations],
+        f"monitoring.{reference.metric}": [each.value for each in seen],
+        "monitoring.skew": [each.skew.greatest for each in seen],
     }
     for name, values in metrics.items():
         logged = {each.step: each.value for each in client.get_metric_history(version.run_id, name)}
-        for number, value in enumerate(values):  # what has matured since may have changed an older window
-            if value is not None and value != logged.get(number):
+        for number, value in zip((each.window.number for each in watch.seen), values, strict=True):
+            if value is not None and value != logged.get(number):  # an older window may have changed
                 client.log_metric(version.run_id, name, value, step=number)
-    text = markdown(f"{spec.name} version {version.version}", reference, observations, decision, lives)
+    newest, lives = seen[-1], [each for one in watch.seen for each in one.lives]
+    left_out = len(watch.whole) - len(seen)
+    text = markdown(f"{spec.name} version {version.version}", reference, seen, decision, lives, left_out=left_out)
     client.log_text(version.run_id, text, f"monitoring/{newest.end}.md")
     tag(client, spec.name, version.version, {MONITORED: f"{newest.end}: {', '.join(newest.signals) or 'ordinary'}"})

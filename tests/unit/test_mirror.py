@@ -49,7 +49,6 @@ ELSEWHERE = {
     "include/steps/bundle.py": "tests/integration/test_marketplace.py",
     "include/steps/fit.py": "tests/integration/test_training.py",
     "include/steps/gate.py": "tests/integration/test_training.py",
-    "include/steps/monitor.py": "tests/integration/test_training.py",
     "include/steps/prepare.py": "tests/integration/test_training.py",
     "include/steps/register.py": "tests/integration/test_training.py",
     "include/steps/trial.py": "tests/integration/test_training.py",

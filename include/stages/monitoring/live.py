@@ -1,7 +1,8 @@
 """How each version did, in each stage, on what it was really asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from include.foundation.lake.layout import DAY
 from include.foundation.problem.logged import numbers
 from include.foundation.problem.protocol import Problem
+
+SCHEMA = pl.Schema(
+    {
+        **{DAY: pl.Date(), "start": pl.Date(), "version": pl.String(), "stage": pl.String()},
+        **{"rows": pl.Int64(), "labelled": pl.Int64(), "value": pl.Float64(), "metric": pl.String()},
+    }
+)
 
 
 class Live(BaseModel):
@@ -74,4 +82,9 @@ def live(
 def rows_of(lives: Sequence[Live], metric: str) -> pl.DataFrame:
     """A row a window, version and stage, on the window's last day, for the table `monitoring.<use case>__live`."""
     rows = [{DAY: each.end, **each.model_dump(exclude={"end"}), "metric": metric} for each in lives]
-    return pl.DataFrame(rows, schema_overrides={"value": pl.Float64})
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def of_row(row: Mapping[str, Any]) -> Live:
+    """What a row of that table says."""
+    return Live.model_validate({"end": row[DAY], **{name: row[name] for name in Live.model_fields if name != "end"}})

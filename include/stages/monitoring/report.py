@@ -1,6 +1,7 @@
 """What monitoring saw, for people and for a table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -9,8 +10,18 @@ from include.stages.monitoring.live import Live
 from include.stages.monitoring.observation import Observation
 from include.stages.monitoring.policy import Decision
 from include.stages.monitoring.reference import Reference
+from include.stages.monitoring.skew import Skew
 
 SHOWN = 5  # features in a line
+SCHEMA = pl.Schema(
+    {
+        **{DAY: pl.Date(), "start": pl.Date(), "version": pl.String(), "rows": pl.Int64(), "labelled": pl.Int64()},
+        **{"metric": pl.String(), "value": pl.Float64(), "ordinary_value": pl.Float64()},
+        **{"ordinary_spread": pl.Float64(), "answers_distance": pl.Float64(), "answers_limit": pl.Float64()},
+        **{"drifted": pl.List(pl.String), "signals": pl.List(pl.String), "skew_rows": pl.Int64()},
+        **{"skewed": pl.List(pl.String), "skewed_shares": pl.List(pl.Float64)},
+    }
+)
 
 
 def markdown(
@@ -19,6 +30,8 @@ def markdown(
     observations: Sequence[Observation],
     decision: Decision,
     lives: Sequence[Live] = (),
+    *,
+    left_out: int = 0,
 ) -> str:
     """The report: the decision, then a line a window, the newest first; then what was really answered.
 
@@ -28,6 +41,7 @@ def markdown(
         observations: oldest first.
         decision: what follows.
         lives: what was really answered, oldest first; none where nothing was logged.
+        left_out: how many older windows stand as they were.
     """
     lines = [
         f"# {subject}: {'train again' if decision.train else 'no training'}",
@@ -49,6 +63,8 @@ def markdown(
             f"| {each.start} to {each.end} | {each.rows:,} | {each.labelled:,} | {value} | {each.answers:.3f} "
             f"| {drifted} | {', '.join(each.signals) or '-'} |"
         )
+    if left_out:
+        lines += ["", f"{left_out} older windows stand as they were; the table has them."]
     if lives:
         lines += [
             "",
@@ -92,9 +108,16 @@ def rows_of(version: str, reference: Reference, observations: Sequence[Observati
             }
             for each in observations
         ],
-        schema_overrides={
-            "value": pl.Float64,
-            **dict.fromkeys(("drifted", "signals", "skewed"), pl.List(pl.String)),
-            "skewed_shares": pl.List(pl.Float64),
-        },
+        schema=SCHEMA,
+    )
+
+
+def of_row(row: Mapping[str, Any]) -> Observation:
+    """What a row of that table says; one from before skew was looked at says nothing of it."""
+    shares = dict(zip(row["skewed"] or (), row["skewed_shares"] or (), strict=True))
+    return Observation(
+        **{name: row[name] for name in ("start", "rows", "labelled", "value", "drifted", "signals")},
+        end=row[DAY],
+        answers=row["answers_distance"],
+        skew=Skew(rows=row["skew_rows"] or 0, shares=shares),
     )
