@@ -21,8 +21,9 @@ PORTS = ("s3", "catalog", "master", "filer", "volume", "admin")
 GRPC = 10_000  # added to a port: where the same server speaks gRPC
 _WITHOUT_GRPC = {"catalog"}
 _SIGNED = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")
-# It gives back what it has freed when it nears this; without a limit it holds twice what it needs.
-_MEMORY = "256MiB"
+# It gives back what it has freed when it nears this; without a limit it holds twice what it needs. What it needs is
+# 233 MiB from its start: with a limit of 256 it collected garbage all the time, and took four times the processor time.
+_MEMORY = "384MiB"
 
 
 @dataclass(frozen=True, kw_only=True)
