@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from include.foundation.errors import InvalidInput
 from include.foundation.evidence.imports import reachable
 
 ROOT = Path(__file__).parents[3]
+_CACHE = re.compile(r"/(__pycache__|\.[^/]*)/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +70,9 @@ def image(reference: str, *, root: Path = ROOT, environ: Mapping[str, str] = os.
 
 
 def tree(root: Path) -> str:
-    """SHA-256 of all files of `include/`, which is the code in an image."""
-    paths = (path for path in (root / "include").rglob("*") if path.is_file() and path.suffix != ".pyc")
-    return _total(root, sorted(paths))
+    """SHA-256 of all files of `include/` but caches, which tools write beside them: the code in an image."""
+    paths = sorted(path for path in (root / "include").rglob("*") if path.is_file())
+    return _total(root, (path for path in paths if not _CACHE.search(f"/{path.relative_to(root)}")))
 
 
 @cache

@@ -62,7 +62,12 @@ def test_an_image_is_named_by_the_code_in_it(checkout):
     named = image("team/a", root=root, environ={"FLIGHTLINE_ALLOW_DIRTY": "1"})
     assert named.startswith("team/a@sha256:")
     (root / "include/new.py").write_text("1")
-    assert image("team/a", root=root, environ={"FLIGHTLINE_ALLOW_DIRTY": "1"}) != named
+    changed = image("team/a", root=root, environ={"FLIGHTLINE_ALLOW_DIRTY": "1"})
+    assert changed != named
+    for cache in ("include/.ruff_cache/0.17.6/5908", "include/a/__pycache__/new.cpython-311.pyc.140"):
+        (root / cache).parent.mkdir(parents=True)
+        (root / cache).write_text("1")
+    assert image("team/a", root=root, environ={"FLIGHTLINE_ALLOW_DIRTY": "1"}) == changed, "a tool's cache is no code"
 
 
 @pytest.mark.parametrize("pinned", ["team/a:1", "team/a@sha256:00", "registry:5000/a:1"])
