@@ -7,8 +7,8 @@ on a laptop.
 
 **Order** — `start` makes a pod with JupyterLab and a desktop in the browser, its network policy, its address, a token
 drawn at random, and, once, a volume for the home of whoever asks: the login that started the run. `ready` waits until
-it answers. *Flightline → Workspaces* opens, extends and stops it; nobody sees anybody else's but who may read the
-Connection `cluster`.
+it answers; its button *Open the workspace* opens it for its owner. *Flightline → Workspaces* opens, extends and stops
+it too; nobody sees anybody else's but who may read the Connection `cluster`.
 
 **Inputs** — Connection `cluster` (its extra says `workspaces`: address, images, quota, docs/systems/workspace.md); the
 Secret `rights-<login>` with the person's own keys, where the cluster's owner has made one: without it the workspace
@@ -33,6 +33,7 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from flightline import forms, notes
+from flightline.links.pages import WorkspaceLink, linked
 from flightline.tasks import workspace
 from flightline.workspaces.settings import Wanted
 
@@ -48,4 +49,4 @@ with DAG(
     params=forms.of(Wanted()),
 ):
     # One at a time: two runs of one person would each find the quota unused.
-    workspace.ready(workspace.start.override(max_active_tis_per_dag=1)())
+    linked(workspace.ready(workspace.start.override(max_active_tis_per_dag=1)()), WorkspaceLink())

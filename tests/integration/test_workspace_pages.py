@@ -86,6 +86,7 @@ def test_the_notebook_goes_from_silver_to_a_registered_challenger(sandbox, known
     told = lab.locator(".jp-OutputArea-output", has_text="'feature code'")
     expect(told).to_be_visible(timeout=SLOW_MS)
     known.model = re.search(r"'model': '([0-9a-f]{64})'", told.inner_text())[1]
+    expect(lab.get_by_text("official Jupyter news")).to_have_count(0)
     lab.set_viewport_size({"width": 1200, "height": 900})
     lab.screenshot(path=PICTURES / "workspace-notebook.png")
     url = f"{sandbox.endpoints.url('mlflow')}/api/2.0/mlflow/model-versions/get"
@@ -201,6 +202,26 @@ def test_one_extends_it_and_stops_it_and_all_that_it_was_goes(sandbox, pages, kn
         time.sleep(0.5)
     claims = httpx.get(f"{url}/persistentvolumeclaims", headers=headers).json()["items"]
     assert "home-admin" in {each["metadata"]["name"] for each in claims}
+
+
+def test_the_dags_own_form_refuses_too_much_in_words_and_leads_to_what_it_started(sandbox, pages):
+    form = pages.form(DAG)
+    assert pages.values(form) == {"image": "", "cpus": "2", "memory_gib": "4", "gpus": "0", "hours": "8"}
+    refused = pages.trigger(form, hours="100", cpus="1")
+    assert {each["state"] for each in sandbox.api.follow(DAG, refused)} == {"failed", "upstream_failed"}
+    expect(pages.run(DAG, refused).get_by_text("hours 100 of 12: ask for less").first).to_be_visible()
+    run_id = pages.trigger(pages.form(DAG), cpus="1", memory_gib="1", hours="2")
+    assert {each["state"] for each in sandbox.api.follow(DAG, run_id)} == {"success"}
+    expect(pages.run(DAG, run_id).get_by_text("is ready, until").first).to_be_visible()
+    lab = pages.linked(DAG, run_id, "ready", "Open the workspace")
+    lab.wait_for_url("**/lab/tree/silver_to_challenger.ipynb*")
+    name = urlsplit(lab.url).hostname.partition(".")[0]
+    pages.page.goto("/flightline/workspaces")
+    row = pages.page.locator("tr", has_text=name)
+    expect(row).to_contain_text("1 CPUs, 1 GiB")
+    lab.close()
+    row.get_by_role("button", name="Stop").click()
+    expect(row).to_have_count(0, timeout=SLOW_MS)
 
 
 def test_notebook_shell_and_dag_give_one_digest(sandbox, known):

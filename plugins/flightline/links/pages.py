@@ -77,6 +77,13 @@ class MarketplaceLink(_Page):
     key = "marketplace"
 
 
+class WorkspaceLink(_Page):
+    """A workspace, which opens for its owner alone."""
+
+    name = "Open the workspace"
+    key = "workspace"
+
+
 def linked(result: Any, *links: BaseOperatorLink) -> Any:
     """Put buttons on a TaskFlow task; returns its result, so that it reads as part of the wiring."""
     result.operator.operator_extra_links = links

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import task
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from flightline import notes
 from flightline.failing import failing_fast
+from flightline.links.pages import WorkspaceLink
+from flightline.ui.menu import PREFIX
 from include.foundation.echo import listing
 from include.foundation.errors import InvalidInput, ServiceUnavailable
 
@@ -60,6 +63,9 @@ def ready(name: str, dag_run: Any = None, ti: Any = None) -> None:
         if time.monotonic() > deadline:
             raise ServiceUnavailable(f"workspace {name} is not ready after {READY_SECONDS:.0f} s: {found.why[:500]}")
         time.sleep(POLL_SECONDS)
+    ti.xcom_push(
+        WorkspaceLink.key, f"{conf.get('api', 'base_url', fallback='').rstrip('/')}{PREFIX}/workspaces/{name}/open"
+    )
     notes.say(ti, "%s is ready, until %s: Flightline, Workspaces, Open", name, f"{found.until:%Y-%m-%d %H:%M UTC}")
 
 

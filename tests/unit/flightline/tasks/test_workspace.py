@@ -70,6 +70,7 @@ def test_what_was_asked_for_is_ready_and_said(hook):
     workspace.ready.function("ada-1", dag_run=run("ada"), ti=ti)
     assert hook.looks == 2
     assert ti.pushed["note"] == "ada-1 is ready, until 2026-01-01 20:00 UTC: Flightline, Workspaces, Open"
+    assert ti.pushed["workspace"].endswith("/flightline/workspaces/ada-1/open")
 
 
 def test_what_takes_too_long_says_what_it_waits_for(hook, monkeypatch):
