@@ -9,19 +9,28 @@ from typing import Any
 
 from airflow.sdk import TaskGroup, chain
 
+from flightline import notes
 from flightline.operators.jobs import JobOperator
 from flightline.operators.modzy import ModzyPublishOperator, ModzyRetireOperator
 from flightline.operators.sagemaker_endpoint import SageMakerDeployOperator, SageMakerRetireOperator
 from flightline.tasks import endpoint, marketplace
+from include.foundation.echo import cut
 from include.foundation.spec import UseCase
 
+STAYS = "What serves in production stays as it is: clear this task, and it goes on where it stood."
 card_of: Any = marketplace.card  # their results are XComArgs
 variant_of: Any = endpoint.variant
 
 
+def keep_reason(context: Any) -> None:
+    """`on_failure_callback`: keep why a target failed, and what that leaves, for the run's note."""
+    reason = cut(str(context.get("exception")), notes.LONGEST // 2)
+    context["ti"].xcom_push(notes.REASON, f"{reason}. {STAYS}")
+
+
 def modzy(spec: UseCase, choose_id: str, chosen: Any) -> Any:
     """Bundle the version by its own code, publish it, and retire those that it takes over from; the first task."""
-    with TaskGroup("modzy"):
+    with _group("modzy"):
         bundle = _bundle(spec, choose_id)
         card = card_of(spec.name, chosen, bundle.output)
         publish = ModzyPublishOperator(task_id="publish", card=card)
@@ -32,7 +41,7 @@ def modzy(spec: UseCase, choose_id: str, chosen: Any) -> Any:
 
 def sagemaker(spec: UseCase, choose_id: str, chosen: Any) -> Any:
     """Bundle the version by its own code, let the endpoint serve it, and delete what served before; the first task."""
-    with TaskGroup("sagemaker"):
+    with _group("sagemaker"):
         bundle = _bundle(spec, choose_id)
         variant = variant_of(spec.name, chosen, bundle.output)
         deploy = SageMakerDeployOperator(task_id="deploy", variant=variant)
@@ -42,6 +51,11 @@ def sagemaker(spec: UseCase, choose_id: str, chosen: Any) -> Any:
         )
         chain(variant, deploy, retire)
     return bundle
+
+
+def _group(name: str) -> TaskGroup:
+    told = {"on_failure_callback": keep_reason}
+    return TaskGroup(name, default_args=told)  # type: ignore[arg-type]  # as its attrs field is typed
 
 
 def _bundle(spec: UseCase, choose_id: str) -> JobOperator:

@@ -13,11 +13,12 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import Lifespan
 
 from sandbox.argocd.host import OwnAddress
+from sandbox.modzy import page
 from sandbox.modzy.errors import ModzyError
 from sandbox.modzy.jobs import Jobs
 from sandbox.modzy.models import Models
@@ -72,7 +73,15 @@ class Api:
         routes = [*self._of_models(), *self._of_versions(), *self._of_jobs()]
         found = [Route(path, self._answer(handler), methods=[method]) for method, path, handler in routes]
         ready = Route("/readyz", lambda _: PlainTextResponse("ok"))
-        return OwnAddress(Starlette(routes=[ready, Mount("/api", routes=found)], lifespan=lifespan))
+        shown = Route("/models/{model}/{version}", self._page)
+        return OwnAddress(Starlette(routes=[ready, shown, Mount("/api", routes=found)], lifespan=lifespan))
+
+    def _page(self, request: Request) -> Response:
+        model, name = request.path_params["model"], request.path_params["version"]
+        try:
+            return HTMLResponse(page.version(self._models.card(model), self._models.version(model, name).document))
+        except ModzyError as error:
+            return JSONResponse(error.body, status_code=error.status)
 
     def _of_models(self) -> Iterator[tuple[str, str, Handler]]:
         models = self._models

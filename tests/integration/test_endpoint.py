@@ -81,7 +81,7 @@ def hook(server, monkeypatch):
 
 
 def context():
-    return {"ti": SimpleNamespace(xcom_push=lambda **_: None)}
+    return {"ti": SimpleNamespace(xcom_push=lambda *_, **__: None)}
 
 
 def deploy(found, **more):

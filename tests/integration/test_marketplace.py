@@ -91,7 +91,7 @@ def published(versions, bundles, records, rest):
 
 
 def _context():
-    return {"ti": SimpleNamespace(xcom_push=lambda **_: None)}
+    return {"ti": SimpleNamespace(xcom_push=lambda *_, **__: None)}
 
 
 def _publish(found):

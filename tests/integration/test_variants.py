@@ -69,7 +69,10 @@ def test_the_variants_give_the_same_answers_on_a_thousand_records(full, postgres
         where = {"conn_type": "http", "schema": "http", "host": "127.0.0.1", "port": modzy.port, "password": KEY}
         monkeypatch.setenv("AIRFLOW_CONN_MODZY", json.dumps(where))
         monkeypatch.setattr("flightline.hooks.lake.LakeHook.lake", full)
-        context, quick = {"ti": SimpleNamespace(xcom_push=lambda **_: None)}, {"deferrable": False, "poll_seconds": 0.1}
+        context, quick = (
+            {"ti": SimpleNamespace(xcom_push=lambda *_, **__: None)},
+            {"deferrable": False, "poll_seconds": 0.1},
+        )
         found = card(
             SPEC,
             version="1",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
@@ -29,6 +30,7 @@ PASSING = {
     *("ServiceUnavailable", "ServiceUnavailableException", "InternalFailure", "InternalServerException"),
     *("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
 }
+AWS = re.compile(r"(^|\.)amazonaws\.com(\.cn)?$")
 NO_QUOTA = re.compile(r"\bis 0 \w+, with current utilization")
 
 
@@ -58,7 +60,9 @@ class AccountHook(SageMakerHook):
         return AwsConnectionWrapper(conn=connection, botocore_config=self._config)
 
     def _console(self, path: str) -> str:
-        """Where a person looks."""
+        """Where a person looks; nowhere if another server than AWS's stands for SageMaker."""
+        if not AWS.search(urlsplit(self.conn_config.endpoint_url or "https://amazonaws.com").hostname or ""):
+            return ""
         region = self.conn_region_name
         return f"https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/{path}"
 

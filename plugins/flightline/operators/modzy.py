@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from flightline import notes
 from flightline.exceptions import ModzyError, ModzyFailed, ModzyRefused, ModzyTimeout
 from flightline.failing import fail_fast
 from flightline.hooks.modzy import ACTIVE, INACTIVE, ModzyHook
@@ -168,7 +169,7 @@ class ModzyPublishOperator(_WaitingOperator):
             self._check(test.get("result") or {})
             self._show_samples(model, test["result"])
             hook.change(model, version, {"status": ACTIVE})
-            self.log.info("%s %s is active in the marketplace", card["name"], version)
+        notes.say(context["ti"], "%s %s is active in the marketplace", card["name"], version)
         return {"model": model, "version": version, "image": card["image"], "url": hook.page(model, version)}
 
     def _check(self, result: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from flightline import notes
 from flightline.exceptions import SageMakerAnswersDiffer, SageMakerEndpointFailed, SageMakerError, SageMakerRefused
 from flightline.links.pages import HostedLink
 from flightline.triggers.sagemaker_endpoint import EndpointTrigger
@@ -133,7 +134,7 @@ class SageMakerDeployOperator(_EndpointOperator):
         if found and status == IN_SERVICE and serves == self._config:
             return self._verify(context, deadline, found)
         if ordered:
-            reason = cut(str((found or {}).get("FailureReason") or "no reason"), 600)
+            reason = cut(str((found or {}).get("FailureReason") or "no reason").rstrip("."), 600)
             if status == FAILED:
                 self.hook.delete(self._endpoint)
             self._forget()
@@ -176,7 +177,8 @@ class SageMakerDeployOperator(_EndpointOperator):
         except (DigestMismatch, GateFailed, SageMakerAnswersDiffer) as error:
             return self._go_back(context, deadline, found, fault=str(error))
         self.hook.set_verified(found["EndpointArn"], self._config)
-        self.log.info("%s answers as version %s does", self._endpoint, asked["version"])
+        said = "SageMaker's endpoint %s serves version %s, and answers as it does"
+        notes.say(context["ti"], said, self._endpoint, asked["version"])
         model = asked["model"]["ModelName"]
         return {"endpoint": self._endpoint, "config": self._config, "model": model, "version": asked["version"]}
 

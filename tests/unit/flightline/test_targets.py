@@ -1,11 +1,12 @@
 """Where a version goes beside its stages, as tasks of a Dag."""
 
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
 from airflow.sdk import DAG, task
 
-from flightline import targets
+from flightline import notes, targets
 from include.foundation.spec import load
 
 SPEC = load("flight_delays")
@@ -45,3 +46,14 @@ def test_a_target_s_tasks_stand_in_their_order(target, tasks):
 def test_every_target_of_the_spec_but_the_stages_has_its_tasks():
     (named, _) = get_args(type(SPEC.promotion).model_fields["targets"].annotation)
     assert {"argocd", *targets.TARGETS} == {*get_args(named)}
+
+
+def test_a_failure_says_what_it_leaves():
+    promotion = SPEC.promotion.model_copy(update={"targets": ("argocd", "sagemaker")})
+    dag, _ = _dag(SPEC.model_copy(update={"promotion": promotion}))
+    pushed = {}
+    for told in dag.get_task("sagemaker.deploy").on_failure_callback:
+        told({"ti": SimpleNamespace(xcom_push=pushed.__setitem__), "exception": ValueError("no room " * 200)})
+    assert pushed["reason"].startswith("no room no room")
+    assert pushed["reason"].endswith(f".... {targets.STAYS}")
+    assert len(pushed["reason"]) < notes.LONGEST

@@ -146,5 +146,7 @@ def test_without_a_connection_no_other_credentials_are_taken(monkeypatch):
         TrainingJobsHook("absent").describe("fit-1")
 
 
-def test_a_job_has_a_page(hook):
+def test_a_job_has_a_page_where_it_is_aws_that_runs_it(hook, monkeypatch):
+    assert hook.page("fit-1") == ""
+    monkeypatch.setattr(hook.conn_config, "endpoint_url", None)
     assert hook.page("fit-1") == "https://eu-west-1.console.aws.amazon.com/sagemaker/home?region=eu-west-1#/jobs/fit-1"

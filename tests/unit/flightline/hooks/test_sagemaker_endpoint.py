@@ -70,7 +70,7 @@ def hook(one, monkeypatch):
 
 
 def context():
-    return {"ti": SimpleNamespace(xcom_push=lambda **_: None)}
+    return {"ti": SimpleNamespace(xcom_push=lambda *_, **__: None)}
 
 
 def deploy(found):

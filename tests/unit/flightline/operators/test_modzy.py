@@ -54,7 +54,7 @@ class Modzy:
 
 
 def context():
-    return {"ti": SimpleNamespace(xcom_push=lambda **_: None)}
+    return {"ti": SimpleNamespace(xcom_push=lambda *_, **__: None)}
 
 
 def with_hook(operator, modzy):

@@ -86,13 +86,14 @@ def operator(hook):
 def execute(hook):
     """What a new try does at once, and what it then waits with."""
     with pytest.raises(TaskDeferred) as deferred:
-        operator(hook).execute({"ti": SimpleNamespace(xcom_push=lambda **_: None)})
+        operator(hook).execute({"ti": SimpleNamespace(xcom_push=lambda *_, **__: None)})
     return [call[0] for call in hook.done if call[0] != "ensure"], deferred.value.kwargs
 
 
 def resume(hook, *, ordered=True, fault="", status="settled"):
     event = {"status": status, "message": "said", "deadline": 1e12}
-    return operator(hook).resume({}, event=event, ordered=ordered, fault=fault)
+    context = {"ti": SimpleNamespace(xcom_push=lambda *_: None)}
+    return operator(hook).resume(context, event=event, ordered=ordered, fault=fault)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,13 @@ def test_nobody_asks_without_a_key(client):
     assert (answer.status_code, answer.json()["message"]) == (401, "the API key is not valid")
 
 
+def test_a_version_has_a_page(client, version):
+    page = client.get(version.removeprefix("/api").replace("/versions", ""), headers={"Authorization": ""})
+    assert page.status_code == 200
+    assert "<h1>Flights 1.0.0</h1><p>draft" in page.text
+    assert client.get("/models/none/1.0.0").status_code == 404
+
+
 def test_what_the_published_client_asks_first_is_answered(client):
     assert client.get("/api/models").json() == []
     (requirement,) = client.get("/api/models/requirements/account").json()
