@@ -197,7 +197,7 @@ test-workspace: setup-dev workspace  ## a browser in a workspace: the notebook, 
 	@$(DEV)/python -m pytest -m workspace
 
 variants: setup-dev  ## one version as REST service, batch scores, marketplace model, SageMaker endpoint and edge bundle: equal answers
-	@$(DEV)/python -m pytest tests/integration/test_marketplace.py tests/integration/test_endpoint.py tests/integration/test_variants.py
+	@$(DEV)/python -m pytest tests/integration/test_marketplace.py tests/integration/test_endpoint.py tests/integration/test_variants.py tests/integration/test_targets.py
 
 lint: .venv/dev/ready  ## style and import walls
 	@$(DEV)/ruff check .

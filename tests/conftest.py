@@ -245,19 +245,22 @@ def new_sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """The whole sandbox, up, for all tests of the module, of a checkout that has use cases of the tests' own too."""
+def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The whole sandbox, up, for all tests of the module, of a checkout that has use cases of the tests' own too.
+
+    A module that needs optional services too names all in `SERVICES`; one with other use cases, `USE_CASES`.
+    """
     checkout = tmp_path_factory.mktemp("checkout")
     for part in ("dags", "deploy", "include", "plugins", "requirements", "sandbox"):
         shutil.copytree(REPO / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPO / ".gitignore", checkout)
     (checkout / ".venv").symlink_to(REPO / ".venv")
-    trips.write(checkout, "crowding", "duration")
+    trips.write(checkout, *getattr(request.module, "USE_CASES", ("crowding", "duration")))
     identity = ("-c", "user.name=Tests", "-c", "user.email=tests@localhost")
     for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "A checkout")):
         subprocess.run(("git", *identity, *words), cwd=checkout, check=True)
     with _sandbox(checkout) as one:
-        one.up()
+        one.up(*getattr(request.module, "SERVICES", ()))
         yield one
 
 

@@ -304,9 +304,9 @@ def test_training_survives_a_killed_worker_and_a_killed_scheduler(api, sandbox, 
     assert [each.version for each in mlflow.search_model_versions("name = 'flight_delays'")] == ["1"]
 
 
-def answer(api, run_id, option, *, use_case="flight_delays"):
+def answer(api, run_id, option, *, use_case="flight_delays", timeout=120):
     """Answer each time the run asks: Airflow may lose an answer that comes at once, and then it asks again."""
-    dag_id, deadline = f"{use_case}.promote", time.monotonic() + 120
+    dag_id, deadline = f"{use_case}.promote", time.monotonic() + timeout
     while (state := task_states(api, dag_id, run_id).get("approve")) != "success":
         assert time.monotonic() < deadline, f"approve is {state}"
         if state == "awaiting_input":

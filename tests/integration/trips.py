@@ -1,6 +1,6 @@
-"""Two small use cases for tests, one of three classes and one of a quantity that lands hourly, and their trips.
+"""Small use cases for tests, one of three classes and one of a quantity that lands hourly, and their trips.
 
-A third says that it is binary, and has three classes.
+One says that it is binary, and has three classes; one has every promotion target.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,13 @@ PLANS = {
     "crowding": {"problem": "multiclass", "outcome": "str", "floor": 0.9, "margin": 0.05},
     "mistaken": {"problem": "binary", "outcome": "str", "floor": 0.5, "margin": 0.01},
     "duration": {"problem": "regression", "outcome": "float", "floor": 60, "margin": 5, "every": "hour"},
+    "fares": {
+        "problem": "regression",
+        "outcome": "float",
+        "floor": 60,
+        "margin": 5,
+        "targets": "argocd, modzy, sagemaker",
+    },
 }
 
 SPEC = """
@@ -44,7 +51,7 @@ gates:
   baseline_margin: {margin}
   slices: [{{by: place, margin: {floor}, min_rows: 100}}]
   latency_p99_ms: 100
-promotion: {{stages: [{{name: production}}]}}
+promotion: {{stages: [{{name: production}}], targets: [{targets}]}}
 """
 CONTRACT = '''
 """What a trip must be."""
@@ -135,7 +142,7 @@ encode, fit, predict, export, baseline = _trees.encode, _trees.fit, _trees.predi
 def write(root: Path, *names: str) -> None:
     """Add these use cases to the checkout in `root`."""
     for name in names:
-        plan = {"every": "day", "trials": TRIALS, **PLANS[name]}
+        plan = {"every": "day", "trials": TRIALS, "targets": "argocd", **PLANS[name]}
         plan["cron"] = "hourly" if plan["every"] == "hour" else "daily"
         folder = root / "include/use_cases" / name
         folder.mkdir()
@@ -163,5 +170,5 @@ def _trips(name: str) -> Iterator[tuple[datetime, str]]:
             at = datetime(day.year, day.month, day.day, tzinfo=UTC) + n * timedelta(days=1) / ROWS
             place, warmth = ("north", "south", "west")[rng.integers(3)], round(rng.normal(), 3)
             load = {"north": 0, "south": 60, "west": 120}[place] + 40 * warmth + 3 * at.hour + 15 * rng.normal()
-            outcome = f"{load:.3f}" if name == "duration" else CLASSES[int(np.digitize(load, [60, 130]))]
+            outcome = f"{load:.3f}" if PLANS[name]["outcome"] == "float" else CLASSES[int(np.digitize(load, [60, 130]))]
             yield at, f"{day:%d}-{n},{at:%Y-%m-%dT%H:%M:%SZ},{place},{at.hour},{warmth},{outcome}"
