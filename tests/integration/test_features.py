@@ -120,6 +120,7 @@ def test_days_in_any_order_while_they_land_give_the_same_gold_and_answers(full, 
     assert_frame_equal(_online(dsn, expected), expected.select(*flight_delays.FEATURES), check_exact=True)
 
 
+@pytest.mark.long
 def test_online_equals_batch_bit_for_bit_on_ten_thousand_flights(full, postgres_database):
     dsn = postgres_database()
     published = publish_online(full, SPEC, DAYS[0], DAYS[-1], dsn=dsn)
@@ -135,6 +136,7 @@ def test_online_equals_batch_bit_for_bit_on_ten_thousand_flights(full, postgres_
     assert published.rows["airport"] > FLIGHTS
 
 
+@pytest.mark.long
 def test_scores_are_the_endpoint_s_answers_bit_for_bit_on_ten_thousand_flights(full, postgres_database, monkeypatch):
     """Records as callers send them, with history from PostgreSQL, by serving's own code: many at once, few, and one."""
     model, gold, dsn = module(SPEC.name, "model"), _gold(full), postgres_database()

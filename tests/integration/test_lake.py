@@ -45,7 +45,7 @@ for number in range(commits):
 """
 
 
-@pytest.fixture(params=["rest", "sql"])
+@pytest.fixture(params=["rest", pytest.param("sql", marks=pytest.mark.soak)])  # PostgreSQL takes its time
 def fresh(new_lake: Callable[..., Lake], request: pytest.FixtureRequest) -> Lake:
     """A lake whose catalog has never been opened."""
     return new_lake(request.param)

@@ -215,7 +215,7 @@ def test_it_answers_what_batch_scoring_says(
 
 def test_the_smoke_test_refuses_another_model(served: str, models: list[Model]) -> None:
     with pytest.raises(DigestMismatch):
-        smoke(served, FLIGHTS, digest=models[1].digest, records=[{}])
+        smoke(served, FLIGHTS, digest=models[1].digest, records=[{}], settling=2)
 
 
 def _ends(service: Service, log: Path) -> tuple[int, list[dict[str, Any]]]:

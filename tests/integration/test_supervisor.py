@@ -255,6 +255,7 @@ def test_up_twice_status_and_down(new_sandbox) -> None:
     assert new_sandbox.run("down").stdout == "nothing runs\n"
 
 
+@pytest.mark.long
 def test_data_survive_down_and_kill_9(new_sandbox) -> None:
     new_sandbox.up(*SOME)
     at = new_sandbox.endpoints

@@ -146,6 +146,7 @@ def test_wrong_credentials_are_refused_and_said(monkeypatch: pytest.MonkeyPatch)
         process.wait()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)  # some seconds, unless much else keeps the machine busy
 def test_no_message_is_lost_or_doubled_however_often_the_consumer_is_killed() -> None:
     words = (sys.executable, "tests/soak/topics.py", "--kills", "4", "--messages", "400", "--seed", "7", "--folder")

@@ -54,7 +54,7 @@ def _fields(draw, low, high):
     return ",".join(draw(st.lists(item.map("".join), min_size=1, max_size=3)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cron=st.sampled_from(WORDS) | st.tuples(*(_fields(*bounds) for bounds in BOUNDS)).map(" ".join))
 def test_airflow_can_plan_what_is_taken(cron):
     from airflow.timetables.base import TimeRestriction

@@ -104,6 +104,7 @@ def test_processes_share_each_batch_evenly():
     assert [len(batch) for batch in _batches(order, SETTINGS, Group())] == [32, 32, 6]
 
 
+@pytest.mark.long
 def test_a_fit_that_is_killed_in_an_epoch_ends_as_an_uninterrupted_one(tmp_path):
     from safetensors.torch import load_file
 
