@@ -34,8 +34,9 @@ from include.services.serving.metrics import Metrics
 from include.services.serving.predictor import Predictor
 from include.services.serving.records import RecordReader
 from include.stages.features import stale
-from include.stages.features.build import build
+from include.stages.features.build import build, compute
 from include.stages.features.online import publish_online
+from include.stages.features.silver import Silver
 from include.stages.ingest import contracts, landing, replay
 from include.stages.ingest.run import run as ingest
 from include.stages.maintenance.expire import expire
@@ -414,10 +415,18 @@ def test_what_a_model_was_trained_on_stays_as_it_was_after_a_late_day_a_correcti
     quality = SPEC.quality.model_copy(update={"quarantine_budget": 0.1})
     spec = SPEC.model_copy(update={"quality": quality})
     lake, late = replace(empty, landing=empty.landing + "-late"), DAYS[2]
-    for source in spec.files:
-        for found in full.objects().list(f"{full.landing}/{spec.name}/{source.name}/"):
-            if found.uri[-14:-4] <= str(DAYS[4]):
-                lake.objects().put(found.uri.replace(full.landing, lake.landing), full.objects().get(found.uri))
+    files = [
+        found.uri
+        for source in spec.files
+        for found in full.objects().list(f"{full.landing}/{spec.name}/{source.name}/")
+        if found.uri[-14:-4] <= str(DAYS[4])
+    ]
+
+    def land(*uris):
+        for uri in sorted(uris, key=lambda uri: uri[-14:]):  # day by day
+            lake.objects().put(uri.replace(full.landing, lake.landing), full.objects().get(uri))
+
+    land(*files)
     ingest(lake, spec, [day for day in DAYS[:5] if day != late], run_id="in time")
     build(lake, spec, DAYS[0], DAYS[4])
     frozen = freeze(lake, spec, image="none", start=DAYS[0], end=DAYS[4])
@@ -438,8 +447,15 @@ def test_what_a_model_was_trained_on_stays_as_it_was_after_a_late_day_a_correcti
         assert digest_of(frozen) == trained_on
         return before, gold
 
+    land(*(uri for uri in files if str(late) in uri))
     ingest(lake, spec, [late], run_id="late")
+    seeing = spec.model_copy(update={"features": spec.features.model_copy(update={"late_hours": 0})})
+    assert stale.made_by(seeing) != stale.made_by(spec)
+    landed = compute(Silver.current(lake, seeing), DAYS[0], DAYS[4])
     before, gold = news()
+    assert_frame_equal(landed.filter(pl.col("event_date") != late), before, check_exact=True)  # as it was answered
+    assert landed.filter(pl.col("event_date") == late)["label_known_at"].min() == datetime(2013, 1, 6, tzinfo=UTC)
+    assert not gold.filter(pl.col("event_date") != late).equals(before)
     assert {*gold["event_date"]} - {*before["event_date"]} == {late}
     unaffected = pl.col("event_date") < late
     assert_frame_equal(gold.filter(unaffected), before.filter(unaffected), check_exact=True)

@@ -13,7 +13,7 @@ from include.foundation.lake.layout import DAY, check_layout, day_reader
 from include.foundation.lake.locks import creation_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import polars as pl
     import pyarrow as pa
@@ -163,20 +163,43 @@ def days_within(lake: Lake, identifier: str, column: str, low: int, high: int) -
     Raises:
         MissingInput: there is no such table.
     """
+    found = set()
+    for day, only_nulls, bounds in _bounds(load(lake, identifier), column):
+        if bounds is None:
+            found |= set() if only_nulls else {day}  # nothing is stated
+        elif bounds[0] <= high and bounds[1] >= low:
+            found.add(day)
+    return found
+
+
+def greatest(lake: Lake, identifier: str, column: str) -> dict[date, int]:
+    """Day -> the greatest value of a column, of the types of `days_within`, by the bounds that files state.
+
+    Raises:
+        MissingInput: there is no such table.
+        InvalidInput: a file does not state it: another program wrote it.
+    """
+    found: dict[date, int] = {}
+    for day, _, bounds in _bounds(load(lake, identifier), column):
+        if bounds is None:
+            raise InvalidInput(f"{identifier}: a file of {day} does not state the bounds of {column}: write it anew")
+        found[day] = max(bounds[1], found.get(day, bounds[1]))
+    return found
+
+
+def _bounds(table: Table, column: str) -> Iterator[tuple[date, bool, tuple[int, int] | None]]:
+    """Of each file its day, whether it is known to have nulls alone, and the bounds of a column, if it states them."""
     from pyiceberg.conversions import from_bytes
 
-    table = load(lake, identifier)
-    field, day, found = table.schema().find_field(column), day_reader(table), set()
+    field, day = table.schema().find_field(column), day_reader(table)
     number, kind = field.field_id, cast("PrimitiveType", field.field_type)
     for file in manifests.files(table, table.current_snapshot()):
         least, most = ((bounds or {}).get(number) for bounds in (file.lower_bounds, file.upper_bounds))
-        if least is None or most is None:  # nothing is stated, or there are nulls alone
-            only_nulls = file.null_value_counts and file.null_value_counts.get(number) == file.record_count
-            if not only_nulls:
-                found.add(day(file))
-        elif cast("int", from_bytes(kind, least)) <= high and cast("int", from_bytes(kind, most)) >= low:
-            found.add(day(file))
-    return found
+        only_nulls = bool(file.null_value_counts) and file.null_value_counts.get(number) == file.record_count
+        if least is None or most is None:
+            yield day(file), only_nulls, None
+        else:
+            yield day(file), False, (cast("int", from_bytes(kind, least)), cast("int", from_bytes(kind, most)))
 
 
 def current_snapshot_id(lake: Lake, identifier: str) -> int | None:

@@ -20,4 +20,11 @@ class Features(Part):
 
     lookback_days: int = Field(2, ge=0, le=LONGEST)
     label_days: int = Field(0, ge=0, le=LONGEST)
+    late_hours: int | None = Field(
+        None,
+        ge=0,
+        le=LONGEST,
+        description="a row sees no earlier day of files that landed more than so many hours after the row's own day"
+        " had; without it a fact counts from its own moment, whenever it landed",
+    )
     online: Online = Online()

@@ -18,6 +18,7 @@ from include.foundation.problem import problem
 from include.foundation.spec import UseCase, blame, module
 from include.stages.features import leak
 from include.stages.features.gold import join_history, to_gold
+from include.stages.features.landed import Landings, as_landed
 from include.stages.features.silver import Silver
 from include.stages.features.stale import made_by_other_code, origin, stale
 
@@ -174,4 +175,6 @@ def compute(silver: Silver, first: date, last: date) -> pl.DataFrame:
         gold = to_gold(features, frames, joined)
         problem(silver.spec.problem).check_labels(gold["label"], gold["id"])
         leak.check(features, silver.spec, silver=frames, joined=joined, gold=gold)
+        if (hours := silver.spec.features.late_hours) is not None:
+            gold = as_landed(features, frames, gold, Landings.of(silver.lake, silver.spec, timedelta(hours=hours)))
     return gold

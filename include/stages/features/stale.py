@@ -22,9 +22,12 @@ def origin(silver: Silver) -> dict[str, str]:
 
 def made_by(spec: UseCase) -> str:
     """Digests of the code and of the part of the spec that make gold: other gates make the same rows."""
-    rooms = ("include.stages.features.gold", "include.stages.features.silver")
-    code = digest(*rooms, f"include.use_cases.{spec.name}.features")
-    return f"{code} {spec.digest_of('sources', 'features.lookback_days', 'features.label_days')}"
+    rooms = ["include.stages.features.gold", "include.stages.features.silver"]
+    read = ["sources", "features.lookback_days", "features.label_days"]
+    if spec.features.late_hours is not None:
+        rooms.append("include.stages.features.landed")
+        read.append("features.late_hours")
+    return f"{digest(*rooms, f'include.use_cases.{spec.name}.features')} {spec.digest_of(*read)}"
 
 
 def made_by_other_code(

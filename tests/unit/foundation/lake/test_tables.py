@@ -60,6 +60,17 @@ def test_days_that_may_hold_a_value_are_known_from_bounds(folder_lake: Lake) -> 
     assert D[2] in tables.days_within(folder_lake, TABLE, "t", 0, moments[1])
 
 
+def test_the_greatest_value_of_a_day_is_known_from_bounds(folder_lake: Lake) -> None:
+    moments = pl.Series([datetime(2013, 1, n, 5, tzinfo=UTC) for n in (1, 2, 3, 4)])
+    frame = FRAME.with_columns(t=moments)
+    replace_days(folder_lake, TABLE, pl.concat([frame, frame[:1].with_columns(t=moments[3])]), D, {})
+    found = tables.greatest(folder_lake, TABLE, "t")
+    assert found == {day: int(at.timestamp() * 1e6) for day, at in zip(D, [moments[3], *moments[1:]], strict=True)}
+    replace_days(folder_lake, TABLE, FRAME[2:3], D[2:3], {})
+    with pytest.raises(InvalidInput, match=f"a file of {D[2]} does not state the bounds of t"):
+        tables.greatest(folder_lake, TABLE, "t")
+
+
 def test_new_columns_are_added_and_old_rows_have_none(folder_lake: Lake) -> None:
     replace_days(folder_lake, TABLE, FRAME.select("event_date", "i"), D, {})
     replace_days(folder_lake, TABLE, FRAME.select("event_date", "s")[:1], D[:1], {})

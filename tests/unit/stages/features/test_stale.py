@@ -24,6 +24,7 @@ def made_by(**changes):
         ({"features": SPEC.features.model_copy(update={"online": Online(retention_days=99)})}, False),
         ({"features": Features(lookback_days=9)}, True),
         ({"features": SPEC.features.model_copy(update={"label_days": 9})}, True),
+        ({"features": SPEC.features.model_copy(update={"late_hours": 0})}, True),
         ({"sources": (Source(name="flights", contract="Flights"),)}, True),
     ],
 )
