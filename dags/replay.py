@@ -21,7 +21,8 @@ same form. After a crash between the two commits rows are in both tables until t
 are.
 
 **When it fails**
-- *there are no such rows* (`plan`): nothing is in quarantine for this run, reason and range; look at the table.
+- *there are no such rows*, *nothing was ingested* (`plan`): nothing is in quarantine for this run, reason and range;
+  look at the table.
 - *more rows than are in quarantine* (`judge`): the contract of today is stricter than the one of then, and refuses rows
   that are in silver. Nothing was published. Mend it, or ingest the days again if that is meant.
 - *no such column* (`judge`): bronze lacks a column that the contract has now. Ingest the days again.

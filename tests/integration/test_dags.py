@@ -48,6 +48,9 @@ PREFILLED = {
     },
     "flight_delays.promote": {"version": "", "until": "production"},
     "flight_delays.score": {**DAYS, "version": ""},
+    "flight_delays.predictions": {},
+    "flight_delays.monitor": {},
+    "platform.replay": {"table": "quarantine.crowding__trips", **dict.fromkeys(("run", "reason"), ""), **DAYS},
     "platform.maintain": {"keep_days": "7", "orphan_days": "3", "min_files": "4", "dry_run": "on"},
 }
 
@@ -181,7 +184,7 @@ def test_a_failed_run_is_told_to_people_with_reason_and_remedy(api):
 
 def press(pages, dag_id, **fields):
     """Fill a Dag's trigger form in the browser, which must open as it should, and press its button."""
-    form = pages.form(dag_id)
+    form = pages.form(dag_id, asks=bool(PREFILLED[dag_id]))
     assert pages.values(form) == PREFILLED[dag_id]
     return pages.trigger(form, **fields)
 
@@ -216,6 +219,9 @@ def press(pages, dag_id, **fields):
             "failed",
             "there is no champion to score with",
         ),
+        ("flight_delays.predictions", {}, "failed", "nothing was logged yet"),
+        ("flight_delays.monitor", {}, "failed", "there is no champion to watch"),
+        ("platform.replay", {"reason": "cold"}, "failed", "nothing was ingested, so nothing is to be judged again"),
         ("platform.maintain", {"dry_run": True}, "success", "rows; in a dry run"),
     ],
 )

@@ -16,7 +16,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from include.foundation.echo import listing, quoted
-from include.foundation.errors import BudgetExceeded, InvalidInput, PermanentError, RetryableError
+from include.foundation.errors import BudgetExceeded, InvalidInput, MissingInput, PermanentError, RetryableError
 from include.foundation.evidence.code import digest
 from include.foundation.evidence.manifest import content_key
 from include.foundation.lake import tables
@@ -92,10 +92,14 @@ class Replay(BaseModel):
 
         Raises:
             InvalidInput: there are no such rows.
-            MissingInput: nothing was ingested yet.
         """
         table = spec.table("quarantine", source)
-        held = tables.read(lake, table, start=start, end=end, columns=[DAY, REASONS, "run_id"])
+        try:
+            held = tables.read(lake, table, start=start, end=end, columns=[DAY, REASONS, "run_id"])
+        except MissingInput:  # who asks knows of rows: waiting would bring none
+            raise InvalidInput(
+                f"{table} does not exist: nothing was ingested, so nothing is to be judged again"
+            ) from None
         if run:
             held = held.filter(pl.col("run_id") == run)
         if reason:

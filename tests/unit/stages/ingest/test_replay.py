@@ -133,6 +133,8 @@ def test_no_such_rows_is_said_and_not_taken_for_done(case):
         case.plan(run="run 7", reason="rain", start=D[1])
     with pytest.raises(InvalidInput, match="nothing is to be judged again"):
         case.plan(start=D[2])
+    with pytest.raises(InvalidInput, match="flight_delays__planes does not exist: nothing was ingested"):
+        Replay.of(case.lake, SPEC, "planes")
 
 
 def test_the_same_replay_again_commits_nothing_and_tells_the_same(case):
