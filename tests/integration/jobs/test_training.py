@@ -19,6 +19,7 @@ from tests.integration.jobs.conftest import Task
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 USE_CASE, DAYS, A_DAY, TRIALS = "flight_delays", 6, 200, 2
+WORKERS = {"sagemaker": 2}  # trials at once, as the Dag maps them; the first suggestions depend on their number alone
 FITTED: dict[str, dict] = {}  # backend to what its fit answered
 
 
@@ -54,13 +55,12 @@ class Steps(Task):
         """The task as the Dag file says it, with a spec's line `training.backend`."""
         return JobOperator(task_id=arguments[0], arguments=list(arguments), backend=self.backend, retries=2)
 
-    def step(self, *arguments):
-        """Its answer."""
+    def begin(self, *arguments):
+        """Start it; what `finish` takes."""
         operator, context = self.operator(*arguments), self.context()
-        try:
-            return operator.execute(context)
-        except TaskDeferred as deferred:
-            return self.finish((operator, context, deferred))
+        with pytest.raises(TaskDeferred) as deferred:
+            operator.execute(context)
+        return operator, context, deferred.value
 
 
 @pytest.mark.parametrize("number_and_backend", enumerate(["pods", "sagemaker", "kubeflow"]), ids=lambda each: each[1])
@@ -68,16 +68,21 @@ def test_the_model_is_the_same_wherever_it_was_trained(
     request, number_and_backend, tmp_path, lake, step_env, mlflow_url
 ):
     number, backend = number_and_backend
-    request.getfixturevalue(backend)
+    system, workers = request.getfixturevalue(backend), WORKERS.get(backend, 1)
     client = MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url)
     connection = sigopt.Connection(client_token=step_env["SIGOPT_API_TOKEN"])
     connection.set_api_url(step_env["SIGOPT_API_URL"])
     services = {"client": client, "connection": connection, "lake": lake}
-    options = {"trials": TRIALS, "parallelism": 1, "seed": 5, "rerun": number}
+    options = {"trials": TRIALS, "parallelism": workers, "seed": 5, "rerun": number}
     run_id = prepare(USE_CASE, image="flightline/trainer:test", **services, **options)["run_id"]
     steps = Steps(backend, tmp_path)
-    assert steps.step("trial", "--run-id", run_id, "--worker", "worker-0") == {"trials": TRIALS}
-    FITTED[backend] = steps.step("fit", "--run-id", run_id)
+    begun = [steps.begin("trial", "--run-id", run_id, "--worker", f"worker-{n}") for n in range(workers)]
+    if backend == "sagemaker":
+        names = [deferred.trigger.job_name for _, _, deferred in begun]
+        jobs = [system.client().describe_training_job(TrainingJobName=name) for name in names]
+        assert [job["TrainingJobStatus"] for job in jobs] == ["InProgress"] * 2
+    assert sum(steps.finish(each)["trials"] for each in begun) == TRIALS, "one experiment"
+    FITTED[backend] = steps.finish(steps.begin("fit", "--run-id", run_id))
     logged = client.get_run(run_id).data
     assert logged.metrics["holdout_auc"] == FITTED[backend]["auc"]
     assert json.loads(json.dumps(FITTED[backend])) == FITTED[next(iter(FITTED))], "digest and metrics"
