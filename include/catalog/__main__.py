@@ -13,6 +13,7 @@ from include.catalog.entries import search
 from include.foundation.errors import FlightlineError
 from include.foundation.lake import Lake, tables
 from include.foundation.spec import load_all
+from include.stages.features.columns import Columns, known
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,9 +75,10 @@ def answer(asked: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
         FlightlineError: the lake does not answer, or has no such table.
     """
     if asked.command == "lineage":
-        every = lineage.edges(load_all())
+        every = lineage.edges(load_all(), _columns())
         return {
             "table": asked.table,
+            "columns": lineage.made_of(every, asked.table),
             "made_of": [asdict(edge) for edge in lineage.above(every, asked.table)],
             "made_of_it": [asdict(edge) for edge in lineage.below(every, asked.table)],
             "use_cases": lineage.readers(load_all(), every, asked.table),
@@ -91,11 +93,21 @@ def answer(asked: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
     return [listed(each) for each in there], lambda found: "\n".join(map(line, found))
 
 
+def _columns() -> dict[str, Columns]:
+    """Of which columns each use case's gold is made, as the lake says; nothing where no lake is named."""
+    try:
+        lake = Lake.from_env()
+    except KeyError:
+        return {}
+    return {spec.name: known(lake, spec) for spec in load_all()}
+
+
 def _lineage(document: dict[str, Any]) -> str:
     up = [f"  made of  {edge['above']}  by {edge['by']}" for edge in document["made_of"]]
     down = [f"  made of it  {edge['below']}  by {edge['by']}" for edge in document["made_of_it"]]
     use_cases = ", ".join(document["use_cases"]) or "none"
-    return "\n".join([document["table"], *up, *down, f"  read by use cases: {use_cases}"])
+    columns = [f"  {name}  from {', '.join(of)}" for name, of in document["columns"].items()]
+    return "\n".join([document["table"], *columns, *up, *down, f"  read by use cases: {use_cases}"])
 
 
 def _plain(value: Any) -> str:

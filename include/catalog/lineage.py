@@ -1,4 +1,4 @@
-"""Where tables come from and go to: by the specs, table by table, and column by column where the contract says so."""
+"""Where tables come from and go to: by the specs; columns by contracts, and by what features were seen to do."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from include.catalog.contracts import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from include.foundation.spec import UseCase
+    from include.stages.features.columns import Columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +31,23 @@ class Edge:
     columns: tuple[tuple[str, str], ...] = ()
 
 
-def edges(specs: Sequence[UseCase]) -> list[Edge]:
-    """All edges that the specs make."""
-    return [edge for spec in specs for edge in _of(spec)]
+def edges(specs: Sequence[UseCase], columns: Mapping[str, Columns] | None = None) -> list[Edge]:
+    """All edges that the specs make.
+
+    Args:
+        specs: of the use cases.
+        columns: use case -> of which columns of silver its gold is made, where that is known (`features.columns`).
+    """
+    return [edge for spec in specs for edge in _of(spec, (columns or {}).get(spec.name, {}))]
+
+
+def made_of(every: Iterable[Edge], name: str) -> dict[str, list[str]]:
+    """Columns of a table -> the `table.column` that they are made of, where that is known."""
+    found: dict[str, list[str]] = {}
+    for edge in above(every, name):
+        for here, there in edge.columns:
+            found.setdefault(here, []).append(f"{edge.above}.{there}")
+    return found
 
 
 def above(every: Iterable[Edge], name: str) -> list[Edge]:
@@ -64,7 +79,7 @@ def readers(specs: Sequence[UseCase], every: Sequence[Edge], name: str) -> list[
     return [spec.name for spec in specs if f"model:{spec.name}" in reached]
 
 
-def _of(spec: UseCase) -> list[Edge]:
+def _of(spec: UseCase, made: Columns) -> list[Edge]:
     found: list[Edge] = []
     ingest, features = f"{spec.name}.ingest", f"{spec.name}.features"
     for source in spec.ingested:
@@ -79,10 +94,11 @@ def _of(spec: UseCase) -> list[Edge]:
             Edge(above=bronze, below=silver, by=ingest, columns=typed),
         ]
         if source in spec.sources:
-            found.append(Edge(above=silver, below=spec.gold, by=features))
+            of_gold = ((name, column) for name, above in made.items() for of, column in above if of == source.name)
+            found.append(Edge(above=silver, below=spec.gold, by=features, columns=tuple(of_gold)))
     model = f"model:{spec.name}"
     found += [
-        Edge(above=spec.gold, below=model, by=f"{spec.name}.train"),
+        Edge(above=spec.gold, below=model, by=f"{spec.name}.train", columns=_inputs(spec) if made else ()),
         Edge(above=spec.gold, below=spec.scores, by=f"{spec.name}.score"),
         Edge(above=model, below=spec.scores, by=f"{spec.name}.score"),
         Edge(above=spec.scores, below=spec.monitoring_table, by=f"{spec.name}.monitor"),
@@ -96,3 +112,10 @@ def _of(spec: UseCase) -> list[Edge]:
             Edge(above=spec.predictions_table, below=spec.live_table, by=f"{spec.name}.monitor"),
         ]
     return found
+
+
+def _inputs(spec: UseCase) -> tuple[tuple[str, str], ...]:
+    """The model's inputs are gold's features, by their names."""
+    from include.foundation.spec import module
+
+    return tuple((name, name) for name in module(spec.name, "features").FEATURES)

@@ -67,6 +67,7 @@ def fit(training: Training) -> Fitted:
                 "from stays. Raise `rerun` in the form to train once more"
             )
         return fitted
+    data = training.data
     uri = store.put(training.lake.objects(), training.lake.models, frozen.use_case, fitted.data)
     manifest = RunManifest(
         use_case=frozen.use_case,
@@ -84,9 +85,9 @@ def fit(training: Training) -> Fitted:
         parent_version=parent.version if parent else None,
         metrics=fitted.metrics,
         artifacts={"model.onnx": fitted.digest},
+        sample=data.sampled,
     )
-    data = training.data
-    plots = training.problem.plots(data.holdout["label"].to_numpy(), fitted.answers, data.classes)
+    plots = training.problem.plots(data.holdout.labels, fitted.answers, data.classes)
     plots = [*plots, *shipped.plots]
     title = f"{training.spec.title}: holdout {frozen.window.holdout_start} to {frozen.window.end}"
     example = training.part.encode(data.holdout.head(EXAMPLES), fitted.metadata.categories)

@@ -15,6 +15,7 @@ from include.stages.gates.latency import time_answers
 from include.stages.registry import ModelVersion, champion, description, get, tag
 from include.stages.registry.versions import DIGEST, FORM, GATE, JUDGED_AGAINST, URI
 from include.stages.training import runs
+from include.stages.training.fitting import answer
 from include.stages.training.runs import Training
 
 ANSWERS = 500  # rows whose answers are timed
@@ -42,21 +43,21 @@ def gate(training: Training, version: str | None) -> Report:
             )
         # An earlier verdict does not outlive a judgement that breaks.
         tag(client, spec.name, version, {GATE: "judging"})
-    rows, scorer = training.data.holdout, store.scorer(training.lake.objects(), uri, model)
+    part, held, scorer = training.part, training.data.holdout, store.scorer(training.lake.objects(), uri, model)
     reference = champion(client, spec.name)
     if reference and reference.version == version:
         reference = None  # judged once more, the champion is no rival of its own
     rival, words = _champion(training, reference) if reference else (None, None)
-    few = rows.head(ANSWERS)
+    few = held.head(ANSWERS)
     report = judge(
         spec.gates,
         Holdout(
-            labels=rows["label"].to_numpy().astype(np.float64),
-            candidate=score(training.part, scorer, rows).astype(np.float64),
-            baseline=training.part.baseline(training.data.fit, rows),
+            labels=held.labels.astype(np.float64),
+            candidate=answer(part, scorer, held),
+            baseline=held.each(lambda rows: part.baseline(training.data.fit, rows)),
             champion=rival,
-            columns={part.by: rows[part.by].fill_null("none").to_numpy() for part in spec.gates.slices},
-            timing=time_answers(lambda row: score(training.part, scorer, few[row]), few.height),
+            columns={each.by: held.texts(each.by) for each in spec.gates.slices},
+            timing=time_answers(lambda row: score(part, scorer, few[row]), few.height),
             classes=training.data.classes,
         ),
         problem=training.problem,
@@ -89,7 +90,7 @@ def gate(training: Training, version: str | None) -> Report:
 def _champion(training: Training, version: ModelVersion) -> tuple[Answers, str]:
     """The champion's answers on the same rows, and who it is; NaN, so that the gate fails, and why, if it has none."""
     name = f"champion version {version.version} (model {version.digest[:12]})"
-    rows = training.data.holdout
+    held = training.data.holdout
     try:
         scorer = store.scorer(training.lake.objects(), version.file(training.lake.models), version.digest)
         if (scorer.metadata.problem, scorer.metadata.classes) != (training.spec.problem, training.data.classes):
@@ -97,7 +98,7 @@ def _champion(training: Training, version: ModelVersion) -> tuple[Answers, str]:
                 f"it answers {scorer.metadata.problem} {list(scorer.metadata.classes)}, the rows are "
                 f"{training.spec.problem} {list(training.data.classes)}"
             )
-        return score(training.part, scorer, rows).astype(np.float64), name
+        return answer(training.part, scorer, held), name
     except InvalidInput as error:
         remedy = "Bring back what it needs, or promote a version that can"
-        return np.full(rows.height, np.nan), f"{name}, which cannot answer on these rows: {error}. {remedy}"
+        return np.full(held.height, np.nan), f"{name}, which cannot answer on these rows: {error}. {remedy}"

@@ -14,6 +14,7 @@ from include.foundation.artifact import Scorer, score, store
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.evidence.code import digest
 from include.foundation.lake import Lake, tables
+from include.foundation.lake.chunks import chunks
 from include.foundation.lake.layout import DAY
 from include.foundation.problem.bootstrap import Interval, paired_gain
 from include.foundation.problem.labels import short
@@ -31,6 +32,7 @@ from include.stages.monitoring.skew import Skew, skew, together
 from include.stages.registry import ModelVersion, champion, tag, trained
 from include.stages.registry.versions import MONITORED
 from include.stages.training.runs import Training
+from include.stages.training.sampling import Sample
 from include.stages.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,10 +110,11 @@ class Watch:
     def reference(self) -> Reference:
         """What was ordinary in the champion's training window and on its holdout."""
         data, spec = self.training.data, self.training.spec
+        holdout = data.holdout.whole()
         return Reference.of(
-            pl.concat([data.fit, data.holdout]),
-            data.holdout,
-            self.answers(data.holdout),
+            pl.concat([data.fit, holdout]),
+            holdout,
+            self.answers(holdout),
             features=self.features,
             kind=self.training.problem,
             metric=spec.metric.name,
@@ -176,9 +179,7 @@ class Watch:
         end = self.seen[-1].observation.end
         begin = max(end - timedelta(days=self.rules.compare_days - 1), self.since)
         judged = self._gold(begin, end).filter(pl.col("label").is_not_null())
-        recent = self._gold(begin - timedelta(days=spec.training.window_days), begin - timedelta(days=1))
-        first = judged["event_time"].min()
-        known = recent.filter(pl.col("label").is_not_null() & (pl.col("label_known_at") < first))
+        known = self._known(begin, judged)
         if judged.is_empty() or known.is_empty():
             return Interval(value=np.nan, low=np.nan, high=np.nan)
         model = part.fit(known, {**self.champion.manifest().parameters, **self.training.settings.machine}, self._seed)
@@ -193,6 +194,17 @@ class Watch:
             seed=self._seed,
             groups=judged[DAY].to_numpy(),
         )
+
+    def _known(self, begin: date, judged: pl.DataFrame) -> pl.DataFrame:
+        """Rows before `begin` whose label was known when `judged` begins; a sample where the spec says so."""
+        spec, first = self.training.spec, judged["event_time"].min()
+        start, end = begin - timedelta(days=spec.training.window_days), begin - timedelta(days=1)
+        counts = tables.counts(self.training.lake, spec.gold, start=start, end=end)
+        sample = Sample(spec.training.max_rows, self._seed)
+        for days in [*chunks(sorted(counts), counts)] or [[start]]:
+            known = pl.col("label").is_not_null() & (pl.col("label_known_at") < first)
+            sample.add(self._gold(days[0], days[-1]).filter(known))
+        return sample.rows()
 
     def answers(self, rows: pl.DataFrame) -> Answers:
         """The champion's answers for rows of gold, as its model file gives them."""

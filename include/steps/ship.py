@@ -3,14 +3,13 @@
 import logging
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from include.foundation.artifact import encoded
 from include.foundation.problem.bootstrap import measure
 from include.foundation.problem.plots import Plot
 from include.stages.export import choice, record
 from include.stages.export.candidates import FLOAT32, candidates
-from include.stages.training.fitting import Fitted
+from include.stages.export.timing import BATCH
+from include.stages.training.fitting import Fitted, answer
 from include.stages.training.runs import Training
 
 log = logging.getLogger(__name__)
@@ -41,20 +40,20 @@ def ship(training: Training, fitted: Fitted) -> Shipped:
     Raises:
         InvalidInput: the record of an earlier measurement cannot be read.
     """
-    data, kind, metric = training.data, training.problem, training.spec.metric
-    fit, holdout = (encoded(training.part, fitted.metadata, rows) for rows in (data.fit, data.holdout))
-    found = candidates(fitted.data, fit)
+    data, part, kind, metric = training.data, training.part, training.problem, training.spec.metric
+    found = candidates(fitted.data, encoded(part, fitted.metadata, data.fit))
     of = {FLOAT32: fitted}
     for each in found[1:]:
         if each.scorer:
-            answers = each.scorer.score(holdout).astype(np.float64)
-            metrics = measure(kind, data.holdout["label"].to_numpy(), answers)
+            answers = answer(part, each.scorer, data.holdout)
+            metrics = measure(kind, data.holdout.labels, answers)
             of[each.name] = replace(fitted, data=each.data, digest=each.scorer.digest, answers=answers, metrics=metrics)
     files = {name: each.data for name, each in of.items()}
+    timed = encoded(part, fitted.metadata, data.holdout.head(BATCH))
     rows = choice.choose(
         found,
         values={name: each.metrics[metric.name] for name, each in of.items()},
-        times=record.times(training.lake.objects(), training.lake.models, files, holdout),
+        times=record.times(training.lake.objects(), training.lake.models, files, timed),
         metric=metric,
         rule=training.spec.export,
     )

@@ -7,8 +7,8 @@ https://openlineage.io/docs/spec/naming
 """
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from include.foundation.lake import Lake
 
 log = logging.getLogger(__name__)
+Column = tuple[str, str]  # of a table, and its name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,13 @@ class Thing:
         namespace: where it lives, a URI.
         name: in there.
         version: snapshot or number; empty where it is not known.
+        columns: of it -> of which columns of which things they were made, where that is known.
     """
 
     namespace: str
     name: str
     version: str = ""
+    columns: "Mapping[str, Sequence[tuple[Thing, str]]]" = field(default_factory=dict)
 
 
 def active() -> bool:
@@ -72,22 +75,35 @@ def tell(ti: Any, *, inputs: Iterable[Thing] = (), outputs: Iterable[Thing] = ()
     )
 
 
-def tell_of_tables(ti: Any, lake: "Lake", pairs: Iterable[tuple[str, str]]) -> None:
-    """Each pair is a table and what was made of it."""
+def tell_of_tables(
+    ti: Any, lake: "Lake", pairs: Iterable[tuple[str, str]], columns: "Mapping[str, Sequence[Column]] | None" = None
+) -> None:
+    """Each pair is a table and what was made of it; `columns` of what was made -> of which (table, column) above."""
     if active():
         made = list(pairs)
-        tell(
-            ti,
-            inputs=[table(lake, name) for name in dict.fromkeys(above for above, _ in made)],
-            outputs=[table(lake, below) for _, below in made],
-        )
+        inputs = {name: table(lake, name) for name, _ in made}
+        of = {name: [(inputs[above], there) for above, there in each] for name, each in (columns or {}).items()}
+        outputs = [replace(table(lake, below), columns=of) for below in dict.fromkeys(below for _, below in made)]
+        tell(ti, inputs=inputs.values(), outputs=outputs)
 
 
 def _dataset(thing: Thing, *, output: bool) -> "InputDataset | OutputDataset":
     from openlineage.client.event_v2 import InputDataset, OutputDataset
-    from openlineage.client.facet_v2 import dataset_version_dataset
+    from openlineage.client.facet_v2 import column_lineage_dataset, dataset_version_dataset
 
-    facet = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=thing.version)
-    facets: dict[str, DatasetFacet] = {"version": facet} if thing.version else {}
+    facets: dict[str, DatasetFacet] = {}
+    if thing.version:
+        facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=thing.version)
+    if thing.columns:
+        fields = {
+            name: column_lineage_dataset.Fields(
+                inputFields=[
+                    column_lineage_dataset.InputField(namespace=each.namespace, name=each.name, field=column)
+                    for each, column in of
+                ]
+            )
+            for name, of in thing.columns.items()
+        }
+        facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(fields=fields)
     kind = OutputDataset if output else InputDataset
     return kind(namespace=thing.namespace, name=thing.name, facets=facets)

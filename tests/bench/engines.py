@@ -4,8 +4,8 @@
 
 One ingest run of flights (read landed CSV, parse, contract, three tables committed) and one features run, each as the
 process that a job is, so that its start counts and its peak memory is its own. Ten times the rows are ten times as many
-flights on each day, under other carriers. `--spark` needs `make spark`; its cluster is `local-cluster[2,1,1024]`.
-The least of the rounds counts.
+flights on each day, under other carriers. `--spark` needs `make spark`; its cluster is `local-cluster[2,1,1024]`. What
+both leave is compared: each table row for row (SHA-256), and what its last commit says. The least of the rounds counts.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from etl import REPO, SOURCE, START, land, services
 from include.foundation.lake import Lake, tables
 from include.foundation.spec import load
 from include.stages.ingest import landing
+from tests.integration.spark_cluster import digests, summaries
 
 SPEC = load("flight_delays")
 CARRIERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -103,7 +104,7 @@ def main() -> None:
     given = parser.parse_args()
     days = [START + timedelta(days=n) for n in range(given.days)]
     engines = ["polars", *["spark"] * given.spark]
-    results = {}
+    results, left = {}, {}
     with services() as lake:
         land(lake, days[-1])
         for times in given.times:
@@ -111,6 +112,7 @@ def main() -> None:
             for engine in engines:
                 for name, (seconds, memory) in measure(many, engine, days, given.rounds).items():
                     results[engine, name, times] = seconds, memory, rows(many)
+                left[engine, times] = digests(many), summaries(many)
     print(f"{given.days} days of flights, least of {given.rounds} rounds, each a process of its own")
     print(
         f"  {'engine':8} {'step':9} {'rows':>10} {'seconds':>8} {'rows/s':>9} {'MB':>6} {'time/1x':>8} {'memory/1x':>9}"
@@ -121,6 +123,11 @@ def main() -> None:
             f"  {engine:8} {name:9} {count:10,} {seconds:8.1f} {count / seconds:9,.0f} {memory:6.0f}"
             f" {seconds / first[0]:8.2f} {memory / first[1]:9.2f}"
         )
+    for times in given.times if given.spark else []:
+        (ours, said), (theirs, told) = left["polars", times], left["spark", times]
+        alike = sum(ours[name] == theirs[name] and said[name] == told[name] for name in ours)
+        total = sum(count for count, _ in ours.values())
+        print(f"  {times}x: {alike} of {len(ours)} tables alike row for row and in what they say, {total:,} rows")
 
 
 def rows(lake: Lake) -> int:

@@ -1,6 +1,5 @@
 """`engine: spark` on a local cluster of Spark: the tables that polars makes, also where executors and drivers die."""
 
-import hashlib
 import json
 import os
 import signal
@@ -11,13 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import polars as pl
 import pytest
 
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.commit_log import find_commit
 from include.foundation.spec import load
-from tests.integration.spark_cluster import NEEDS_SPARK, SPARK
+from tests.integration.spark_cluster import NEEDS_SPARK, SPARK, digests, summaries
 
 pytestmark = [pytest.mark.integration, *NEEDS_SPARK]
 
@@ -25,10 +23,6 @@ REPO = Path(__file__).parents[2]
 SPEC = load("flight_delays")
 # With the days on which the real weather has a row that fails.
 DAYS = ("2013-02-09", "2013-02-14")
-LAYERS = ("bronze", "quarantine", "silver")
-TABLES = [*(SPEC.table(layer, source.name) for source in SPEC.files for layer in LAYERS), SPEC.gold]
-# Snapshots have ids, files have sizes and engines have names of their own.
-OWN = ("snapshot", "made_from", "commit", "files", "partition", "spark.", "engine-", "iceberg-", "app-id")
 WAIT = 600  # seconds
 T = TypeVar("T")
 
@@ -68,24 +62,6 @@ def ingest(lake: Lake, engine: str, run_id: str = "r") -> subprocess.Popen[str]:
 
 def features(lake: Lake, engine: str) -> subprocess.Popen[str]:
     return start(lake, engine, "features", SPEC.name, "--start", DAYS[0], "--end", DAYS[1])
-
-
-def digests(lake: Lake) -> dict[str, tuple[int, str]]:
-    """Rows and SHA-256 of every table, in the order of reading."""
-    found = {}
-    for name in TABLES:
-        rows = tables.read(lake, name)
-        told = rows.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
-        found[name] = rows.height, hashlib.sha256(told.write_csv().encode()).hexdigest()
-    return found
-
-
-def summaries(lake: Lake) -> dict[str, dict[str, str]]:
-    found = {}
-    for name in TABLES:
-        said = tables.snapshot_summary(lake, name, tables.current_snapshot_id(lake, name) or 0)
-        found[name] = {key: value for key, value in said.items() if not any(own in key for own in OWN)}
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -62,19 +62,19 @@ def test_april_is_held_out(data, frozen):
     assert frozen.window == Window(
         start=FIRST, validation_start=date(2013, 3, 18), holdout_start=date(2013, 4, 1), end=LAST
     )
-    assert data.fit["label_known_at"].max() < data.holdout["event_time"].min()
+    assert data.fit["label_known_at"].max() < data.holdout.whole()["event_time"].min()
 
 
 def test_is_much_better_than_a_model_without_history_and_than_a_table(data, fitted):
-    labels = data.holdout["label"].to_numpy()
+    labels = data.holdout.labels
     assert fitted.metrics["auc"] > WITHOUT_HISTORY + 0.1
-    assert fitted.metrics["auc"] > auc(labels, model.baseline(data.fit, data.holdout)) + 0.1
+    assert fitted.metrics["auc"] > auc(labels, model.baseline(data.fit, data.holdout.whole())) + 0.1
     assert fitted.metrics["brier"] < labels.mean() * (1 - labels.mean()), "better than always saying the mean"
 
 
 def test_no_airport_and_no_large_airline_is_left_behind(data, fitted):
     for column in ("origin", "carrier"):
-        for _, part in data.holdout.with_columns(score=pl.Series(fitted.answers)).group_by(column):
+        for _, part in data.holdout.whole().with_columns(score=pl.Series(fitted.answers)).group_by(column):
             if part.height >= 500:
                 assert auc(part["label"].to_numpy(), part["score"].to_numpy()) > 0.7
 

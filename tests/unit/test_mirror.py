@@ -30,6 +30,7 @@ ELSEWHERE = {
     "include/services/tuning/refusal.py": TUNING_API,
     "include/services/tuning/schemas.py": TUNING_API,
     "include/services/tuning/store.py": TUNING_API,
+    "include/stages/features/build.py": "tests/integration/test_features.py",
     "include/stages/features/online.py": "tests/integration/test_features.py",
     "include/engine/protocol.py": "tests/integration/test_engine.py",
     "include/stages/ingest/contracts.py": INGEST,

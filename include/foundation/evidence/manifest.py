@@ -29,6 +29,19 @@ class Window(Part):
     end: date
 
 
+class Sampled(Part):
+    """How many of how many rows a model learnt from, and by what they were chosen."""
+
+    rows: int
+    of: int
+    by: str
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"{self.rows:,} of {self.of:,} rows before the holdout, {self.by}"
+
+
 class RunManifest(Part):
     """What a version was made from, what it showed, and which code answers for it.
 
@@ -49,6 +62,7 @@ class RunManifest(Part):
         parent_version: the champion at that time, if there was one.
         metrics: on the holdout.
         artifacts: file -> SHA-256.
+        sample: of the rows before the holdout, where the model did not learn from all; the text has no such key else.
     """
 
     version: Literal[1, 2] = 2
@@ -67,6 +81,7 @@ class RunManifest(Part):
     parent_version: str | None
     metrics: dict[str, float]
     artifacts: dict[str, str]
+    sample: Sampled | None = None
 
     @model_validator(mode="after")
     def _says_what_its_layout_says(self) -> "RunManifest":
@@ -79,9 +94,8 @@ class RunManifest(Part):
 
     def json_text(self) -> str:
         """Canonical JSON: sorted keys, no spaces, numbers as Python writes them. Equal manifests are equal text."""
-        return canonical(
-            self.model_dump(mode="json", exclude={"serving_image", "feature_code"} if self.version == 1 else None)
-        )
+        absent = {"serving_image", "feature_code"} if self.version == 1 else set[str]()
+        return canonical(self.model_dump(mode="json", exclude=absent if self.sample else {*absent, "sample"}))
 
     @property
     def digest(self) -> str:

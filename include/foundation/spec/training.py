@@ -86,6 +86,12 @@ class Training(Part):
         title="Window",
         description="Days to learn from and to judge on: the newest are the holdout.",
     )
+    max_rows: int | None = Field(
+        None,
+        ge=1000,
+        description="rows that a model learns from at most: of more before the holdout a sample by the hash of `id` is "
+        "taken, for trials too; gates judge on the whole holdout. Without it all are in memory",
+    )
     holdout_days: int = Field(ge=1)
     validation_days: int = Field(ge=1)
     metric: str = Field("", description="what tuning optimizes and gates judge; the problem's first if none is named")

@@ -1,7 +1,7 @@
 """Build gold for a range of days: read silver, compute, look for leaks, replace the days in one commit."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,6 +14,7 @@ from include.engine import Output, Sink, engine
 from include.foundation.errors import MissingInput
 from include.foundation.lake import Lake, tables
 from include.foundation.lake.change import Replace
+from include.foundation.lake.chunks import chunks
 from include.foundation.problem import problem
 from include.foundation.spec import UseCase, blame, module
 from include.stages.features import leak
@@ -23,7 +24,6 @@ from include.stages.features.silver import Silver
 from include.stages.features.stale import made_by_other_code, origin, stale
 
 log = logging.getLogger(__name__)
-ROWS = 100_000  # of silver that lands by day, computed at once; a day is not divided
 GOLD = "gold"
 
 
@@ -125,20 +125,6 @@ def _replace(silver: Silver, days: Sequence[date], replaced: Collection[date]) -
         stack.callback(staged.discard)
         staged.commit(GOLD, origin(silver))
     return sum(note["rows"] for note in staged.notes), sum(note["labelled"] for note in staged.notes)
-
-
-def chunks(days: Sequence[date], rows: Mapping[date, int]) -> Iterator[list[date]]:
-    """Days that are computed at once: as many as have no more than `ROWS` rows, one at least."""
-    chunk: list[date] = []
-    size = 0
-    for day in days:
-        if chunk and size + rows.get(day, 0) > ROWS:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(day)
-        size += rows.get(day, 0)
-    if chunk:
-        yield chunk
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ def tags(manifest: RunManifest) -> dict[str, str]:
         "holdout": f"{manifest.window.holdout_start} to {manifest.window.end}",
         "snapshot": ", ".join(f"{table} {snapshot}" for table, snapshot in sorted(manifest.snapshots.items())),
         "commit": manifest.commit + (" with changes" if manifest.dirty else ""),
+        **({"sample": manifest.sample.words} if manifest.sample else {}),
     }
 
 
@@ -33,6 +34,7 @@ def describe(
         "| made from | |",
         "|---|---|",
         f"| data | {made_from['snapshot']} |",
+        *([f"| learnt from | {made_from['sample']} |"] if manifest.sample else []),
         f"| code | {made_from['commit']} |",
         f"| trained by | {manifest.image} |",
         f"| served by | {manifest.serving_image or 'the image of that time'} |",

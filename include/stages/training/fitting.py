@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from include.foundation.artifact import Metadata, open_model, score
+from include.foundation.artifact import Metadata, Scorer, open_model, score
 from include.foundation.artifact.writer import seal
 from include.foundation.errors import InvalidInput, PermanentError
 from include.foundation.problem.bootstrap import measure
 from include.foundation.problem.protocol import Answers, Problem
 from include.stages.training.dataset import Dataset
 from include.stages.training.frozen import Frozen
+from include.stages.training.holdout import Holdout
 
 logger = logging.getLogger(__name__)
 TOLERANCE = 1e-5  # of the answers' scale. ONNX sums trees in float32; 200 trees were seen to differ by 5e-7
@@ -129,12 +130,12 @@ def fit_final(
     )
     data = seal(part.export(model), metadata)
     scorer = open_model(data)
-    answers = score(part, scorer, dataset.holdout).astype(np.float64)
-    reference = part.predict(model, dataset.holdout)
+    answers = answer(part, scorer, dataset.holdout)
+    reference = dataset.holdout.each(lambda rows: part.predict(model, rows))
     deviation = float(np.abs(answers - reference).max()) / kind.scale(reference)
     if not deviation <= TOLERANCE:
         raise ExportDiffersError(f"export and fitted model differ by {deviation:.2e}, allowed {TOLERANCE}")
-    metrics = measure(kind, dataset.holdout["label"].to_numpy(), answers)
+    metrics = measure(kind, dataset.holdout.labels, answers)
     if undefined := [name for name, value in metrics.items() if not np.isfinite(value)]:
         raise InvalidInput(
             f"{', '.join(undefined)} of the holdout's {len(answers)} rows is not defined: are its labels all the same?"
@@ -149,3 +150,8 @@ def fit_final(
         metrics=metrics,
         deviation=deviation,
     )
+
+
+def answer(part: ModuleType, scorer: Scorer, holdout: Holdout) -> Answers:
+    """A model file's answers for the holdout, float64 [n] or [n, classes]. Raises as `score` does."""
+    return holdout.each(lambda rows: score(part, scorer, rows).astype(np.float64))

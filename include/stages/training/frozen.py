@@ -77,8 +77,10 @@ def split_days(start: date, end: date, training: Training) -> Window:
 
 def spec_read(spec: UseCase) -> str:
     """SHA-256 of what training reads of the spec; trials, seed, window and fixed parameters are named one by one."""
-    challengers = ("training.models",) if spec.training.models else ()
-    return spec.digest_of("problem", "training.metric", "training.parameters", "export", *challengers)
+    # What came later counts where it is said: a spec that does not say it keeps its digest.
+    said = [name for name in ("models", "max_rows") if getattr(spec.training, name)]
+    later = (f"training.{name}" for name in said)
+    return spec.digest_of("problem", "training.metric", "training.parameters", "export", *later)
 
 
 def fitting_code(spec: UseCase) -> str:
@@ -123,14 +125,15 @@ def freeze(
     from include.foundation.lake.tags import ensure_tag
 
     snapshot_id = tables.current_snapshot_id(lake, spec.gold)
-    days = tables.days(lake, spec.gold, snapshot_id=snapshot_id)
+    counts = tables.counts(lake, spec.gold, snapshot_id=snapshot_id)
+    days = sorted(counts)
     if snapshot_id is None or not days:
         raise MissingInput(f"{spec.gold} has no rows yet: run {spec.name}.features first")
     end = end or days[-1]
     if end > days[-1]:
         raise MissingInput(f"{spec.gold} ends on {days[-1]}: there are no rows yet for a window that ends on {end}")
     start = start or max(days[0], end - timedelta(days=spec.training.window_days - 1))
-    rows = tables.read(lake, spec.gold, start=start, end=end, snapshot_id=snapshot_id, columns=["event_date"]).height
+    rows = sum(count for day, count in counts.items() if start <= day <= end)
     if not rows:
         raise MissingInput(f"{spec.gold} has no rows from {start} to {end}; it has {days[0]} to {days[-1]}")
     frozen = Frozen(

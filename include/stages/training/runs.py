@@ -75,6 +75,8 @@ class Training:
         data = dataset.load(self.lake, self.spec, self.frozen)
         sizes = {name: part.height for name, part in data.parts.items()}
         logger.info("rows %s of snapshot %s in %.1f s", sizes, self.frozen.snapshot_id, time.monotonic() - start)
+        if data.sampled:
+            logger.info("sampled: %s", data.sampled.words)
         return data
 
     def tag(self, name: str, remedy: str) -> str:

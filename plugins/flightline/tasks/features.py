@@ -78,6 +78,7 @@ def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None, 
     from flightline.hooks.online import OnlineHook
     from flightline.hooks.pushgateway import PushgatewayHook
     from include.foundation.lake import tables
+    from include.stages.features.columns import look
     from include.stages.features.online import publish_online
     from include.stages.observability import pushed
 
@@ -97,5 +98,7 @@ def publish(use_case: str, built: Mapping[str, Any], outlet_events: Any = None, 
     rows = ", ".join(f"{view} {count:,}" for view, count in published.rows.items()) or "no view"
     log.info("online history, rows: %s; requests from %s on find theirs", rows, f"{published.since:%Y-%m-%d %H:%M}")
     PushgatewayHook().push(ti, {pushed.DATA_END: pushed.ends({spec.gold: tables.days(lake, spec.gold)})})
-    lineage.tell_of_tables(ti, lake, [(spec.table("silver", source.name), spec.gold) for source in spec.sources])
+    silver = {source.name: spec.table("silver", source.name) for source in spec.sources}
+    columns = {name: [(silver[of], each) for of, each in made] for name, made in look(lake, spec).items()}
+    lineage.tell_of_tables(ti, lake, [(table, spec.gold) for table in silver.values()], columns)
     return published.model_dump(mode="json")

@@ -48,7 +48,7 @@ def table(visitor: Looking, identifier: str) -> HTMLResponse:
     listed = _listed(visitor, identifier)
     entry, spec = listed.entry, load(listed.entry.use_case) if listed.entry.use_case else None
     snapshots, days = _history(identifier) if listed.state else ([], [])
-    every = lineage.edges(visitor.specs())
+    every = lineage.edges(visitor.specs(), {spec.name: lookups.columns(spec.name)} if spec else None)
     return render.page(
         "table.html",
         visitor,
@@ -62,6 +62,7 @@ def table(visitor: Looking, identifier: str) -> HTMLResponse:
         days=days[:PARTITIONS],
         many_days=len(days),
         charts=_charts(snapshots),
+        made_of={} if entry.layer == "silver" else lineage.made_of(every, identifier),
         above=lineage.above(every, identifier),
         below=lineage.below(every, identifier),
         far=lineage.closure(every, identifier, up=True),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from include.catalog.browse import Catalog
     from include.catalog.versions import Evidence, Version
     from include.foundation.lake import Lake
+    from include.stages.features.columns import Columns
     from include.stages.promotion.dora import Figures
     from include.stages.promotion.served import Served
 
@@ -50,6 +51,11 @@ def catalog() -> Catalog:
     return Catalog(lake, load_all)
 
 
+def columns(use_case: str) -> Columns:
+    """Of which columns of silver a use case's gold is made, where that is known."""
+    return _columns(use_case)()
+
+
 def versions(use_case: str) -> list[Version]:
     """All versions, newest first. Raises ServiceUnavailable where MLflow does not answer."""
     return _versions(use_case)()
@@ -76,6 +82,16 @@ def outside(name: str) -> str:
         return base_url(BaseHook.get_connection(name))
     except AirflowNotFoundException:
         return ""
+
+
+@cache
+def _columns(use_case: str) -> Callable[[], Columns]:
+    def read() -> Columns:
+        from include.stages.features.columns import known
+
+        return known(lake(), load(use_case))
+
+    return Remembered(read, seconds=60)
 
 
 @cache

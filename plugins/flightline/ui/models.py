@@ -231,6 +231,7 @@ def _parameters(version: Version) -> dict[str, Any]:
     return {
         **manifest.parameters,
         "window": f"{manifest.window.start} to {manifest.window.end}",
+        **({"sample": manifest.sample.words} if manifest.sample else {}),
         "seed": manifest.seed,
         "commit": manifest.commit[:12],
         "trained by": manifest.image,

@@ -26,3 +26,16 @@ def test_predictions_come_back_and_end():
     assert "silver.flight_delays__predictions" in lineage.closure(EDGES, "model:flight_delays", up=False)
     below = [edge.below for edge in lineage.below(EDGES, SPEC.gold)]
     assert below == ["model:flight_delays", SPEC.scores, SPEC.predictions_table]
+
+
+def test_columns_of_gold_and_of_the_model_are_known_once_somebody_has_looked():
+    assert not any(edge.columns for edge in lineage.above(EDGES, SPEC.gold))
+    seen = {"weather_temp": (("flights", "origin"), ("weather", "temp")), "label": (("flights", "arr_delay"),)}
+    every = lineage.edges([SPEC], {SPEC.name: seen})
+    assert lineage.made_of(every, SPEC.gold) == {
+        "weather_temp": ["silver.flight_delays__flights.origin", "silver.flight_delays__weather.temp"],
+        "label": ["silver.flight_delays__flights.arr_delay"],
+    }
+    made = lineage.made_of(every, "model:flight_delays")
+    assert made["weather_temp"] == ["gold.flight_delays.weather_temp"]
+    assert "label" not in made, "it is no input"

@@ -46,6 +46,27 @@ EVENT = {
     },
 }
 
+# What https://openlineage.io/spec/facets/1-2-0/ColumnLineageDatasetFacet.json demands.
+INPUT = {
+    "type": "object",
+    "required": ["namespace", "name", "field"],
+    "properties": {"namespace": TEXT, "name": TEXT, "field": TEXT},
+}
+COLUMNS = {
+    "type": "object",
+    "required": ["fields"],
+    "properties": {
+        "fields": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["inputFields"],
+                "properties": {"inputFields": {"type": "array", "items": INPUT}},
+            },
+        }
+    },
+}
+
 
 @pytest.fixture
 def told(monkeypatch, tmp_path):
@@ -88,6 +109,20 @@ def test_ingest_tells_which_snapshots_it_made_of_which(folder_lake, monkeypatch,
     assert silver["facets"]["version"]["datasetVersion"] == snapshot
     assert "version" not in quarantine["facets"], "there is no such table yet"
     assert bronze["namespace"].startswith("file://")
+
+
+def test_features_tell_of_which_columns_of_silver_each_one_is_made(folder_lake, monkeypatch, told):
+    monkeypatch.setattr(lineage, "active", lambda: True)
+    silver = [SPEC.table("silver", source.name) for source in SPEC.sources]
+    columns = {"weather_temp": [(silver[0], "origin"), (silver[1], "temp")]}
+    lineage.tell_of_tables(None, folder_lake, [(table, SPEC.gold) for table in silver], columns)
+    event = told()
+    assert [each["name"] for each in event["inputs"]] == silver
+    (gold,) = event["outputs"]
+    facet = gold["facets"]["columnLineage"]
+    jsonschema.validate(facet, COLUMNS)
+    (of,) = facet["fields"].values()
+    assert [(each["name"], each["field"]) for each in of["inputFields"]] == [(silver[0], "origin"), (silver[1], "temp")]
 
 
 def test_training_tells_snapshot_and_version(folder_lake, told):

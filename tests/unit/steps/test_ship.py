@@ -13,7 +13,8 @@ from include.foundation.errors import MissingInput
 from include.foundation.problem import problem
 from include.foundation.problem.bootstrap import measure
 from include.foundation.spec.export import Export
-from include.stages.training.fitting import Fitted
+from include.stages.training.fitting import Fitted, answer
+from include.stages.training.holdout import Holdout
 from include.steps.ship import ship
 
 BINARY = problem("binary")
@@ -92,7 +93,7 @@ def case(request):
     )
     store = Store()
     training = SimpleNamespace(
-        data=SimpleNamespace(fit=rows(1), holdout=holdout),
+        data=SimpleNamespace(fit=rows(1), holdout=Holdout.of(holdout)),
         part=PART,
         problem=BINARY,
         spec=SimpleNamespace(metric=BINARY.kind.metric("auc"), export=Export(margin=0.02)),
@@ -107,8 +108,8 @@ def test_a_wide_network_ships_as_int8_and_what_has_no_layers_as_it_is(case):
     assert shipped.form == {"wide": "int8", "sums": "float32"}[name], shipped.table.decode()
     ours = shipped.fitted
     scorer = open_model(ours.data, ours.digest)
-    np.testing.assert_array_equal(score(training.part, scorer, training.data.holdout), ours.answers)
-    assert ours.metrics == measure(BINARY, training.data.holdout["label"].to_numpy(), ours.answers)
+    np.testing.assert_array_equal(answer(training.part, scorer, training.data.holdout), ours.answers)
+    assert ours.metrics == measure(BINARY, training.data.holdout.labels, ours.answers)
     assert (ours.digest == fitted.digest) == (name == "sums")
     assert (ours.metadata, ours.params) == (fitted.metadata, fitted.params)
     lines = shipped.table.decode().splitlines()

@@ -37,6 +37,15 @@ def test_a_table_that_is_not_made_yet_is_explained(site):
     assert "silver.flight_delays__weather" in page
 
 
+def test_gold_says_of_which_columns_it_is_made_and_silver_what_it_feeds(site, monkeypatch):
+    seen = {"weather_temp": (("flights", "origin"), ("weather", "temp"))}
+    monkeypatch.setattr(lookups, "columns", lambda _: seen)
+    gold = site.login("viewer").get("data/gold.flight_delays").text
+    assert "temp → weather_temp" in gold
+    assert "temp → weather_temp" in site.get("data/silver.flight_delays__weather").text
+    assert "origin → weather_temp" in site.get("data/silver.flight_delays__flights").text
+
+
 @pytest.fixture
 def sensitive(site, small_lake, monkeypatch):
     """The contract says that `temp` is sensitive."""

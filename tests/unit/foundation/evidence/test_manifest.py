@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from include.foundation.errors import DigestMismatch, InvalidInput
-from include.foundation.evidence.manifest import RunManifest, Window, content_key
+from include.foundation.evidence.manifest import RunManifest, Sampled, Window, content_key
 
 FIELDS = {
     "use_case": "toy",
@@ -53,6 +53,15 @@ def test_every_field_is_in_the_digest(name):
         "artifacts": {},
     }.get(name, "other")
     assert RunManifest(**{**FIELDS, name: changed}).digest != RunManifest(**FIELDS).digest
+
+
+def test_a_sample_is_said_and_without_one_the_text_is_the_one_of_before():
+    assert "sample" not in RunManifest(**FIELDS).json_text()
+    sample = Sampled(rows=1_000_000, of=33_000_000, by="a rule")
+    manifest = RunManifest(**FIELDS, sample=sample)
+    assert RunManifest.from_tags(manifest.tags()).sample == sample
+    assert manifest.digest != RunManifest(**FIELDS).digest
+    assert sample.words == "1,000,000 of 33,000,000 rows before the holdout, a rule"
 
 
 def test_travels_in_tags_of_limited_length():

@@ -1,6 +1,6 @@
 from datetime import date
 
-from include.foundation.evidence.manifest import RunManifest, Window
+from include.foundation.evidence.manifest import RunManifest, Sampled, Window
 from include.stages.registry.description import describe, tags
 
 MANIFEST = RunManifest(
@@ -42,6 +42,13 @@ def test_its_page_says_what_it_was_made_from_and_what_it_showed():
     assert "| took over from | version 3 |" in text
     assert "| served by | flightline/serving:1 |" in text
     assert "Gates" not in text
+
+
+def test_a_sample_is_told():
+    sampled = MANIFEST.model_copy(update={"sample": Sampled(rows=1000, of=20_000, by="a rule")})
+    assert "| learnt from | 1,000 of 20,000 rows before the holdout, a rule |" in describe(sampled)
+    assert tags(sampled)["sample"] == "1,000 of 20,000 rows before the holdout, a rule"
+    assert "learnt from" not in describe(MANIFEST)
 
 
 def test_the_verdict_comes_with_each_gate_and_no_gates_are_no_pass():

@@ -4,9 +4,12 @@ import polars as pl
 import pytest
 
 from include.foundation.errors import InvalidInput
+from include.foundation.lake import chunks, tables
+from include.foundation.lake.commit import replace_days
 from include.foundation.problem import problem
 from include.foundation.spec import load as load_spec
-from include.stages.training.dataset import load, split
+from include.foundation.spec import module
+from include.stages.training.dataset import KEYS, load, split
 from include.stages.training.frozen import Frozen, fitting_code, spec_read
 
 BINARY = problem("binary")
@@ -21,7 +24,7 @@ def test_cuts_by_days(gold, window):
         "holdout": 400,
     }
     assert data.train["event_date"].max() < window.validation_start <= data.validation["event_date"].min()
-    assert data.validation["event_date"].max() < window.holdout_start <= data.holdout["event_date"].min()
+    assert data.validation["event_date"].max() < window.holdout_start <= data.holdout.whole()["event_date"].min()
     assert data.train["label"].dtype == pl.Int8
 
 
@@ -81,3 +84,46 @@ def test_an_image_of_another_version_reads_no_rows(window, what):
     frozen = Frozen(use_case=spec.name, window=window, **digests, **plan)
     with pytest.raises(InvalidInput, match=f"the {what} of flight_delays here .* train anew"):
         load(None, spec, frozen)
+
+
+def test_with_most_rows_in_the_spec_a_sample_learns_and_the_whole_holdout_judges(
+    gold, window, folder_lake, monkeypatch
+):
+    """Batches of a day or two give the parts that the whole frame gives, of the sample of what the model may know."""
+    late = pl.col("id").is_in(["00007", "01500"])
+    columns = {name: pl.lit(None, dtype) for name, dtype in module("flight_delays", "features").FEATURES.items()}
+    gold = gold.with_columns(label=pl.when(~late).then("label")).with_columns(
+        **columns | {"carrier": pl.col("colour"), "origin": pl.lit("JFK"), "distance": pl.col("size").cast(pl.Int64)}
+    )
+    spec = load_spec("flight_delays")
+    replace_days(folder_lake, spec.gold, gold.sample(fraction=1, shuffle=True, seed=3), gold["event_date"].unique(), {})
+    plan = {"trials": 3, "seed": 5, "fixed": {}, "image": "i", "environment": "e", "rows": 2000}
+    at = tables.current_snapshot_id(folder_lake, spec.gold)
+
+    def loaded(most):
+        asked = spec.model_copy(update={"training": spec.training.model_copy(update={"max_rows": most})})
+        digests = {"spec_digest": spec_read(asked), "code_digest": fitting_code(asked)}
+        frozen = Frozen(use_case=spec.name, window=window, snapshot_id=at, **digests, **plan)
+        return load(folder_lake, asked, frozen)
+
+    monkeypatch.setattr(chunks, "ROWS", 400)
+    whole, all_of_them, some = loaded(None), loaded(5000), loaded(1000)
+    assert whole.sampled is None is all_of_them.sampled
+    for name in ("train", "validation", "fit"):
+        assert getattr(all_of_them, name).equals(getattr(whole, name))
+    for data in (all_of_them, some):
+        assert data.holdout.whole().equals(whole.holdout.whole())
+        assert (data.holdout.labels == whole.holdout.labels).all()
+        assert [rows.columns for rows in data.holdout.batches(["carrier"])] == [[*KEYS, "carrier"]]
+    assert (some.sampled.rows, some.sampled.of) == (1000, 1598)
+    assert some.fit.height == 1000 == some.train.height + some.validation.height
+    assert some.fit.equals(whole.fit.filter(pl.col("id").is_in(some.fit["id"].implode())))
+
+
+def test_only_a_spec_that_says_so_has_another_digest():
+    """What was trained stays found: the digest of a spec from before the word is the one of then."""
+    spec = load_spec("flight_delays")
+    before = spec.digest_of("problem", "training.metric", "training.parameters", "export")
+    assert spec_read(spec) == before
+    asked = [spec.training.model_copy(update={"max_rows": most}) for most in (1000, 2000)]
+    assert len({before, *(spec_read(spec.model_copy(update={"training": each})) for each in asked)}) == 3

@@ -5,13 +5,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from include.foundation.artifact import digest, open_model, score
+from include.foundation.artifact import digest, open_model
 from include.foundation.errors import InvalidInput
 from include.foundation.problem import problem
 from include.foundation.problem.ranking import auc
 from include.stages.training.dataset import split
-from include.stages.training.fitting import ExportDiffersError, contest, evaluate, fit_final
+from include.stages.training.fitting import ExportDiffersError, answer, contest, evaluate, fit_final
 from include.stages.training.frozen import Frozen
+from include.stages.training.holdout import Holdout
 
 BINARY = problem("binary")
 MACHINE = {"num_threads": 1, "device": "cpu"}
@@ -58,7 +59,7 @@ def test_final_fit_settles_on_the_trials_rows_and_refits_on_all(toy, gold, windo
     assert calls == [(1200, True, None, 5), (1600, False, 30, 5)]
     assert fitted.params == {"rate": 1.0, "rounds": 30}, "the machine is no parameter of the model"
     assert fitted.deviation < 1e-6
-    assert fitted.metrics["auc"] == auc(data.holdout["label"].to_numpy(), fitted.answers)
+    assert fitted.metrics["auc"] == auc(data.holdout.labels, fitted.answers)
 
 
 def test_the_file_answers_and_tells_its_origin(toy, gold, window, frozen):
@@ -69,7 +70,7 @@ def test_the_file_answers_and_tells_its_origin(toy, gold, window, frozen):
     assert scorer.metadata.categories == {"colour": ("blue", "red")}
     assert scorer.metadata.created_from["seed"] == 5
     assert scorer.metadata.created_from["window"]["end"] == "2020-01-10"
-    np.testing.assert_array_equal(score(toy, scorer, data.holdout), fitted.answers)
+    np.testing.assert_array_equal(answer(toy, scorer, data.holdout), fitted.answers)
 
 
 def test_same_data_and_seed_give_the_same_digest_in_another_lake_image_or_run_too(toy, gold, window, frozen):
@@ -96,7 +97,7 @@ def test_an_export_that_differs_is_refused(toy, gold, window, frozen):
 
 def test_a_holdout_of_one_class_is_refused(toy, gold, window, frozen):
     data = split(gold, window, BINARY)
-    calm = replace(data, holdout=data.holdout.with_columns(label=0 * pl.col("label")))
+    calm = replace(data, holdout=Holdout.of(data.holdout.whole().with_columns(label=0 * pl.col("label"))))
     with pytest.raises(InvalidInput, match="auc of the holdout's 400 rows"):
         fit_final(toy, calm, frozen, BINARY, params={"rate": 1.0}, machine={})
 
@@ -111,9 +112,9 @@ def test_a_file_of_other_features_answers_if_they_are_still_there(toy, gold, win
             [np.full(frame.height, np.nan), *toy.encode(frame, categories).T[::-1]]
         ).astype(np.float32),
     )
-    np.testing.assert_array_equal(score(more, scorer, data.holdout), score(toy, scorer, data.holdout))
+    np.testing.assert_array_equal(answer(more, scorer, data.holdout), answer(toy, scorer, data.holdout))
     with pytest.raises(InvalidInput, match="gone: size"):
-        score(changed(toy, FEATURES={"colour": None}), scorer, data.holdout)
+        answer(changed(toy, FEATURES={"colour": None}), scorer, data.holdout)
 
 
 def test_challengers_are_measured_as_a_trial_is(toy, gold, window):

@@ -1,10 +1,10 @@
-"""How days are computed: so many at once as memory is to hold; the rest is in tests/integration/test_features.py."""
+"""So many days at once as memory is to hold."""
 
 from datetime import date, timedelta
 
 import pytest
 
-from include.stages.features.build import ROWS, chunks
+from include.foundation.lake.chunks import ROWS, chunks
 
 D = [date(2013, 1, 1) + timedelta(days=n) for n in range(7)]
 
@@ -16,6 +16,6 @@ def test_every_day_is_in_one_chunk_and_chunks_are_bounded(rows):
     assert all(len(chunk) == 1 or len(chunk) * rows <= ROWS for chunk in found)
 
 
-def test_a_day_that_silver_lacks_has_no_rows():
+def test_a_day_that_is_not_there_has_no_rows():
     assert [*chunks(D, {D[0]: ROWS, D[6]: 1})] == [D[:6], D[6:]]
     assert [*chunks([], {})] == []

@@ -1,0 +1,102 @@
+"""Ten times the rows of a training window, and the same memory: `training.max_rows`. Needs no service."""
+
+import json
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from include.foundation.lake.commit import replace_days
+from include.foundation.spec import load
+from include.use_cases.flight_delays.features import FEATURES
+
+pytestmark = [pytest.mark.integration, pytest.mark.long]
+REPO = Path(__file__).parents[2]
+DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(40)]
+MOST = 2000
+
+# One process for each size: the most memory that a process ever had does not go down.
+TRAIN = """
+import json, resource, sys
+from include.foundation.lake import Lake, chunks
+from include.foundation.problem import problem
+from include.foundation.spec import load, module
+from include.stages.training import dataset, frozen
+from include.stages.training.fitting import answer, fit_final
+from include.foundation.artifact import open_model
+chunks.ROWS = 4000
+asked = json.loads(sys.argv[1])
+lake = Lake(**asked["lake"])
+spec, part = load("flight_delays"), module("flight_delays", "model")
+spec = spec.model_copy(update={"training": spec.training.model_copy(update={"max_rows": asked["most"]})})
+kind = problem(spec.problem)
+frozen.environment = lambda name: "the test's"
+pinned = frozen.freeze(lake, spec, image="test")
+start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+data = dataset.load(lake, spec, pinned)
+params, machine = {"n_estimators": 20, "num_leaves": 15}, {"num_threads": 1}
+fitted = fit_final(part, data, pinned, kind, params=params, machine=machine)
+judged = answer(part, open_model(fitted.data), data.holdout), data.holdout.texts("carrier")
+baseline = data.holdout.each(lambda rows: part.baseline(data.fit, rows))
+print(json.dumps({
+    "mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) / 1024,
+    "rows": pinned.rows, "judged": [*map(len, (*judged, baseline))],
+    "sampled": data.sampled and data.sampled.model_dump(),
+}))
+"""
+
+
+def land(lake, a_day):
+    """Gold of `flight_delays` made up: as wide as the real one, and learnable."""
+    spec = load("flight_delays")
+    for number, days in enumerate([DAYS[:20], DAYS[20:]]):
+        rng = np.random.default_rng(number)
+        count = a_day * len(days)
+        size = rng.normal(size=count)
+        made = {
+            name: rng.choice(["a", "b", "c"], count) if dtype == pl.String else np.round(rng.normal(size=count) * 50)
+            for name, dtype in FEATURES.items()
+        }
+        rows = pl.DataFrame(made | {"distance": 100 * size, "event_date": [day for day in days for _ in range(a_day)]})
+        rows = rows.cast(FEATURES, strict=False)
+        asked = pl.col("event_date").cast(pl.Datetime("us", "UTC")) + pl.duration(
+            microseconds=pl.int_range(pl.len()) % a_day * (80_000_000_000 // a_day)
+        )
+        rows = rows.with_columns(
+            id=pl.format("{}-{}", number, pl.int_range(pl.len())),
+            event_time=asked,
+            label=pl.Series(rng.random(count) < 1 / (1 + np.exp(-size))),
+        ).with_columns(label_known_at=pl.col("event_time") + timedelta(minutes=90))
+        replace_days(lake, spec.gold, rows, days, {})
+
+
+def trained(lake, most):
+    where = {"catalog_properties": dict(lake.catalog_properties), "landing": lake.landing, "models": lake.models}
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN, json.dumps({"lake": where, "most": most})],
+        env={"PYTHONPATH": str(REPO), "PATH": "/usr/bin:/bin", "POLARS_MAX_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_ten_times_the_rows_take_the_same_memory(folder_lake):
+    land(folder_lake, 200)
+    once = trained(folder_lake, MOST)
+    assert (once["rows"], once["judged"]) == (8000, [2000] * 3)
+    land(folder_lake, 2000)
+    ten, whole = trained(folder_lake, MOST), trained(folder_lake, None)
+    assert (ten["rows"], ten["judged"]) == (80_000, [20_000] * 3), "the whole holdout is judged"
+    assert ten["sampled"]["rows"] == MOST < once["sampled"]["rows"] + 1
+    assert ten["sampled"]["of"] > 10 * once["sampled"]["of"] * 0.99
+    assert whole["sampled"] is None
+    grown = ten["mb"] / once["mb"]
+    assert grown < 1.2, (once, ten, whole)
+    assert whole["mb"] > 1.5 * ten["mb"], (once, ten, whole)
