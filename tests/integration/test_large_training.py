@@ -22,6 +22,7 @@ MOST = 2000
 # One process for each size: the most memory that a process ever had does not go down.
 TRAIN = """
 import json, re, sys
+import lightgbm, onnxmltools, onnxruntime, sklearn
 from include.foundation.lake import Lake, chunks
 from include.foundation.problem import problem
 from include.foundation.spec import load, module
@@ -37,7 +38,7 @@ kind = problem(spec.problem)
 frozen.environment = lambda name: "the test's"
 pinned = frozen.freeze(lake, spec, image="test")
 def mb(what):
-    # Not getrusage: its peak is inherited from the process that started this one.
+    # Libraries are not counted. Not getrusage: its peak is inherited from the process that started this one.
     return int(re.search(what + r":\\s+(\\d+) kB", open("/proc/self/status").read())[1]) / 1024
 start = mb("VmRSS")
 data = dataset.load(lake, spec, pinned)

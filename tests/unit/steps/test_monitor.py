@@ -19,6 +19,7 @@ from include.foundation.spec.monitoring import Monitoring
 from include.stages.monitoring.kept import Seen, Window
 from include.stages.monitoring.live import Live
 from include.stages.monitoring.observation import Observation
+from include.stages.training.holdout import Holdout
 from include.steps import monitor
 from include.steps.monitor import Watch
 
@@ -82,7 +83,7 @@ def watch(lake: Lake, spec: UseCase, *, version: str = "3") -> Watch:
         problem=problem("binary"),
         part=None,
         frozen=SimpleNamespace(window=window, seed=0),
-        data=SimpleNamespace(fit=known, holdout=known, classes=()),
+        data=SimpleNamespace(fit=known, holdout=Holdout.of(known), classes=()),
     )
     champion: Any = SimpleNamespace(version=version, digest="d")
     return Watch(training=training, champion=champion)
