@@ -14,7 +14,7 @@ from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load
 from include.use_cases.flight_delays.features import FEATURES
 
-pytestmark = [pytest.mark.integration, pytest.mark.long]
+pytestmark = [pytest.mark.integration, pytest.mark.soak]
 REPO = Path(__file__).parents[2]
 DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(40)]
 MOST = 2000
