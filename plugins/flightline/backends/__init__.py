@@ -16,6 +16,7 @@ BACKENDS = {
     "kubeflow": "flightline.backends.kubeflow.Kubeflow",
     "sagemaker": "flightline.backends.sagemaker.SageMaker",
     "emr_serverless": "flightline.backends.emr_serverless.EmrServerless",
+    "spark_application": "flightline.backends.spark_application.SparkApplication",
 }
 
 
