@@ -21,7 +21,6 @@ from etl import REPO, SOURCE, START, land, services
 from include.foundation.lake import Lake, tables
 from include.foundation.spec import load
 from include.stages.ingest import landing
-from tests.integration.spark_cluster import digests, summaries
 
 SPEC = load("flight_delays")
 CARRIERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -104,6 +103,9 @@ def main() -> None:
     given = parser.parse_args()
     days = [START + timedelta(days=n) for n in range(given.days)]
     engines = ["polars", *["spark"] * given.spark]
+    sys.path.append(str(REPO / "tests" / "integration"))
+    from spark_cluster import digests, summaries
+
     results, left = {}, {}
     with services() as lake:
         land(lake, days[-1])
