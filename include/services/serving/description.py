@@ -50,7 +50,8 @@ class Description:
                     "digest": digest,
                     "run_id": run,
                     "features": metadata.features,
-                    "categories": dict(metadata.categories),
+                    # Names alone: the values are texts of training, which not every caller may see.
+                    "categories": [*metadata.categories],
                     "problem": metadata.problem,
                     **({"classes": metadata.classes} if metadata.classes else {}),
                 },

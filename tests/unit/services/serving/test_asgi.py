@@ -165,6 +165,7 @@ def test_what_it_says_about_itself(serve: Callable[..., None], scorer: Scorer) -
         assert (model["name"], model["versions"]) == ("shops", ["3"])
         assert model["inputs"] == [{"name": "features", "datatype": "FP32", "shape": [-1, 4]}]
         assert model["parameters"]["digest"] == scorer.digest
+        assert model["parameters"]["categories"] == ["size"], "which features are texts, and no text of training"
         assert (await client.get("/v2")).json()["name"] == "flightline"
         assert (await client.get("/v2/health/live")).json() == {"live": True}
 
