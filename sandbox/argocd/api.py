@@ -27,6 +27,7 @@ from sandbox.argocd.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, ArgoErr
 from sandbox.argocd.host import OwnAddress
 from sandbox.argocd.source import Sources
 from sandbox.argocd.store import Store
+from sandbox.bodies import parse
 
 VERSION = "v3.5.1+standin"
 REFRESH_SECONDS = 60.0
@@ -240,7 +241,7 @@ class Call:
         """Read the body. Raises ArgoError 413 if it is too large, 400 if it is no JSON object."""
         raw = await bodies.read(request)
         try:
-            body = bodies.parse(raw) if raw else {}
+            body = parse(raw) if raw else {}
         except ValueError as error:
             raise ArgoError(INVALID_ARGUMENT, str(error)) from error
         if not isinstance(body, dict):

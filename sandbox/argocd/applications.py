@@ -18,6 +18,7 @@ from sandbox.argocd.errors import (
 )
 from sandbox.argocd.source import Sources
 from sandbox.argocd.store import App, Store, now
+from sandbox.bodies import parse
 
 NAMESPACE = "argocd"
 PROJECT = "default"
@@ -74,7 +75,7 @@ class Applications:
         if kind not in ("json", "merge"):
             raise ArgoError(INVALID_ARGUMENT, f"Patch type '{kind}' is not supported")
         try:
-            decoded = bodies.parse(text.encode())
+            decoded = parse(text.encode())
             patched = patch.merge(app, decoded) if kind == "merge" else patch.json_patch(app, decoded)
         except ValueError as error:
             raise ArgoError(INVALID_ARGUMENT, f"error applying patch: {error}") from error

@@ -1,16 +1,15 @@
-"""What requests may carry: at most `MAX_BYTES` of JSON, and no field of another type than its own.
+"""What requests may carry: at most `MAX_BYTES`, and no field of another type than its own.
 
 Names and types are those of Argo CD's API description. Every field may be absent or null; one that is not named here
 passes as it is.
 """
 
-import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from starlette.requests import Request
 
-from include.foundation.http.depth import DEPTH, is_deep
+from sandbox import bodies
 from sandbox.argocd.errors import INVALID_ARGUMENT, ArgoError
 
 MAX_BYTES = 2**20
@@ -60,34 +59,11 @@ _JSON = {str: "string", bool: "bool", int: "number", float: "number", list: "arr
 
 
 async def read(request: Request) -> bytes:
-    """The body of a request; of one that is too large no more than `MAX_BYTES` are ever held.
-
-    Raises:
-        ArgoError: 413.
-    """
-    body = bytearray()
-    too_large = ArgoError(INVALID_ARGUMENT, f"a body has {MAX_BYTES} bytes at most", http_status=413)
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > MAX_BYTES:
-        raise too_large
-    async for chunk in request.stream():
-        if len(body) + len(chunk) > MAX_BYTES:
-            raise too_large
-        body += chunk
-    return bytes(body)
-
-
-def parse(text: bytes) -> Any:
-    """Parsed JSON of at most `DEPTH` levels that can be written as JSON again: finite numbers, no lone surrogates.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if is_deep(text):
-        raise ValueError(f"the JSON is nested more than {DEPTH} levels deep")
-    value = json.loads(text)
-    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    return value
+    """The body of a request. Raises ArgoError 413 if it is too large."""
+    try:
+        return await bodies.read(request, MAX_BYTES)
+    except bodies.TooLarge as error:
+        raise ArgoError(INVALID_ARGUMENT, str(error), http_status=413) from error
 
 
 def check(body: Any, of: type[BaseModel]) -> None:

@@ -228,7 +228,7 @@ class Api:
             apply, body = await requests.patch_body(request)
             scale = apply(_scale(old), body)
         else:
-            scale = requests.decode(await request.body())
+            scale = requests.decode(await requests.read(request))
         replicas = selectors.field(scale, "spec.replicas")
         metadata = {**old["metadata"], "resourceVersion": ""}
         item = old | {"metadata": metadata, "spec": old["spec"] | {"replicas": replicas}}

@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from sandbox.cluster.forwarder import Backend
 from sandbox.cluster.ports import HOST, real_port
+from sandbox.cluster.requests import read
 from sandbox.cluster.services import backends
 from sandbox.cluster.status import ApiError, bad_request, not_found
 from sandbox.cluster.store import Store
@@ -47,7 +48,7 @@ class Proxy:
         parts = parts[1:] if len(parts) == 3 else parts
         key, port = parts[0], parts[1] if len(parts) > 1 else ""
         find = self._service if resource == "services" else self._pod
-        body = await request.body()
+        body = await read(request)
         headers = [(item, value) for item, value in request.headers.items() if item not in _HOP]
         query = request.url.query.encode() or None
         error: Exception | None = None

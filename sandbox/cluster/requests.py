@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import yaml
 from starlette.requests import Request
 
-from sandbox import patch
+from include.foundation.http.depth import DEPTH, is_deep
+from sandbox import bodies, patch
 from sandbox.cluster import strategic_merge
 from sandbox.cluster.resources import RESOURCES, Resource
 from sandbox.cluster.status import ApiError, Object, bad_request
@@ -20,6 +21,7 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+MAX_BYTES = 3 * 2**20  # of a body, as the API server has it
 _LEFT_OUT = ("exec", "attach", "portforward", "ephemeralcontainers", "authorization.k8s.io", "metrics.k8s.io")
 
 
@@ -61,14 +63,29 @@ def left_out(path: str) -> str | None:
     return words[1] if words[0] == "apis" and words[1:] and words[1] in _LEFT_OUT else None
 
 
+async def read(request: Request) -> bytes:
+    """The bytes of a body. Raises ApiError 413 if there are more than `MAX_BYTES`."""
+    try:
+        return await bodies.read(request, MAX_BYTES)
+    except bodies.TooLarge as error:
+        text = f"Request entity too large: limit is {MAX_BYTES}"
+        raise ApiError(413, "RequestEntityTooLarge", text) from error
+
+
 def decode(body: bytes) -> Any:
-    """JSON, or YAML, which contains it."""
+    """JSON, or YAML, which contains it.
+
+    Raises:
+        ApiError: 400: it is neither, or nested too deep.
+    """
+    if body.lstrip().startswith((b"{", b"[")) and is_deep(body):
+        raise bad_request(f"the body is nested more than {DEPTH} levels deep")
     try:
         return json.loads(body)
     except ValueError:
         try:
             return yaml.safe_load(body)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError) as error:
             raise bad_request(f"the body is neither JSON nor YAML: {error}") from error
 
 
@@ -83,7 +100,7 @@ async def delete_options(request: Request) -> Object:
     Raises:
         ApiError: 400.
     """
-    body = await request.body()
+    body = await read(request)
     options = decode(body) if body else {}
     if not isinstance(options, dict):
         raise bad_request("the body is not a DeleteOptions")
@@ -109,7 +126,7 @@ async def body(request: Request, target: Target) -> Object:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
     if kind not in ("application/json", "application/yaml", "*/*"):
         raise _unsupported(kind, ("application/json", "application/yaml"))
-    item = decode(await request.body())
+    item = decode(await read(request))
     if not isinstance(item, dict) or not isinstance(item.get("metadata", {}), dict):
         raise bad_request("the body is not an object of the API")
     resource = target.resource
@@ -135,7 +152,7 @@ async def patch_body(request: Request) -> tuple[Callable[[Any, Any], Any], Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind not in _PATCHES:
         raise _unsupported(kind, _PATCHES)
-    body = decode(await request.body())
+    body = decode(await read(request))
     if isinstance(body, list) != (kind == "application/json-patch+json"):
         raise bad_request(f"the body is not a {kind}")
     return partial(_applied, _PATCHES[kind]), body

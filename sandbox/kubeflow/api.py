@@ -13,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox import bodies
 from sandbox.cluster.images import Images
 from sandbox.kubeflow.pipelines import InvalidPipeline, parameters, read, steps
 from sandbox.kubeflow.runs import Run, now
 
+MAX_BYTES = 32 * 2**20  # as the API has it for files
 PREFIX = "/apis/v2beta1"
 # Fields that a client may send, of the API's description.
 PIPELINE = {"name", "display_name", "description", "namespace", "tags"}
@@ -97,6 +99,8 @@ class Api:
                 return JSONResponse(await call(request))
             except ApiError as error:
                 return error.response
+            except bodies.TooLarge as error:
+                return Response(str(error), status_code=413)
             except InvalidPipeline as error:
                 return ApiError(INVALID, f"Invalid input error: {error}").response
 
@@ -137,7 +141,7 @@ class Api:
         pipeline_id = query.get("pipelineid", "")
         if pipeline_id not in self._pipelines:
             raise ApiError(INVALID, "Please specify a pipeline id when creating versions.")
-        spec, platform = read(_uploaded(request.headers.get("content-type", ""), await request.body()))
+        spec, platform = read(_uploaded(request.headers.get("content-type", ""), await bodies.read(request, MAX_BYTES)))
         name = query.get("name") or "version"
         if any((each["pipeline_id"], each["name"]) == (pipeline_id, name) for each in self._versions.values()):
             raise ApiError(ALREADY_EXISTS, f"The name {name} already exists")
@@ -226,7 +230,7 @@ def _only(found: Iterable[dict[str, Any]], key: str, value: str) -> dict[str, An
 
 async def _body(request: Request, fields: set[str]) -> dict[str, Any]:
     try:
-        body = json.loads(await request.body())
+        body = bodies.parse(await bodies.read(request, MAX_BYTES))
     except ValueError as error:
         raise ApiError(INVALID, f"proto: syntax error: {error}") from error
     if not isinstance(body, dict):

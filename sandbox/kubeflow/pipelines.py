@@ -38,7 +38,7 @@ def read(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         documents = [each for each in yaml.safe_load_all(text) if each]
         spec: dict[str, Any] = documents[0]
         named = spec["root"]["dag"]["tasks"] and spec["deploymentSpec"]["executors"] and spec["pipelineInfo"]["name"]
-    except (yaml.YAMLError, LookupError, TypeError) as error:
+    except (yaml.YAMLError, LookupError, TypeError, RecursionError) as error:
         raise InvalidPipeline(f"unknown template format: {error}") from error
     if not named:
         raise InvalidPipeline("unknown template format: it has no name")

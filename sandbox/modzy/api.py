@@ -1,7 +1,6 @@
 """The REST API, under /api."""
 
 import hmac
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -17,12 +16,14 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.types import Lifespan
 
+from sandbox import bodies
 from sandbox.argocd.host import OwnAddress
 from sandbox.modzy import page
 from sandbox.modzy.errors import ModzyError
 from sandbox.modzy.jobs import Jobs
 from sandbox.modzy.models import Models
 
+MAX_BYTES = 64 * 2**20  # a job's inputs come whole, too
 REQUIREMENTS = [{"requirementId": 1, "status": "ACTIVE", "cpuAmount": "1000m", "memoryAmount": "1Gi"}]
 FEATURES = {"inputChunkMaximumSize": "1M", "maximumInputChunksCount": 10_000}
 _VERSION = "/models/{model}/versions/{version}"
@@ -124,8 +125,10 @@ class Api:
                 given = request.headers.get("authorization", "")
                 if not hmac.compare_digest(given.encode(), f"ApiKey {self._key}".encode()):
                     raise ModzyError(401, "the API key is not valid")
-                call = _call(request, await request.body())
+                call = _call(request, await bodies.read(request, MAX_BYTES))
                 return JSONResponse(await run_in_threadpool(handler, call))
+            except bodies.TooLarge as error:
+                return JSONResponse(ModzyError(413, str(error)).body, status_code=413)
             except ModzyError as error:
                 return JSONResponse(error.body, status_code=error.status)
 
@@ -171,7 +174,7 @@ def _call(request: Request, raw: bytes) -> Call:
     kind, body = request.headers.get("content-type", ""), None
     if raw and not kind.startswith("multipart/form-data"):
         try:
-            body = json.loads(raw)
+            body = bodies.parse(raw)
         except ValueError as error:
             raise ModzyError(400, f"the body is not JSON: {error}") from error
     return Call(dict(request.path_params), body, partial(_part, raw, kind), request.query_params)

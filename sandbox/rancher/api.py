@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from sandbox import bodies
 from sandbox.rancher.members import ACTIVE, Member
 from sandbox.rancher.tokens import LONGEST_SECONDS, Token, Tokens
 
 SESSION_SECONDS = 960 * 60  # auth-user-session-ttl-minutes: what a login asks for does not count
 KUBECONFIG_SECONDS = 30 * 86_400
+MAX_BYTES = 2**20
 EXT = "/apis/ext.cattle.io/v1/"
 
 
@@ -90,8 +92,8 @@ class Api:
         await PlainTextResponse(json.dumps(body), 503)(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        path, method, raw = request.url.path, request.method, await request.body()
-        body = json.loads(raw) if raw else {}
+        path, method = request.url.path, request.method
+        body = await _body(request)
         if (method, path) == ("POST", "/v1-public/login") and not self._old:
             return self._log_in(body)
         if (method, path) == ("POST", "/v3-public/localProviders/local"):
@@ -183,6 +185,19 @@ class Api:
         if name not in self._members:
             raise Refused(404, "NotFound", f"cluster {name} not found")
         return self._members[name]
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        raw = await bodies.read(request, MAX_BYTES)
+        body = bodies.parse(raw) if raw else {}
+    except bodies.TooLarge as error:
+        raise Refused(413, "RequestEntityTooLarge", str(error)) from error
+    except ValueError as error:
+        raise Refused(400, "InvalidBodyContent", str(error)) from error
+    if not isinstance(body, dict):
+        raise Refused(400, "InvalidBodyContent", "the body is no object")
+    return body
 
 
 def _seconds(said: Any, *, per_second: int) -> float:

@@ -1,5 +1,6 @@
 """moto's server with training jobs that run."""
 
+import io
 import json
 import threading
 import time
@@ -13,8 +14,10 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.sagemaker.exceptions import ResourceInUseException, ValidationError
 from moto.sagemaker.responses import SageMakerResponse
 from moto.secretsmanager.models import secretsmanager_backends
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
+from include.foundation.http.depth import DEPTH, is_deep
 from sandbox.cluster.images import Images
 from sandbox.sagemaker import shapes
 from sandbox.sagemaker.faults import Faults
@@ -22,6 +25,7 @@ from sandbox.sagemaker.hosting import Hosting
 from sandbox.sagemaker.jobs import ENDED, TrainingJob
 
 ACCOUNT = "123456789012"
+MAX_BYTES = 6 * 2**20  # of a body, as the API has it for what an endpoint is asked
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 TARGET = "SageMaker."
 
@@ -65,8 +69,9 @@ class Server:
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        if request.host.partition(":")[0] not in ("127.0.0.1", "localhost"):  # a page of another site, by DNS rebinding
-            return Response("this server answers to 127.0.0.1 alone", status=421)(environ, start)
+        if (refusal := _refusal(request)) is not None:
+            return refusal(environ, start)
+        environ["wsgi.input"] = io.BytesIO(request.get_data())  # moto reads it once more
         if request.path == "/faults":
             self._faults.order(request.get_json())
             return Response(status=204)(environ, start)
@@ -129,6 +134,20 @@ class Server:
             backend.training_jobs[name] = job
             self._jobs.append(job)
         return job
+
+
+def _refusal(request: Request) -> Response | None:
+    """The answer to what is not looked at any further."""
+    if request.host.partition(":")[0] not in ("127.0.0.1", "localhost"):  # a page of another site, by DNS rebinding
+        return Response("this server answers to 127.0.0.1 alone", status=421)
+    request.max_content_length = MAX_BYTES
+    try:
+        body = request.get_data()
+    except RequestEntityTooLarge:
+        return Response(f"a body has {MAX_BYTES} bytes at most", status=413)
+    if "X-Amz-Target" in request.headers and is_deep(body):
+        return Response(f"the JSON is nested more than {DEPTH} levels deep", status=400)
+    return None
 
 
 def _named(response: SageMakerResponse) -> TrainingJob:

@@ -1,6 +1,9 @@
-import pytest
+import asyncio
 
-from sandbox.cluster.requests import decode, parse_path
+import pytest
+from starlette.requests import Request
+
+from sandbox.cluster.requests import MAX_BYTES, decode, parse_path, read
 from sandbox.cluster.status import ApiError
 
 
@@ -52,3 +55,20 @@ def test_bodies_are_json_or_yaml():
     with pytest.raises(ApiError) as caught:
         decode(b"{a: [")
     assert caught.value.code == 400
+
+
+@pytest.mark.parametrize("body", [b'{"a":' * 5000 + b"1" + b"}" * 5000, b" " + b"[" * 500_000, b"- " * 5000 + b"a"])
+def test_a_body_that_is_nested_too_deep_is_refused(body):
+    with pytest.raises(ApiError) as caught:
+        decode(body)
+    assert caught.value.code == 400
+    assert len(caught.value.message) < 1000
+
+
+def test_too_large_a_body_is_refused_in_the_apis_words():
+    async def receive():
+        return {"type": "http.request", "body": b" " * (MAX_BYTES + 1), "more_body": False}
+
+    with pytest.raises(ApiError, match="Request entity too large: limit is 3145728") as caught:
+        asyncio.run(read(Request({"type": "http", "method": "POST", "headers": []}, receive)))
+    assert (caught.value.code, caught.value.reason) == (413, "RequestEntityTooLarge")

@@ -5,7 +5,7 @@ import json
 import pytest
 from starlette.testclient import TestClient
 
-from sandbox.modzy.api import Api
+from sandbox.modzy.api import MAX_BYTES, Api
 from sandbox.modzy.container import Registry
 from sandbox.modzy.jobs import Jobs
 from sandbox.modzy.models import Models
@@ -89,3 +89,10 @@ def test_a_version_is_there_once_and_jobs_want_an_active_one(client, version):
 def test_models_outlive_a_restart(client, version, tmp_path):
     again = Models(Registry(tmp_path / "images.json", tmp_path / "images"), tmp_path)
     assert [card["name"] for card in again.cards.values()] == ["Flights"]
+
+
+def test_a_body_that_is_too_large_or_too_deep_is_refused(client):
+    large = client.post("/api/models", headers={"Content-Length": str(MAX_BYTES + 1)}, content=iter([b"{}"]))
+    assert (large.status_code, large.json()["message"]) == (413, "a body has 67108864 bytes at most")
+    deep = client.post("/api/models", content=b'{"a":' * 5000 + b"1" + b"}" * 5000)
+    assert (deep.status_code, "levels deep" in deep.json()["message"]) == (400, True)
