@@ -78,6 +78,12 @@ def test_a_use_case_that_cannot_be_loaded_is_an_import_error_and_leaves_the_othe
     assert "no use case 'rain'" in error
 
 
+def test_every_step_says_a_sentence_and_no_returned_value(bag):
+    silent = [task for dag in bag.dags.values() for task in dag.tasks if hasattr(task, "show_return_value_in_logs")]
+    assert {task.task_id for task in silent} >= {"plan", "freeze", "register", "choose", "rollout.staging.smoke"}
+    assert not [task for task in silent if task.show_return_value_in_logs]
+
+
 def test_airflow_takes_the_widest_spec(monkeypatch):
     from airflow.dag_processing.dagbag import DagBag
     from airflow.serialization.serialized_objects import DagSerialization

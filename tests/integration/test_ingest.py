@@ -456,6 +456,14 @@ def test_reconcile_names_the_day_whose_rows_do_not_add_up(weather: Lake) -> None
         reconcile(weather, WEATHER, Plan.of(weather, WEATHER, D[:3]), run_id="r")
 
 
+def test_a_file_that_changed_after_it_was_published_is_named_and_no_other_run_blamed(weather: Lake) -> None:
+    plan = Plan.of(weather, WEATHER, D[:1])
+    publish(weather, WEATHER, plan, run_id="r")
+    uri = land(weather, D[0], line(D[0], 0, wind=9.0))
+    with pytest.raises(RetryableError, match=rf"landed files have changed since .*: {uri}; clear `plan`"):
+        reconcile(weather, WEATHER, plan, run_id="r")
+
+
 def filled(lake: Lake, run_id: str) -> Stage:
     """A run on the first day, right before its commits."""
     stage = Stage(

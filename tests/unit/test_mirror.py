@@ -69,8 +69,6 @@ ELSEWHERE = {
     "plugins/flightline/ui/access.py": PAGES,
     "plugins/flightline/ui/airflow_api.py": "tests/unit/flightline/ui/test_models.py",
     "plugins/flightline/ui/systems.py": "tests/unit/flightline/ui/test_menu.py",
-    "plugins/flightline/tasks/features.py": DAGS,
-    "plugins/flightline/tasks/ingest.py": DAGS,
     "plugins/flightline/tasks/maintain.py": DAGS,
     # One test holds several modules to one agreement.
     "include/models/boosting/export.py": FAMILIES,
