@@ -262,7 +262,7 @@ def _predicates(text: str) -> list[dict[str, Any]]:
     if not text:
         return []
     try:
-        found: list[dict[str, Any]] = json.loads(text)["predicates"]
+        found: list[dict[str, Any]] = bodies.parse(text.encode())["predicates"]
     except (ValueError, LookupError, TypeError) as error:
         raise ApiError(INVALID, f"Failed to create a filter: {error}") from error
     for each in found:

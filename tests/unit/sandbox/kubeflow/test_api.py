@@ -175,5 +175,7 @@ def test_a_body_that_is_too_large_or_too_deep_is_refused(port, monkeypatch):
     url, headers = f"http://127.0.0.1:{port}/apis/v2beta1/experiments", {"Authorization": "Bearer t0k3n"}
     deep = httpx.post(url, headers=headers, content=b'{"a":' * 5000 + b"1" + b"}" * 5000)
     assert (deep.status_code, "levels deep" in deep.text) == (400, True)
+    deep = httpx.get(url, headers=headers, params={"filter": "[" * 5000})
+    assert (deep.status_code, "levels deep" in deep.text) == (400, True)
     monkeypatch.setattr("sandbox.kubeflow.api.MAX_BYTES", 10)
     assert httpx.post(url, headers=headers, json={"display_name": "flights"}).status_code == 413
