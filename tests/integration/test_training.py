@@ -27,6 +27,7 @@ from include.foundation.spec import load, module
 from include.foundation.spec.monitoring import Monitoring, Retraining
 from include.stages.features.stale import MADE_BY, made_by
 from include.stages.registry import champion, get, set_champion, tag
+from include.stages.training import fitting
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings
 from include.steps.__main__ import PERMANENT
@@ -325,13 +326,13 @@ def test_a_champion_that_cannot_answer_is_named_with_the_reason(found, monkeypat
 
     asked = []
 
-    def score(*given):
+    def answer(*given):
         asked.append(given)
         if len(asked) == 1:
             raise InvalidInput("no feature 'tide'")
-        return artifact.score(*given)
+        return fitting.answer(*given)
 
-    monkeypatch.setattr("include.steps.gate.score", score)
+    monkeypatch.setattr("include.steps.gate.answer", answer)
     report = gate(training, None)
     assert "cannot answer on these rows: no feature 'tide'" in report.reference
     assert "promote a version that can" in report.reference
