@@ -118,7 +118,7 @@ def test_sync_and_deferrable_run_pods_to_their_end(home, api, airflow):
     expected = {"sync": "success", "deferrable": "success", "fails": "failed", "no_image": "failed"}
     assert results(output) == expected, output[-5000:]
     assert "running trigger in line" in output
-    assert output.count("line 7") == 2  # each log came through the task's log
+    assert output.count("line 7") >= 2  # each log came through the task's log; the provider may repeat a second of one
     assert "why" in output
     assert "Image cannot be pulled" in output
     assert api.list_namespaced_pod("default").items == []

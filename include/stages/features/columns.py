@@ -49,9 +49,9 @@ def look(lake: Lake, spec: UseCase) -> Columns:
 
     Whatever goes wrong is told in the log: lineage is no reason to fail.
     """
-    if found := known(lake, spec):
-        return found
     try:
+        if found := known(lake, spec):
+            return found
         silver = Silver.current(lake, spec)
         last = silver.days[-1]
         frames = {name: frame.tail(ROWS) for name, frame in silver.read(last - timedelta(days=1), last).items()}
@@ -59,11 +59,11 @@ def look(lake: Lake, spec: UseCase) -> Columns:
         text = json.dumps({"code": _code(spec.name), "columns": traced})
         with tables.load(lake, spec.gold).transaction() as change:
             change.set_properties({PROPERTY: text})
+        log.info("%s is made of %d columns", spec.gold, sum(map(len, traced.values())))
+        return known(lake, spec)
     except Exception as error:  # noqa: BLE001 (the use case's code; or a faster commit, and the next run looks again)
         log.warning("%s: not known of which columns it is made: %s", spec.gold, cause(error))
         return {}
-    log.info("%s is made of %d columns", spec.gold, sum(map(len, traced.values())))
-    return known(lake, spec)
 
 
 def trace(features: FeaturesModule, silver: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, list[str]]]:
