@@ -55,9 +55,10 @@ class Figures:
     def __str__(self) -> str:
         """One sentence."""
         rate = f"{self.failed / self.changes:.0%}" if self.changes else "none to tell of"
+        deploys = f"{self.deploys} deploy{'s' if self.deploys != 1 else ''} in {self.days} days"
         return (
-            f"{self.deploys} deploys in {self.days} days, lead time {_words(self.lead_seconds)}, change failure rate "
-            f"{rate} ({self.failed} of {self.changes}), time to restore {_words(self.restore_seconds)}"
+            f"{deploys}, lead time {_words(self.lead_seconds)}, change failure rate {rate} "
+            f"({self.failed} of {self.changes}), time to restore {_words(self.restore_seconds)}"
         )
 
 

@@ -28,7 +28,7 @@ def page(title: str, plots: Sequence[Plot], shares: Mapping[str, float]) -> str:
     return (
         f"<!doctype html><meta charset=utf-8><title>{html.escape(title)}</title><style>{STYLE}</style>"
         f"<h1>{html.escape(title)}</h1>{figures}<h2>Features</h2><table>"
-        f"<tr><th>feature<th>share of the gain<th class=bar>longest bar: {most:.1%}</tr>{bars}</table>"
+        f"<tr><th>feature<th>importance<th class=bar>longest bar: {most:.1%}</tr>{bars}</table>"
     )
 
 

@@ -25,7 +25,7 @@ def repository(tmp_path):
 def test_only_the_use_case_s_commits_count(repository, capsys):
     assert deploys("flight_delays", repository, days=1).deploys == 1
     assert main(["deploys", "flight_delays", "--repository", repository]) == 0
-    assert capsys.readouterr().out.startswith("1 deploys in 90 days, lead time 0 s, change failure rate 0% (0 of 1)")
+    assert capsys.readouterr().out.startswith("1 deploy in 90 days, lead time 0 s, change failure rate 0% (0 of 1)")
 
 
 def test_what_is_no_repository_is_named(tmp_path):
