@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.foundation.spec import load
+from sandbox.demo import tracking
 from sandbox.demo.data.flight_delays import DEMO_LAST, FIRST
 from sandbox.demo.landing import USE_CASE
 from sandbox.endpoints import Endpoints
@@ -137,12 +138,10 @@ def watch(demo: "subprocess.Popen[str]", kills: tuple[Kill, ...], home: Home) ->
 
 def end(at: Endpoints, code: int) -> End:
     """Ask MLflow and the lake what there is."""
-    from mlflow import MlflowClient
-
     from include.foundation.lake import Lake, tables
     from include.stages.registry import aliased
 
-    client = MlflowClient(at.url("mlflow"), at.url("mlflow"))
+    client = tracking.client(at)
     versions = sorted(each.version for each in client.search_model_versions(f"name = '{SPEC.name}'"))
     champion = aliased(client, SPEC.name) if versions else None
     trials: dict[str, int] = {}

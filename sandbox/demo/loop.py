@@ -6,7 +6,6 @@ a new training would help, and asks for one; the new version comes on step by st
 slow candidate is promoted, and taken back. Afterwards: a table of what happened.
 """
 
-import logging
 import sys
 import time
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from include.stages import registry
 from include.stages.features.silver import Silver
 from include.stages.registry.versions import REJECTED
 from sandbox.airflow.config import USER
+from sandbox.demo import tracking
 from sandbox.demo.following_day import BATCH, endpoint, next_day, to_records
 from sandbox.demo.landing import land
 from sandbox.demo.planted import FAULT, plant
@@ -67,12 +67,8 @@ def loop(at: Endpoints, watch: Watch) -> int:
     Raises:
         SandboxError: there is no champion to begin with.
     """
-    from mlflow import MlflowClient
-
-    # A plugin that sagemaker registers expects another command line, and MLflow tells so at every call.
-    logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
     spec, story, lake = watch.spec, Story(), Lake.from_env(at.trainer_env)
-    client = MlflowClient(at.url("mlflow"), at.url("mlflow"))
+    client = tracking.client(at)
     before = registry.champion(client, spec.name)
     if before is None:
         raise SandboxError(f"{spec.name} has no champion yet: run make demo first")

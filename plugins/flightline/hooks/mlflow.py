@@ -33,7 +33,7 @@ class MlflowHook(BaseHook):
         """A client of the server. MLflow reads credentials from the process's environment, so they are put there."""
         from mlflow import MlflowClient
 
-        # A plugin that sagemaker registers looks at sys.argv, which a task has not, and MLflow tells so at every call.
+        # A plugin that sagemaker registers takes every tracking URI for an ARN, and MLflow tells so at every call.
         logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
         connection = self.get_connection(self.mlflow_conn_id)
         if connection.login:
