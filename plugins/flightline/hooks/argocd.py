@@ -2,7 +2,7 @@
 
 import json
 import re
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,7 +13,7 @@ from flightline.exceptions import (
     ArgoCDSyncWindowClosed,
     ArgoCDUnavailable,
 )
-from flightline.hooks.rest import RETRY_SECONDS, RestHook, Unanswered, answered, passing
+from flightline.hooks.rest import RETRY_SECONDS, RestHook, passing
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -131,26 +131,21 @@ class ArgoCDHook(RestHook):
         """One answered request. Everything here may be repeated: a second sync is refused while the first one runs."""
         content = None if body is None else json.dumps(body)
         query = {"project": self.project, **(params or {})}
-        try:
-            response = answered(
-                self._client,
-                method,
-                path,
-                message=_message,
-                pauses=pauses,
-                may_pass=_may_pass,
-                wait=_retry_after,
-                tell=partial(self._tell, name, method, path),
-                params=query,
-                content=content,
-                timeout=timeout,
-            )
-        except Unanswered as error:
-            raise ArgoCDUnavailable(f"{name}: {self.url} did not answer {method} {path}: {error}") from error
+        response = self._ask(
+            self._client,
+            method,
+            path,
+            unavailable=ArgoCDUnavailable,
+            about=name,
+            message=_message,
+            pauses=pauses,
+            may_pass=_may_pass,
+            wait=_retry_after,
+            params=query,
+            content=content,
+            timeout=timeout,
+        )
         return _read(response, name)
-
-    def _tell(self, name: str, method: str, path: str, fault: str, seconds: float) -> None:
-        self.log.warning("%s: %s %s: %s; next try in %.1f s", name, method, path, fault, seconds)
 
 
 def _may_pass(response: httpx.Response) -> bool:

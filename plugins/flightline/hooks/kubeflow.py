@@ -1,13 +1,13 @@
 """Kubeflow Pipelines' REST API (v2beta1, 2.17): requests, retries, errors."""
 
 import json
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import httpx
 
 from flightline.exceptions import KubeflowRefused, KubeflowUnavailable
-from flightline.hooks.rest import RETRY_SECONDS, RestHook, Unanswered, answered
+from flightline.hooks.rest import RETRY_SECONDS, RestHook
 from include.foundation.echo import cut
 
 API = "/apis/v2beta1"
@@ -119,24 +119,18 @@ class KubeflowHook(RestHook):
     ) -> dict[str, Any] | None:
         """One answered request; None for a thing that is `missing` or `taken` where that is expected."""
         asked = {key: value for key, value in (query or {}).items() if value}
-        try:
-            response = answered(
-                self._client,
-                method,
-                path,
-                message=_message,
-                pauses=pauses,
-                tell=partial(self._tell, method, path),
-                params=asked,
-                json=body,
-                files=files,
-            )
-        except Unanswered as error:
-            raise KubeflowUnavailable(f"{self.url} did not answer {method} {path}: {error}") from error
+        response = self._ask(
+            self._client,
+            method,
+            path,
+            unavailable=KubeflowUnavailable,
+            message=_message,
+            pauses=pauses,
+            params=asked,
+            json=body,
+            files=files,
+        )
         return _read(response, f"{method} {path}", missing=missing, taken=taken)
-
-    def _tell(self, method: str, path: str, fault: str, seconds: float) -> None:
-        self.log.warning("%s %s: %s; next try in %.1f s", method, path, fault, seconds)
 
 
 def _read(response: httpx.Response, call: str, *, missing: bool, taken: bool) -> dict[str, Any] | None:

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import httpx
 
 from flightline.exceptions import ModzyRefused, ModzyUnavailable
-from flightline.hooks.rest import RETRY_SECONDS, RestHook, Unanswered, answered
+from flightline.hooks.rest import RETRY_SECONDS, RestHook
 from include.foundation.echo import cut
 
 TIMEOUT_SECONDS = 60.0
@@ -164,25 +164,18 @@ class ModzyHook(RestHook):
         files: Any = None,
         absent: bool = False,
     ) -> Any:
-        pauses = RETRY_SECONDS if method in _REPEATABLE else ()
-        try:
-            response = answered(
-                self._client,
-                method,
-                path,
-                message=_message,
-                pauses=pauses,
-                tell=partial(self._tell, method, path),
-                params=params,
-                json=body,
-                files=files,
-            )
-        except Unanswered as error:
-            raise ModzyUnavailable(f"{self.url} did not answer {method} {path}: {error}") from error
+        response = self._ask(
+            self._client,
+            method,
+            path,
+            unavailable=ModzyUnavailable,
+            message=_message,
+            pauses=RETRY_SECONDS if method in _REPEATABLE else (),
+            params=params,
+            json=body,
+            files=files,
+        )
         return None if response.status_code == 404 and absent else _read(response, f"{method} {path}")
-
-    def _tell(self, method: str, path: str, fault: str, seconds: float) -> None:
-        self.log.warning("%s %s: %s; next try in %.1f s", method, path, fault, seconds)
 
 
 def _path(model: str, version: str) -> str:

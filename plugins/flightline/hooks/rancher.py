@@ -17,7 +17,7 @@ from airflow.sdk.log import mask_secret
 
 from flightline.exceptions import ClusterUnavailable, RancherRefused, RancherUnavailable
 from flightline.hooks.rancher_cluster import Cluster, Selection, gpus_left, reaching, told
-from flightline.hooks.rest import RestHook, Unanswered, answered
+from flightline.hooks.rest import RestHook
 from include.foundation.echo import cut, listing
 
 RETRY_SECONDS = (0.5, 1.0, 2.0)  # before each further try, plus up to a quarter of jitter
@@ -266,20 +266,18 @@ class RancherHook(RestHook):
         """The parsed answer; None of 404 where `absent` says that it may be."""
         bearer = self.token if token is None else token
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-        try:
-            response = answered(
-                self._client,
-                method,
-                path,
-                message=_message,
-                pauses=pauses if method in ("GET", "DELETE") else (),
-                json=body,
-                params=params,
-                headers=headers,
-                timeout=timeout,
-            )
-        except Unanswered as error:
-            raise RancherUnavailable(f"{self.url} did not answer {method} {path}: {error}") from error
+        response = self._ask(
+            self._client,
+            method,
+            path,
+            unavailable=RancherUnavailable,
+            message=_message,
+            pauses=pauses if method in ("GET", "DELETE") else (),
+            json=body,
+            params=params,
+            headers=headers,
+            timeout=timeout,
+        )
         return None if response.status_code == 404 and absent else _read(response, f"{method} {path}")
 
 

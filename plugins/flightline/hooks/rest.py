@@ -55,6 +55,27 @@ class RestHook(BaseHook):
         verify = self.extra.get("verify", True)
         return httpx.Client(base_url=f"{self.url}{path}", headers=headers, verify=verify, timeout=seconds)
 
+    def _ask(
+        self,
+        client: httpx.Client,
+        method: str,
+        path: str,
+        *,
+        unavailable: type[Exception],
+        about: str = "",
+        **asked: Any,
+    ) -> httpx.Response:
+        """What `answered` gives of `asked`; each fault on the way is logged, the last one raised as `unavailable`."""
+        who = f"{about}: " if about else ""
+
+        def tell(fault: str, seconds: float) -> None:
+            self.log.warning("%s%s %s: %s; next try in %.1f s", who, method, path, fault, seconds)
+
+        try:
+            return answered(client, method, path, tell=tell, **asked)
+        except Unanswered as error:
+            raise unavailable(f"{who}{self.url} did not answer {method} {path}: {error}") from error
+
 
 class Unanswered(Exception):
     """Every try failed in a way that may pass; says how the last one did."""
