@@ -150,6 +150,8 @@ class Api:
 
     def _ext(self, method: str, kind: str, name: str, body: Any) -> Response:
         spec = body.get("spec") or {}
+        if not isinstance(spec, dict):
+            raise Refused(400, "BadRequest", "spec is no object")
         if kind == "tokens" and method == "POST":
             cluster = str(spec.get("clusterName") or "")
             token = self._tokens.make("token-", seconds=_seconds(spec.get("ttl", 0), per_second=1000), cluster=cluster)
@@ -161,11 +163,11 @@ class Api:
             return self._revoked(self._kubeconfigs.pop(name, name))
         raise Refused(404, "NotFound", "the server could not find the requested resource")
 
-    def _kubeconfig(self, spec: Any) -> Response:
-        names = spec.get("clusters") or []
-        if len({*names}) != len(names) or len(names) != 1 or names[0] not in self._members:
+    def _kubeconfig(self, spec: dict[str, Any]) -> Response:
+        names = spec.get("clusters")
+        if not isinstance(names, list) or len(names) != 1 or str(names[0]) not in self._members:
             raise Refused(400, "BadRequest", "spec.clusters: say one cluster that there is (more are left out here)")
-        member = self._members[names[0]]
+        member = self._members[str(names[0])]
         token = self._tokens.make("kubeconfig-", seconds=_seconds(spec.get("ttl", 0), per_second=1), cluster=member.id)
         name = f"kubeconfig-{len(self._kubeconfigs):05d}"
         self._kubeconfigs[name] = token.partition(":")[0]

@@ -29,3 +29,11 @@ def test_who_knows_the_password_gets_a_token(client, path):
 def test_what_is_no_plain_json_object_or_too_large_is_refused_before_login(client, path, content, status):
     answer = client.post(path, content=content)
     assert (answer.status_code, answer.json()["type"]) == (status, "error")
+
+
+@pytest.mark.parametrize("kind", ["tokens", "kubeconfigs"])
+@pytest.mark.parametrize("spec", [["a"], "a", {"clusters": {"a": 1}, "ttl": "1"}, {"clusters": [{}], "ttl": []}])
+def test_a_spec_of_another_shape_is_refused(client, kind, spec):
+    known = {"authorization": "Bearer token-a:s3cr3t"}
+    answer = client.post(f"/apis/ext.cattle.io/v1/{kind}", json={"spec": spec}, headers=known)
+    assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
