@@ -25,9 +25,9 @@ landed file, and only then announces the days.
   is published. Land good files and clear `plan`.
 - *over the quarantine budget*: fails with a table of reasons. Nothing is published. Mend the data or the contract, or
   raise `quality.quarantine_budget` in the spec, then clear `plan`.
-- *a day is unlike the days before it* (half its rows, a column without values): fails naming day, number and what is
-  usual; nothing is published. If the data are right, raise the levels of `quality.daily`, then clear `plan`. What is
-  only strange is a warning in the log.
+- *a day is unlike the days before it* (half its rows, a column without values or full of new ones): fails naming day,
+  number and what is usual, or the new values; nothing is published. If the data are right, raise the levels of
+  `quality.daily`, then clear `plan`. What is only strange is a warning in the log.
 - *a file changed since the run was planned*: `publish` fails at once and nothing was published, or `reconcile` fails,
   naming the file. Clear `plan`.
 - *other runs were at work on these days* (a backfill beside a run by hand): `reconcile` is retried, then fails naming

@@ -39,7 +39,7 @@ class Work(Protocol):
             sink: takes the rows; they must be of these days.
 
         Returns:
-            A note on what was made, a JSON value of some kilobytes.
+            A note on what was made, a JSON value that is small beside the rows.
         """
 
 

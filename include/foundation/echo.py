@@ -19,9 +19,9 @@ def quoted(value: object, most: int = VALUE) -> str:
     return text if len(text) <= most + 2 else f"{text[:most]}... ({len(text):,} characters)"
 
 
-def listing(items: Collection[object], most: int = ITEMS, *, separator: str = ", ") -> str:
-    """The first items and how many more there are, each cut if it is long."""
-    shown = separator.join(cut(str(item)) for item, _ in zip(items, range(most), strict=False))
+def listing(items: Collection[object], most: int = ITEMS, *, separator: str = ", ", width: int = VALUE) -> str:
+    """The first items and how many more there are, each cut to so many characters if it is long."""
+    shown = separator.join(cut(str(item), width) for item, _ in zip(items, range(most), strict=False))
     more = len(items) - most
     return f"{shown}{separator if separator.strip() != ',' else ' '}and {more:,} more" if more > 0 else shown
 

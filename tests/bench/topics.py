@@ -53,7 +53,7 @@ def use_case(name: str, topic: str = "weather") -> UseCase:
     contracts.module = lambda *_: SimpleNamespace(Weather=Weather)
     source = {"kind": "topic", "name": "weather", "topic": topic, "contract": "Weather", "event_time": "at"}
     said = load("flight_delays").model_dump(mode="json")
-    return UseCase.model_validate({**said, "name": name, "sources": [source]})
+    return UseCase.model_validate({**said, "name": name, "sources": [source], "quality": {}})
 
 
 def bare(settings: dict[str, Any], messages: int, folder: Path) -> None:

@@ -96,6 +96,7 @@ def test_airflow_takes_the_widest_spec(monkeypatch):
         "owner": ",'\"\\" * 50,
         "schedule": {"cron": "0 0 29 2 *", "start": "2199-12-31", "end": "9999-12-31"},
         "sources": [{"name": "b" * 63, "contract": "C"}, {"name": "ingest", "contract": "D"}],
+        "quality": {},
         "promotion": {"stages": [{"name": "c" * 52}, {"name": "a"}, {"name": "a_b"}], "approval_hours": 366 * 24},
     }
     widest = UseCase.model_validate(sound | change)

@@ -29,6 +29,7 @@ from include.foundation.lake import Lake, tables
 from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.lake.commit_log import RUN_KEY
 from include.foundation.spec import UseCase, load, module
+from include.foundation.spec.quality import Daily, Levels
 from include.foundation.spec.sources import JsonLines, Parquet
 from include.stages.ingest import contracts, landing, rows
 from include.stages.ingest import replay as replaying
@@ -285,7 +286,9 @@ def test_other_formats_lead_to_the_same_silver(
     assert state(other)["silver.weather"] == state(weather)["silver.weather"]
 
 
-def test_a_day_unlike_the_days_before_it_is_not_published(new_lake: Callable[[], Lake]) -> None:
+def test_a_day_unlike_the_days_before_it_is_not_published(
+    new_lake: Callable[[], Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake = new_lake()
     days = [D[0] + timedelta(days=n) for n in range(10)]
     for day in days[:9]:
@@ -307,6 +310,28 @@ def test_a_day_unlike_the_days_before_it_is_not_published(new_lake: Callable[[],
             "2013-02-20: 12 rows, 18 on a usual day of the 4 weeks before",
             "2013-02-20: wind_speed: 67% without a value, 0% on a usual day of the 4 weeks before",
         )
+
+    # Values that silver did not have; of no other column anything is read.
+    daily = Daily(new_values={"weather": {"origin": Levels(warn=0.1, stop=0.2)}})
+    watched = WEATHER.model_copy(update={"quality": WEATHER.quality.model_copy(update={"daily": daily})})
+    asked, read = [], tables.read
+    monkeypatch.setattr(tables, "read", lambda *words, **named: asked.append(named["columns"]) or read(*words, **named))
+
+    def land_from(day: date, airport: str, hours: int) -> None:
+        land(lake, day, *(line(day, hour).replace("EWR", airport if hour < hours else "EWR") for hour in range(18)))
+
+    land_from(days[9], "JFK", 4)
+    text = r"2013-02-20: origin: 22.2% of the rows have a value that the 4 weeks before do not have: 'JFK'"
+    with pytest.raises(UnusualDay, match=f"{text}. If the data are right"):
+        run(lake, watched, days[9:], run_id="another airport")
+    assert asked == [["event_date", "origin"]]
+    land_from(days[8], "JFK", 3)
+    for _ in range(2):  # the day itself is not before it
+        (published,) = run(lake, watched, days[8:], run_id="airports").sources
+        assert published.warnings == (text.replace("02-20", "02-19").replace("22.2", "16.7"),)
+    asked.clear()
+    (published,) = run(lake, WEATHER, days[8:], run_id="nothing watched").sources
+    assert (published.warnings, asked) == ((), [])
 
 
 HOURLY = WEATHER.model_copy(

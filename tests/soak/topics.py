@@ -65,7 +65,7 @@ def use_case(topic: str) -> UseCase:
     contracts.module = lambda *_: SimpleNamespace(Numbers=Numbers)
     source = {"kind": "topic", "name": "numbers", "topic": topic, "contract": "Numbers", "event_time": "at"}
     said = load("flight_delays").model_dump(mode="json")
-    return UseCase.model_validate({**said, "name": topic.replace("-", "_"), "sources": [source]})
+    return UseCase.model_validate({**said, "name": topic.replace("-", "_"), "sources": [source], "quality": {}})
 
 
 def attempt(lake: Lake, settings: Mapping[str, Any], topic: str, batch: int, seed: int | None) -> None:

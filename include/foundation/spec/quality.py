@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from include.foundation.spec.part import Fraction, Part
+from include.foundation.spec.part import Fraction, Name, Part
 
 
 class Levels(Part):
@@ -22,13 +22,17 @@ class Daily(Part):
     """A day against the median of the days of `weeks` before it, once there are `min_days` of them.
 
     `rows`: by which share of the larger number the day's rows differ. `nulls`: by how much the share of rows without a
-    value in a column has risen.
+    value in a column has risen. `new_values`: which share of the rows has a value, in a column of texts or whole
+    numbers, that none of the days before has.
     """
 
     weeks: int = Field(4, ge=1, le=53)
     min_days: int = Field(7, ge=1)
     rows: Levels = Levels(warn=0.3, stop=0.45)
     nulls: Levels = Levels(warn=0.5, stop=0.8)
+    new_values: dict[Name, dict[str, Levels]] = Field(
+        default_factory=dict, description="source -> column -> levels; of sources whose files land every day or hour"
+    )
 
 
 class Quality(Part):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from include.foundation.echo import listing
 from include.foundation.errors import InvalidInput
 from include.foundation.problem.kinds import KINDS, Metric, kind
 from include.foundation.spec.engine import Engine
@@ -61,6 +62,16 @@ class UseCase(Part):
             raise ValueError("sources: at least one must land every day or hour; its days are the days of features")
         if self.engine.name == "spark" and (hourly := [each.name for each in self.files if each.every == "hour"]):
             raise ValueError(f"engine: spark reads whole days, and {hourly[0]} lands hourly: leave it to polars")
+        return self
+
+    @model_validator(mode="after")
+    def _looks_for_new_values_where_days_are_compared(self) -> "UseCase":
+        compared = [source.name for source in self.files if source.every != "snapshot"]
+        if strange := sorted({*self.quality.daily.new_values} - {*compared}):
+            raise ValueError(
+                f"quality.daily.new_values: {listing(strange)}: days are compared of files that land every day or hour:"
+                f" {listing(compared) or 'no source does'}"
+            )
         return self
 
     @model_validator(mode="before")

@@ -139,7 +139,7 @@ class Stage:
         self._key = plan.key(self._source, run_id=run_id, code=code_of(spec.name))
         self._started = time.monotonic()
         self._tally = Tally(source)
-        self._counts = Days(DAY)
+        self._counts, self._values = Days(DAY), history.no_values(spec, source)
         self._findings: list[Finding] = []
         hourly = self._source.every == "hour" and plan.hours is not None
         self._hourly = ReplaceHeld.of(lake, spec.table("bronze", source), days) if hourly else None
@@ -190,10 +190,14 @@ class Stage:
         for note in self._staged.notes:
             self._tally.take(note["tally"])
             self._counts.take(note["days"])
+            for column, each in self._values.items():
+                each.take(note["values"][column])
         self._tally.enforce(self._spec.quality.quarantine_budget)
         if self._source.every != "snapshot":
             whole = {day for day in self._days if self._plan.is_whole(self._source, day)}
-            self._findings = history.findings(self._lake, self._spec, self._source, self._counts, days=whole)
+            self._findings = history.findings(
+                self._lake, self._spec, self._source, self._counts, self._values, days=whole
+            )
 
     def confirm(self) -> None:
         """Look once more, right before the commits, whether the files are the planned ones.

@@ -9,6 +9,7 @@ import polars as pl
 
 from include.stages.ingest import landing, rows
 from include.stages.ingest.contracts import contract_of
+from include.stages.ingest.history import no_values
 from include.stages.ingest.judging import judge_all
 from include.stages.ingest.kinds import KINDS
 from include.stages.ingest.tally import Tally
@@ -53,16 +54,20 @@ class SourceRows:
         """The days' rows: bronze as they landed, silver those that pass, quarantine the others."""
         source = self.spec.source(self.source)
         contract = contract_of(self.spec, source.contract)
-        tally, counts = Tally(self.source), Days(DAY)
+        tally, counts, values = Tally(self.source), Days(DAY), no_values(self.spec, self.source)
 
         def begin() -> None:
             tally.clear()
             counts.clear()
+            for each in values.values():
+                each.clear()
             sink.clear()
 
         def take(frame: pl.DataFrame, verdict: Verdict) -> None:
             tally.add(verdict)
             counts.add(verdict)
+            for each in values.values():
+                each.add(verdict.passed)
             made = {
                 "bronze": lambda: frame,
                 "quarantine": lambda: verdict.failed.with_columns(run_id=pl.lit(self.run_id)),
@@ -72,7 +77,8 @@ class SourceRows:
                 sink.write(layer, made[layer]())
 
         judge_all(contract, source, lambda: self._read(lake, source, contract, days), begin=begin, take=take)
-        return {"tally": tally.note(), "days": counts.note()}
+        told = {column: each.note() for column, each in values.items()}
+        return {"tally": tally.note(), "days": counts.note(), "values": told}
 
     def schema(self, layer: str) -> pl.Schema:
         """Names and types of a layer's rows."""

@@ -88,6 +88,13 @@ def test_without_landed_files_everything_but_the_rows_is_checked(rain):
         ("use_case.yaml", "contract: Weather", "contract: Wheather", InvalidInput, "contract.py has no 'Wheather'"),
         (
             "use_case.yaml",
+            "gates:",
+            "quality: {daily: {new_values: {weather: {city: {warn: 0, stop: 1}}}}}\ngates:",
+            InvalidInput,
+            r"rain/use_case.yaml: quality.daily.new_values.weather: 'city': Weather has no such column; it has origin,",
+        ),
+        (
+            "use_case.yaml",
             "  floor: 0.7",
             "  slices: [{by: city, margin: 0}]\n  floor: 0.7",
             InvalidInput,

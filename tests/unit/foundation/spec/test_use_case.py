@@ -39,6 +39,18 @@ def test_the_sound_spec_is_read_back_as_it_is():
         ({"sources": [{"name": "planes", "contract": "Planes", "every": "snapshot"}]}, "must land every day"),
         ({"sources": [{"name": "flights", "contract": "Flights"}] * 2}, "sources: flights twice"),
         (
+            {
+                "quality": {
+                    "daily": {"new_values": {name: {"tailnum": {"warn": 0, "stop": 1}} for name in ("planes", "x")}}
+                }
+            },
+            "quality.daily.new_values: planes, x: days are compared of .* every day or hour: flights, weather",
+        ),
+        (
+            {"quality": {"daily": {"new_values": {"flights": {"dest": {"warn": 0.2}}}}}},
+            "quality.daily.new_values.flights.dest.stop: Field required",
+        ),
+        (
             {"training": {"metric": "accuracy"}},
             "training.metric: a binary problem has no metric 'accuracy'; it has auc",
         ),

@@ -5,6 +5,7 @@ import pytest
 from include.foundation.spec import load
 from include.foundation.spec.features import Features, Online
 from include.foundation.spec.promotion import Promotion
+from include.foundation.spec.quality import Quality
 from include.foundation.spec.sources import Source
 from include.stages.features.silver import Silver
 from include.stages.features.stale import MADE_BY, origin
@@ -21,6 +22,7 @@ def made_by(**changes):
     [
         ({}, False),
         ({"promotion": Promotion(approval_hours=48)}, False),
+        ({"quality": Quality()}, False),
         ({"features": SPEC.features.model_copy(update={"online": Online(retention_days=99)})}, False),
         ({"features": Features(lookback_days=9)}, True),
         ({"features": SPEC.features.model_copy(update={"label_days": 9})}, True),

@@ -64,7 +64,7 @@ class Case:
         self.lake, self.broker, self.topic = lake, broker, f"t-{secrets.token_hex(4)}"
         said = load("flight_delays").model_dump(mode="json")
         source = {"kind": "topic", "name": "weather", "topic": self.topic, "contract": "Weather", "event_time": "time"}
-        self.spec = UseCase.model_validate({**said, "name": "gusts", "sources": [source]})
+        self.spec = UseCase.model_validate({**said, "name": "gusts", "sources": [source], "quality": {}})
         (self.source,) = self.spec.topics
 
     def send(self, *values: Any, **fields: Any) -> None:
