@@ -204,7 +204,7 @@ lint: .venv/dev/ready  ## style and import walls
 	@$(DEV)/ruff format --check .
 	@PYTHONPATH=.:plugins $(DEV)/lint-imports
 
-type: .venv/dev/ready  ## mypy strict on include/ and plugins/
+type: .venv/dev/ready  ## mypy strict on include/, plugins/ and sandbox/
 	@$(DEV)/mypy
 
 dashboards: .venv/dev/ready  ## make deploy/grafana and deploy/prometheus of the specs again

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import shlex
+from collections.abc import Callable
 from dataclasses import asdict
 
 from sandbox.airflow import config as airflow_config
@@ -111,7 +112,9 @@ def up(services: list[str]) -> int:
 def main() -> int:
     """Run one command; returns its exit code."""
     asked = parser().parse_args()
-    commands = {  # no match statement: older Pythons must get as far as the message above
+    commands: dict[
+        str, Callable[[], int | None]
+    ] = {  # no match statement: older Pythons must get as far as the message above
         "up": lambda: up(asked.services),
         "check": check,
         "down": lambda: control.down(say=say),

@@ -153,7 +153,7 @@ def _cluster(at: Endpoints) -> Service:
 
 
 def _images(at: Endpoints, names: tuple[str, ...]) -> dict[str, dict[str, object]]:
-    bundles = {"path": str(python("serving").parent), "bundles": "s3://models/_bundles"}
+    bundles: dict[str, object] = {"path": str(python("serving").parent), "bundles": "s3://models/_bundles"}
     return {f"flightline/{name}": _image(at, name) for name in names} | {"flightline/marketplace": bundles}
 
 

@@ -36,4 +36,4 @@ def preload() -> None:
 if __name__ == "__main__":
     preload()
     sys.argv = ["airflow", "scheduler", *sys.argv[1:]]
-    sys.exit(main())
+    sys.exit(main())  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from airflow.models import Connection
-from airflow.settings import Session
+from airflow.settings import get_session
 from airflow.utils.db import upgradedb
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -22,7 +22,7 @@ def migrate() -> None:
     """Create or upgrade the database; if there is nothing to do, find that out faster than Airflow would."""
     config = Config()
     config.set_main_option("script_location", "airflow:migrations")
-    with Session() as session:
+    with get_session()() as session:  # type: ignore[no-untyped-call]
         known = MigrationContext.configure(session.connection()).get_current_heads()
     if set(known) != set(ScriptDirectory.from_config(config).get_heads()):
         upgradedb()
@@ -35,7 +35,7 @@ def connect(at: Endpoints) -> None:
     """
     record = at.home.airflow / "connections.json"
     left: dict[str, str] = read_json(record) or {}
-    with Session() as session:
+    with get_session()() as session:  # type: ignore[no-untyped-call]
         known = {row.conn_id: row for row in session.scalars(select(Connection))}
         for conn_id, fields in at.connections.items():
             row = known.get(conn_id)

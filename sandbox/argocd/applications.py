@@ -215,7 +215,7 @@ class Applications:
                     f"application spec for {name} is invalid: InvalidSpecError: repository not accessible: {error}"
                 )
                 raise ArgoError(INVALID_ARGUMENT, message) from error
-        return spec
+        return dict(spec)
 
 
 def _present(values: dict[str, Any]) -> dict[str, Any]:

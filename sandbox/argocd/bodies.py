@@ -16,9 +16,9 @@ MAX_BYTES = 2**20
 
 
 def _object(name: str, /, **fields: Any) -> type[BaseModel]:
-    return create_model(
-        name, __config__=ConfigDict(strict=True), **{key: (of | None, None) for key, of in fields.items()}
-    )
+    optional: dict[str, Any] = {key: (of | None, None) for key, of in fields.items()}
+    made: type[BaseModel] = create_model(name, __config__=ConfigDict(strict=True), **optional)
+    return made
 
 
 ANY = _object("Body")
@@ -45,7 +45,7 @@ SYNC = _object(
     revision=str,
     prune=bool,
     dryRun=bool,
-    resources=list[_object("SyncOperationResource", group=str, kind=str, name=str, namespace=str)],
+    resources=list[_object("SyncOperationResource", group=str, kind=str, name=str, namespace=str)],  # type: ignore[misc]
     syncOptions=_object("SyncOptions", items=list[str]),
     revisions=list[str],
     sourcePositions=list[int],

@@ -216,7 +216,7 @@ class Controller:
             self._comparison_failed(name, str(error), requests=requests)
             return False
         self._publish(name, found, full=full, requests=requests)
-        return found["health"]["status"] == "Progressing"
+        return bool(found["health"]["status"] == "Progressing")
 
     def _targets(self, app: App, source: dict[str, Any], revision: str) -> tracking.Targets:
         return tracking.targets(app, self._sources.manifests(source, revision), self._clusters.of(app))

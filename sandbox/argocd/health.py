@@ -45,7 +45,7 @@ def _conditions(live: Object) -> dict[str, Object]:
 
 
 def _observed(live: Object) -> bool:
-    return live["metadata"].get("generation", 0) <= live.get("status", {}).get("observedGeneration", 0)
+    return bool(live["metadata"].get("generation", 0) <= live.get("status", {}).get("observedGeneration", 0))
 
 
 def _deployment(live: Object) -> Health:  # noqa: PLR0911 (the same ladder as in gitops-engine)
@@ -113,7 +113,7 @@ def _pod(live: Object) -> Health:  # noqa: PLR0911 (the same ladder as in gitops
 
 
 def _is_stuck(waiting: Object) -> bool:
-    reason = waiting.get("reason", "")
+    reason = str(waiting.get("reason", ""))
     return reason.startswith("Err") or reason.endswith(("Error", "BackOff"))
 
 

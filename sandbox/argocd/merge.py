@@ -42,7 +42,7 @@ def satisfied(live: Any, patch: Any, *, name: str = "") -> bool:
             for item in patch
         )
     if patch is None or live is None or isinstance(patch, bool):
-        return live == patch
+        return bool(live == patch)
     return str(live) == str(patch)  # `cpu: 1` comes back as "1"
 
 

@@ -59,7 +59,7 @@ def _put(api: Api, path: str, body: dict[str, Any]) -> None:
     except urllib.error.HTTPError as error:
         if error.code != _CONFLICT:
             raise
-        if changed := {part: body[part] for part in ("data", "spec") if part in body}:
+        if changed := {part: value for part, value in body.items() if part in ("data", "spec")}:
             _call(api, "PATCH", f"{path}/{body['metadata']['name']}", changed)
 
 

@@ -154,8 +154,8 @@ def _silver(lake: Lake, spec: UseCase, day: date) -> dict[str, pl.DataFrame]:
         raise SandboxError(f"{spec.name} is ingested up to {ingested.days[-1]}; ask about a later day than {day}")
     before = ingested.read(day, day - timedelta(days=1))
     plan = Plan.of(lake, spec, [day])
-    frames = {}
-    for source in spec.sources:
+    frames = {**before}
+    for source in spec.files:
         contract = Contract.of(getattr(module(spec.name, "contract"), source.contract))
         parts = [
             judge(contract, frame, null_values=source.null_values).passed

@@ -61,7 +61,7 @@ class Configuration:
             {"name": self._service(namespace, reference, servers), "weight": reference.get("weight", 1)}
             for reference in rule.get("backendRefs") or ()
         ]
-        service = {"weighted": {"services": [share for share in shares if share["weight"]]}}
+        service: Object = {"weighted": {"services": [share for share in shares if share["weight"]]}}
         middlewares = []
         for filtered in rule.get("filters") or ():
             if filtered["type"] == "RequestMirror":

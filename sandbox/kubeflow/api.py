@@ -79,7 +79,8 @@ class Api:
             ("POST", "/runs/{run_id}:terminate"): self._terminate,
         }
         made = [Route(PREFIX + path, self._guarded(call), methods=[verb]) for (verb, path), call in routes.items()]
-        return Starlette(routes=sorted(made, key=lambda route: not route.path.endswith(":terminate")))
+        made.sort(key=lambda route: not route.path.endswith(":terminate"))
+        return Starlette(routes=made)
 
     def close(self) -> None:
         """End every run's processes."""
@@ -145,7 +146,7 @@ class Api:
         name = query.get("name") or "version"
         if any((each["pipeline_id"], each["name"]) == (pipeline_id, name) for each in self._versions.values()):
             raise ApiError(ALREADY_EXISTS, f"The name {name} already exists")
-        made = {
+        made: dict[str, Any] = {
             "pipeline_id": pipeline_id,
             "pipeline_version_id": str(uuid.uuid4()),
             "name": name,

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
-_TYPES = {"STRING": str, "LIST": list, "STRUCT": dict, "BOOLEAN": bool, "NUMBER_INTEGER": (int, float)}
-_TYPES["NUMBER_DOUBLE"] = (int, float)
+_TYPES: dict[str, type | tuple[type, ...]] = {"STRING": str, "LIST": list, "STRUCT": dict, "BOOLEAN": bool}
+_TYPES |= dict.fromkeys(("NUMBER_INTEGER", "NUMBER_DOUBLE"), (int, float))
 
 
 class InvalidPipeline(Exception):

@@ -20,7 +20,7 @@ def service(home: Path, *, port: int, images: Path, token: str, secret: Mapping[
         secret: what the Secret `flightline-trainer` of its namespace holds.
     """
     state = home / "kubeflow"
-    words = ("--port", port, "--state", state / "runs", "--images", images)
+    words: tuple[object, ...] = ("--port", port, "--state", state / "runs", "--images", images)
     words += ("--secrets", state / "secrets.json", "--token-file", state / "token")
 
     def prepare() -> None:

@@ -104,9 +104,9 @@ class Api:
         yield "POST", f"{_VERSION}/testInput", self._test_input
         yield "POST", f"{_VERSION}/run-process", lambda call: models.start_test(*call.version)
         for name in ("container-image", "run-process", *SAMPLES):
-            yield "GET", f"{_VERSION}/{name}", lambda call, name=name: models.progress(*call.version, name)
+            yield "GET", f"{_VERSION}/{name}", partial(self._progress, name)
         for name in SAMPLES:
-            yield "PUT", f"{_VERSION}/{name}", lambda call, name=name: models.set_sample(*call.version, name, call.body)
+            yield "PUT", f"{_VERSION}/{name}", partial(self._set_sample, name)
 
     def _of_jobs(self) -> Iterator[tuple[str, str, Handler]]:
         jobs = self._jobs
@@ -136,6 +136,12 @@ class Api:
 
     def _version(self, call: Call) -> dict[str, Any]:
         return {"identifier": call.parts["model"], **self._models.version(*call.version).document}
+
+    def _progress(self, process: str, call: Call) -> dict[str, Any]:
+        return self._models.progress(*call.version, process)
+
+    def _set_sample(self, which: str, call: Call) -> dict[str, Any]:
+        return self._models.set_sample(*call.version, which, call.body)
 
     def _test_input(self, call: Call) -> dict[str, Any]:
         return self._models.set_test_input(*call.version, call.query.get("name", ""), call.form("file"))

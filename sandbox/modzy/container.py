@@ -119,14 +119,14 @@ class Container:
             "FLIGHTLINE_DRAIN_SECONDS": "0",
         }
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 [str(self._image.folder / "run"), "serve"], env=env, stdout=log, stderr=subprocess.STDOUT
             )
         self._channel = grpc.insecure_channel(f"{HOST}:{port}")
         deadline = time.monotonic() + START_SECONDS
         while True:
-            if not self.running:
-                raise ModzyError(500, f"the container ended with {self._process.returncode}: {self._last_words()}")
+            if process.poll() is not None:
+                raise ModzyError(500, f"the container ended with {process.returncode}: {self._last_words()}")
             try:
                 status = self._ask("Status", METHODS["Status"][0](), START_SECONDS)
             except grpc.RpcError as error:

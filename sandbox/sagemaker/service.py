@@ -22,7 +22,7 @@ def service(home: Path, *, port: int, images: Path, role: Mapping[str, str], sec
         secret: variables that Secrets Manager holds for jobs.
     """
     state, interpreter = home / "sagemaker", REPO / ".venv" / "aws" / "bin" / "python"
-    words = ("--port", port, "--state", state / "jobs", "--images", images)
+    words: tuple[object, ...] = ("--port", port, "--state", state / "jobs", "--images", images)
     words += ("--role", state / "role.json", "--secrets", state / "secrets.json")
 
     def prepare() -> None:

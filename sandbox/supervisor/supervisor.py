@@ -158,7 +158,7 @@ class Keeper(threading.Thread):
                 self._set(message=str(error))
             except Exception as error:  # noqa: BLE001 (whatever a step raises, the service must be kept)
                 self._set(message=f"{str(error) or repr(error)}{self._disk()}")
-            lasted = self._ready_since is not None and time.monotonic() - self._ready_since > _QUICK_SECONDS
+            lasted = self._ready_seconds() > _QUICK_SECONDS
             deaths = 1 if lasted or silent else deaths + 1  # one that was ready and hangs has not failed to start
             pause = None
             if self.state.phase != "done" and not self.interrupt.is_set():
@@ -178,6 +178,10 @@ class Keeper(threading.Thread):
             if self._halt.wait(0.05):
                 return False
         return not self._halt.is_set()
+
+    def _ready_seconds(self) -> float:
+        """For how long this life has been ready."""
+        return time.monotonic() - self._ready_since if self._ready_since is not None else 0.0
 
     def _live(self) -> None:
         """One life of the process, from start to end; whatever ends it, nothing of its session is left."""
