@@ -24,10 +24,10 @@ from sandbox.argocd.accounts import ISSUER, Accounts
 from sandbox.argocd.applications import Applications
 from sandbox.argocd.controller import Controller
 from sandbox.argocd.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, ArgoError, SourceError
-from sandbox.argocd.host import OwnAddress
 from sandbox.argocd.source import Sources
 from sandbox.argocd.store import Store
 from sandbox.bodies import parse
+from sandbox.host import OwnAddress
 
 VERSION = "v3.5.1+standin"
 REFRESH_SECONDS = 60.0

@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Lifespan
 
 from sandbox import bodies
-from sandbox.argocd.host import OwnAddress
+from sandbox.host import OwnAddress
 from sandbox.modzy import page
 from sandbox.modzy.errors import ModzyError
 from sandbox.modzy.jobs import Jobs

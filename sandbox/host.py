@@ -1,10 +1,8 @@
-"""The Host header: a page of another site must not reach the stand-in by a name of its own (DNS rebinding)."""
+"""The Host header: a page of another site must not reach a stand-in by a name of its own (DNS rebinding)."""
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-from sandbox.argocd.errors import INVALID_ARGUMENT, ArgoError
 
 
 class OwnAddress:
@@ -20,7 +18,6 @@ class OwnAddress:
             own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
             if Headers(scope=scope).get("host", "").lower() not in own:
                 message = f"this server answers to 127.0.0.1:{port} and localhost:{port}, to no other Host"
-                error = ArgoError(INVALID_ARGUMENT, message, http_status=421)
-                await JSONResponse(error.body, status_code=error.http_status)(scope, receive, send)
+                await JSONResponse({"error": message, "message": message}, status_code=421)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -4,7 +4,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from sandbox.argocd.host import OwnAddress
+from sandbox.host import OwnAddress
 
 BASE = "http://127.0.0.1:8085"
 
