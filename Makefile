@@ -228,7 +228,7 @@ soak: setup-dev  ## tests of many minutes, and a topic's consumer killed KILLS=n
 LANDED ?=
 check: .venv/dev/ready $(RUNTIMES:%=.venv/%/ready)  ## check a use case without Airflow: make check USE_CASE=x LANDED=folder
 	@PYTHONPATH=.$(RUNTIMES:%=:.venv/%/lib/python3.11/site-packages) $(DEV)/python -m include.steps check $(USE_CASE) \
-		$(if $(LANDED),--landed $(LANDED))
+		$(if $(LANDED),--landed "$(LANDED)")
 
 clean: down  ## stop the sandbox and delete its data and the caches; environments stay
 	@rm -rf "$${FLIGHTLINE_HOME:-.sandbox}" .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,6 +14,7 @@ import polars as pl
 
 from include.foundation.artifact import Metadata, open_model
 from include.foundation.artifact.writer import seal
+from include.foundation.echo import listing
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.problem import problem
 from include.foundation.spec import FeaturesModule, UseCase, blame, load, module
@@ -48,25 +49,31 @@ def check(name: str, landed: Path | None = None) -> Iterator[str]:
     spec = load(name)
     yield f"use_case.yaml: {len(spec.sources)} sources, {spec.problem}, {spec.metric.name}"
     contracts = {source.name: contract_of(spec, source.contract) for source in spec.sources}
+    landing = {each.name: each if isinstance(each, Source) else each.as_lines() for each in spec.sources}
+    columns = {name: Columns.of(landing[name], contract.landed) for name, contract in contracts.items()}
     yield f"contract.py: {', '.join(f'{c.name} ({len(c.columns)} columns)' for c in contracts.values())}"
     features, model = module(name, "features"), module(name, "model")
     _agree(spec, features, model)
     yield f"features.py: {len(features.VIEWS)} views, {len(features.FEATURES)} features"
-    train = _made_up(spec, features)
+    train, rows_are = _made_up(spec, features), "made-up rows"
     if landed:
         silver: dict[str, pl.DataFrame] = {}
-        for source in spec.sources:
-            lands = source if isinstance(source, Source) else source.as_lines()
-            tally, silver[source.name] = _judged(spec, lands, contracts[source.name], landed)
-            yield f"{source.name}: {tally.landed:,} rows landed, {tally.quarantined:,} quarantined"
+        for source, contract in contracts.items():
+            tally, silver[source] = _judged(spec, landing[source], contract, columns[source], landed)
+            counts = f"{source}: {tally.landed:,} rows landed, {tally.quarantined:,} quarantined"
+            yield counts + _without_values(silver[source])
         gold = _gold(spec, features, silver)
         labelled = gold.drop_nulls("label")
         yield f"gold: {gold.height:,} rows, {labelled.height:,} with a label, no leak"
         if labelled["label"].n_unique() > 1:
-            train = labelled
+            train, rows_are = labelled, "rows"
+        else:
+            rows_are += (
+                f", as these have {labelled['label'].n_unique()} different labels: see labels(), or land more days"
+            )
     with blame(model):
         deviation = _fit(spec, model, train)
-    yield f"model.py: fitted on {train.height:,} rows, its export differs by {deviation:.1e}"
+    yield f"model.py: fitted on {train.height:,} {rows_are}, its export differs by {deviation:.1e}"
 
 
 def _agree(spec: UseCase, features: FeaturesModule, model: Any) -> None:
@@ -80,12 +87,13 @@ def _agree(spec: UseCase, features: FeaturesModule, model: Any) -> None:
         raise InvalidInput(f"{spec.name}/features.py: Request needs an example (json_schema_extra), shown to callers")
 
 
-def _judged(spec: UseCase, source: Source, contract: Contract, landed: Path) -> tuple[Tally, pl.DataFrame]:
+def _judged(
+    spec: UseCase, source: Source, contract: Contract, columns: Columns, landed: Path
+) -> tuple[Tally, pl.DataFrame]:
     """Count of a source's landed rows, and those that pass."""
     files = sorted((landed / source.name).glob(f"*{source.suffix}"))
     if not files:
         raise MissingInput(f"no *{source.suffix} in {landed / source.name}: put a day's file there, named as it lands")
-    columns = Columns.of(source, contract.landed)
     tally, passed = Tally(source.name), list[pl.DataFrame]()
 
     def begin() -> None:
@@ -103,6 +111,12 @@ def _judged(spec: UseCase, source: Source, contract: Contract, landed: Path) -> 
     judge_all(contract, source, read, begin=begin, take=take)
     tally.enforce(spec.quality.quarantine_budget)
     return tally, pl.concat(passed)
+
+
+def _without_values(passed: pl.DataFrame) -> str:
+    """What is said of columns that no row has a value of; a misspelt name of an optional key looks like that."""
+    empty = [column.name for column in passed if passed.height and column.null_count() == passed.height]
+    return f"; no row has a value of {listing(empty)}: does it land under that name?" if empty else ""
 
 
 def _file(path: Path) -> File:
@@ -134,7 +148,7 @@ def _made_up(spec: UseCase, features: FeaturesModule) -> pl.DataFrame:
 
 
 def _fit(spec: UseCase, model: Any, train: pl.DataFrame) -> float:
-    """Fit with the spec's parameters, export, and compare the answers."""
+    """Fit with the spec's parameters, export, and compare the answers; the baseline must answer too."""
     kind = problem(spec.problem)
     classes = kind.classes(train["label"])
     train = train.with_columns(label=kind.encode(train["label"], classes))
@@ -150,7 +164,8 @@ def _fit(spec: UseCase, model: Any, train: pl.DataFrame) -> float:
     )
     scorer = open_model(seal(model.export(fitted), metadata))
     answers, reference = scorer.score(model.encode(train, fitted.categories)), model.predict(fitted, train)
-    kind.check_answers(reference, rows=train.height, classes=classes)
+    for values in (reference, model.baseline(train, train)):
+        kind.check_answers(values, rows=train.height, classes=classes)
     deviation = float(np.abs(answers - reference).max()) / kind.scale(reference)
     if not deviation <= TOLERANCE:
         raise ExportDiffersError(f"export and fitted model differ by {deviation:.2e}, allowed {TOLERANCE}")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from include.foundation.errors import DigestMismatch, InvalidInput
-from include.foundation.problem.kinds import Output, kind
+from include.foundation.problem.kinds import KINDS, Output, kind
 
 INPUT = "features"
 BINARY = "binary"  # what a file is that does not say: they were all binary before there were kinds
@@ -137,6 +137,14 @@ def open_model(data: bytes, expected_digest: str | None = None) -> Scorer:
     ):
         raise InvalidInput(
             f"want one input {INPUT!r} float32 [n, {len(metadata.features)}] and one output {output.name!r} float32 "
-            f"{['n', *width]}, the model has {inputs} and {outputs}"
+            f"{['n', *width]}, the model has {inputs} and {outputs}{_of_another_kind(metadata, outputs)}"
         )
     return Scorer(session=session, metadata=metadata, digest=actual)
+
+
+def _of_another_kind(metadata: Metadata, outputs: Sequence[tuple[str, str, object]]) -> str:
+    """The remedy where a model gives the answer of another problem kind than its use case asks for."""
+    given = [kind for kind in KINDS.values() if (kind.output.name,) == tuple(name for name, _, _ in outputs)]
+    if not given or metadata.output in [kind.output for kind in given]:
+        return ""
+    return f": it answers a {given[0].name} problem; say problem={metadata.problem!r} in model.py, as in the spec"

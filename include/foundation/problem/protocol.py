@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from include.foundation.echo import listing
+from include.foundation.errors import InvalidInput
 from include.foundation.problem.kinds import Kind
 from include.foundation.problem.plots import Plot
 
@@ -102,8 +104,15 @@ class Problem(Protocol):
 def shrunken_means(
     train: "pl.DataFrame", frame: "pl.DataFrame", by: Sequence[str], targets: Mapping[str, "pl.Expr"]
 ) -> Vector:
-    """Means of `targets` in `train` by columns, drawn towards the overall means, for rows of `frame`: [n, targets]."""
+    """Means of `targets` in `train` by columns, drawn towards the overall means, for rows of `frame`: [n, targets].
+
+    Raises:
+        InvalidInput: there is no column of a name in `by`.
+    """
     import polars as pl
+
+    if strange := [name for name in by if name not in frame.columns]:
+        raise InvalidInput(f"the baseline is by {listing(strange)}, which is no feature (`baseline_by` in model.py)")
 
     overall = train.select(**{name: target.mean() for name, target in targets.items()}).row(0, named=True)
     if not by:

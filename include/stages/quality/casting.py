@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from include.foundation.echo import quoted
 from include.foundation.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ def _moments(contract: str, name: str, kind: pl.Datetime, metadata: Mapping[str,
                 else " has no offset: say its `time_zone` in metadata"
             )
         )
+    if zone:
+        _check_zone(contract, name, zone)
     sixty = _second_sixty(pattern)
 
     def parse(text: pl.Expr) -> pl.Expr:
@@ -178,6 +181,17 @@ def _moments(contract: str, name: str, kind: pl.Datetime, metadata: Mapping[str,
         return moment if sixty is None else pl.when(~text.str.contains(sixty)).then(moment)
 
     return Reading(kind=kind, meaning=f"a moment in {zone}" if zone else "a timestamp", parse=parse)
+
+
+def _check_zone(contract: str, name: str, zone: str) -> None:
+    """See that there is such a time zone. Raises InvalidInput if not."""
+    try:
+        pl.Series([None], dtype=pl.Datetime).dt.replace_time_zone(zone)
+    except (pl.exceptions.PolarsError, TypeError) as error:
+        raise InvalidInput(
+            f"contract {contract}: column {name!r}: there is no time zone {quoted(zone)}: give a name of the"
+            " IANA's, such as 'America/New_York'"
+        ) from error
 
 
 def _second_sixty(pattern: str) -> str | None:

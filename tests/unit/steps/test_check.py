@@ -63,14 +63,21 @@ def test_the_guide_s_use_case_is_sound(landed):
         "use_case.yaml: 1 sources, binary, auc",
         "contract.py: Weather (16 columns)",
         "features.py: 1 views, 7 features",
-        "weather: 72 rows landed, 0 quarantined",
+        "weather: 72 rows landed, 0 quarantined; no row has a value of wind_gust: does it land under that name?",
         "gold: 72 rows, 63 with a label, no leak",
     ]
     assert told[-1].startswith("model.py: fitted on 63 rows, its export differs by ")
 
 
 def test_without_landed_files_everything_but_the_rows_is_checked(rain):
-    assert [*check("rain")][-1].startswith("model.py: fitted on 400 rows")
+    assert [*check("rain")][-1].startswith("model.py: fitted on 400 made-up rows,")
+
+
+def test_a_model_that_no_labelled_row_was_tried_on_says_so(landed, rain):
+    rain("features.py", 'whole = pl.col("hours") == 3', 'whole = pl.col("hours") == 4')
+    gold, model = [*check("rain", landed)][-2:]
+    assert gold == "gold: 72 rows, 0 with a label, no leak"
+    assert "fitted on 400 made-up rows, as these have 0 different labels: see labels(), or land more days" in model
 
 
 @pytest.mark.parametrize(
@@ -86,6 +93,21 @@ def test_without_landed_files_everything_but_the_rows_is_checked(rain):
             "linear_tree=True cannot be exported",
         ),
         ("use_case.yaml", "contract: Weather", "contract: Wheather", InvalidInput, "contract.py has no 'Wheather'"),
+        (
+            "use_case.yaml",
+            "contract: Weather}",
+            "contract: Weather, columns: {Temp: tmp}}",
+            InvalidInput,
+            "source weather: `columns` names tmp, which the contract does not have",
+        ),
+        ("model.py", '"raining")', '"rains")', InvalidInput, "the baseline is by rains, which is no feature"),
+        (
+            "model.py",
+            "features=FEATURES",
+            'problem="regression", features=FEATURES',
+            InvalidInput,
+            "it answers a regression problem; say problem='binary' in model.py, as in the spec",
+        ),
         (
             "use_case.yaml",
             "gates:",

@@ -93,6 +93,12 @@ def test_second_sixty_is_no_moment_of_the_next_minute(pattern, good, bad):
     [
         (pl.Datetime("us"), {"time_zone": "UTC"}, "`time_zone`, and its type has none: make it"),
         (MOMENT, {"format": "%Y-%m-%d %H:%M"}, "has no offset: say its `time_zone`"),
+        (
+            MOMENT,
+            {"time_zone": "America/Denverr"},
+            "there is no time zone 'America/Denverr': give a name of the IANA's",
+        ),
+        (MOMENT, {"time_zone": -7}, "there is no time zone -7: give"),
         (MOMENT, {"format": "%Y-%m-%d %H:%M%z", "time_zone": "UTC"}, "has an offset: leave `time_zone` away"),
         (pl.List(pl.Int64), {}, "text has no reading as that"),
     ],
