@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import date
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
 from pydantic import BaseModel, Field
+
+from include.foundation.echo import listing
 
 _KEPT = (
     "type",
@@ -109,6 +113,22 @@ def of(section: BaseModel, *names: str, **more: Mapping[str, Any]) -> dict[str, 
         name: Param(_plain(getattr(section, name)), **{**fields[name], **more.get(name, {})})
         for name in names or fields
     }
+
+
+def refuse_unknown(context: Any) -> None:
+    """`pre_execute`: stop a run that was given what its form does not have; Airflow itself would not look at it.
+
+    Raises:
+        AirflowFailException: a field is misspelt or of another Dag: the run would be green by the form's defaults.
+    """
+    fields = [*context["dag"].params]
+    strange = sorted(map(str, {*(context["dag_run"].conf or {})} - {*fields}))
+    if not strange:
+        return
+    near = get_close_matches(strange[0], fields, 1)
+    there = f"it has {listing(fields, len(fields))}" if fields else "it has none"
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise AirflowFailException(f"the form has no field {listing(strange)}{meant}; {there}")
 
 
 @cache

@@ -10,6 +10,8 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
+from flightline import forms
+
 log = logging.getLogger(__name__)
 
 NOTE, REASON = "note", "reason"
@@ -42,8 +44,12 @@ def keep_reason(context: Any) -> None:
     context["ti"].xcom_push(REASON, str(context.get("exception"))[:LONGEST])
 
 
-# For `default_args`: a sentence in the log, not a dump of what the task returned.
-IN_WORDS = {"on_failure_callback": keep_reason, "show_return_value_in_logs": False}
+# For `default_args`: a sentence in the log, not a dump of what the task returned, and none that is not the run's own.
+IN_WORDS = {
+    "on_failure_callback": keep_reason,
+    "show_return_value_in_logs": False,
+    "pre_execute": forms.refuse_unknown,
+}
 
 
 @hookimpl

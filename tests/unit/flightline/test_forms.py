@@ -1,9 +1,10 @@
 """A form has the bounds, titles and help of the fields that it is made from."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from pydantic import BaseModel, Field
 
 from flightline import forms
@@ -38,3 +39,25 @@ def test_a_promotion_of_nothing_is_refused_before_it_starts(name, outside):
     params = forms.of(forms.Promote(until="live"), until={"enum": ["live"]})
     with pytest.raises(ParamValidationError):
         params[name].resolve(outside)
+
+
+@pytest.mark.parametrize(
+    ("fields", "conf", "said"),
+    [
+        (["trials", "seed"], {"trails": 2}, r"no field trails \(did you mean trials\?\); it has trials, seed$"),
+        (["trials"], {"trials": 2, "zone": 1}, r"no field zone; it has trials$"),
+        ([], {"version": "1"}, "no field version; it has none$"),
+    ],
+)
+def test_a_run_that_is_given_what_its_form_does_not_have_fails_with_the_form_s_fields(fields, conf, said):
+    with pytest.raises(AirflowFailException, match=said):
+        forms.refuse_unknown(_context(fields, conf))
+
+
+@pytest.mark.parametrize("conf", [{"trials": 2}, {}, None])
+def test_a_run_by_its_form_goes_on(conf):
+    forms.refuse_unknown(_context(["trials", "seed"], conf))
+
+
+def _context(fields, conf):
+    return {"dag": SimpleNamespace(params=dict.fromkeys(fields)), "dag_run": SimpleNamespace(conf=conf)}
