@@ -1,5 +1,6 @@
 """Tasks of `<use case>.train`."""
 
+import json
 import logging
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -162,11 +163,18 @@ def verdict(
     took = _took(load(use_case).training.backend, usage.total(mlflow.get_conn(), prepared["run_id"]))
     PushgatewayHook().push(ti, {pushed.TRAINED_VALUE: metrics, pushed.TRAINED_GATES: float(gate == "passed"), **took})
     if gate != "passed":
-        raise GateFailed(f"{use_case} version {version} is not for promotion: gate={gate}, see the table above")
+        why = _failures(mlflow.read_text(prepared["run_id"], "gates/report.json"))
+        raise GateFailed(f"{use_case} version {version} is not for promotion: {why or f'gate={gate}'}")
     event = outlet_events[assets.model(load(use_case))]
     event.add_partitions(version)
     event.extra = {"version": version, "run": prepared["run_id"], "window": prepared["frozen"]["window"]}
     notes.say(ti, "version %s passed its gates", version)
+
+
+def _failures(report: str) -> str:
+    """The gates of a report that failed, each with what it saw; an error is read where no table stands above it."""
+    failed = [gate for gate in json.loads(report)["gates"] if not gate["passed"]]
+    return "; ".join(f"gate {gate['name']}: {gate['detail']}" for gate in failed)
 
 
 def _took(system: str, total: Mapping[str, float]) -> "dict[Pushed, float]":

@@ -67,3 +67,9 @@ def test_a_training_costs_what_its_connection_says_of_an_hour(monkeypatch, extra
 
 def test_jobs_that_said_nothing_cost_nothing_known():
     assert train._took("pods", {}) == {}
+
+
+def test_a_version_that_failed_is_told_with_the_gates_that_it_failed():
+    gates = [("rows", True, "enough"), ("floor", False, "mae 9 must be at most 6"), ("champion", False, "is worse")]
+    report = {"gates": [dict(zip(("name", "passed", "detail"), gate, strict=True)) for gate in gates]}
+    assert train._failures(json.dumps(report)) == "gate floor: mae 9 must be at most 6; gate champion: is worse"
