@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -110,11 +111,14 @@ class Watch:
     def reference(self) -> Reference:
         """What was ordinary in the champion's training window and on its holdout."""
         data, spec = self.training.data, self.training.spec
-        holdout = data.holdout.whole()
+
+        def columns(names: Sequence[str]) -> pl.DataFrame:
+            return pl.concat([data.fit.select(names), data.holdout.whole(names)])
+
         return Reference.of(
-            pl.concat([data.fit, holdout]),
-            holdout,
-            self.answers(holdout),
+            columns,
+            data.holdout.whole([DAY, "label"]),
+            data.holdout.each(self.answers, self.features),
             features=self.features,
             kind=self.training.problem,
             metric=spec.metric.name,

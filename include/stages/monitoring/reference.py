@@ -1,6 +1,6 @@
 """What is ordinary for a version: learnt from the rows that it was trained and judged on, before it is watched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,6 +15,7 @@ from include.stages.monitoring.profile import Limit
 
 LEAST_WINDOWS = 3  # fewer say nothing of how much windows differ
 RESAMPLES = 50
+VALUES = 8_000_000  # of features that are in memory at once; a column is not divided
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class Reference:
     @classmethod
     def of(
         cls,
-        rows: pl.DataFrame,
+        columns: Callable[[Sequence[str]], pl.DataFrame],
         holdout: pl.DataFrame,
         answers: Answers,
         *,
@@ -52,7 +53,7 @@ class Reference:
         """Learn what is ordinary.
 
         Args:
-            rows: of the training window: `event_date` and the features.
+            columns: gives columns, `event_date` or features, of all rows of the training window, in one order always.
             holdout: rows that the judged model had not seen: `event_date` and an encoded `label`, [n].
             answers: the model's, of these rows.
             features: names of the columns that are watched.
@@ -63,10 +64,11 @@ class Reference:
         Raises:
             InvalidInput: there are too few windows to tell what is ordinary.
         """
-        parts = windows(rows, rules.window_days)
+        days = columns([DAY])[DAY]
+        parts = windows(days, rules.window_days)
         observed = pl.Series("answers", kind.observed(answers), dtype=pl.Float64)
         judged = holdout.select(DAY, "label").with_columns(place=pl.int_range(pl.len()), answers=observed)
-        held = windows(judged, rules.window_days)
+        held = [judged.filter(window) for window in windows(judged[DAY], rules.window_days)]
         for name, found in (("training window", parts), ("holdout", held)):
             if len(found) < LEAST_WINDOWS:
                 raise InvalidInput(
@@ -78,9 +80,14 @@ class Reference:
             raise InvalidInput(f"{metric} is not defined in a window of the holdout: {values}")
         # A few windows may happen to differ less than chance alone makes them differ.
         chance = max(_sampling_error(measure, each.height) for measure, each in zip(measures, held, strict=True))
-        limits = {name: Limit.of(rows[name], [each[name] for each in parts], sigmas=rules.sigmas) for name in features}
+        limits = {}
+        at_once = max(1, VALUES // len(days))
+        for place in range(0, len(features), at_once):
+            for column in columns(features[place : place + at_once]):
+                inside = [column.filter(window) for window in parts]
+                limits[column.name] = Limit.of(column, inside, sigmas=rules.sigmas)
         return cls(
-            until=rows[DAY].max(),  # type: ignore[arg-type]
+            until=days.max(),  # type: ignore[arg-type]
             features=limits,
             answers=Limit.of(observed, [each["answers"] for each in held], sigmas=rules.sigmas),
             metric=metric,
@@ -98,12 +105,15 @@ def _sampling_error(measure: Measure, rows: int) -> float:
     return float(np.nanstd(draws))
 
 
-def windows(rows: pl.DataFrame, days: int) -> list[pl.DataFrame]:
-    """Rows cut into whole windows of so many days, from their last day backwards; empty ones are left out."""
-    last, first = rows[DAY].max(), rows[DAY].min()
+def windows(days: pl.Series, length: int) -> list[pl.Series]:
+    """Which rows, by their days, are of which whole window of so many days: from the last one backwards, told in order.
+
+    A window without rows is left out.
+    """
+    last, first = days.max(), days.min()
     found = []
-    while isinstance(last, date) and isinstance(first, date) and last - timedelta(days=days - 1) >= first:
-        begin = last - timedelta(days=days - 1)
-        found.append(rows.filter(pl.col(DAY).is_between(begin, last)))
+    while isinstance(last, date) and isinstance(first, date) and last - timedelta(days=length - 1) >= first:
+        begin = last - timedelta(days=length - 1)
+        found.append(days.is_between(begin, last))
         last = begin - timedelta(days=1)
-    return [each for each in reversed(found) if each.height]
+    return [each for each in reversed(found) if each.any()]

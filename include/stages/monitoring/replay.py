@@ -89,7 +89,7 @@ class Past:
             held = trained - timedelta(days=self.rules.compare_days)
             rows = self.rows[self.place(held - timedelta(days=self.training_days)) : self.place(trained)]
             self._references[trained] = Reference.of(
-                rows,
+                rows.select,
                 self.rows[self.place(held) : self.place(trained)],
                 self.answers(held, held, trained),
                 features=self.features,

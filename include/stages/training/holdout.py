@@ -57,6 +57,6 @@ class Holdout:
                 break
         return pl.concat(found)
 
-    def whole(self) -> pl.DataFrame:
-        """All rows at once: they must fit into memory."""
-        return pl.concat(self.batches(None))
+    def whole(self, columns: Columns = None) -> pl.DataFrame:
+        """These columns of all rows at once: they must fit into memory."""
+        return pl.concat([rows if columns is None else rows.select(columns) for rows in self.batches(columns)])

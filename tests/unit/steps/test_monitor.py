@@ -74,7 +74,7 @@ def put(lake: Lake, spec: UseCase, days: Sequence[date], *, turned: bool = False
     replace_days(lake, spec.predictions_table, log, days, {})
 
 
-def watch(lake: Lake, spec: UseCase, *, version: str = "3") -> Watch:
+def watch(lake: Lake | None, spec: UseCase, *, version: str = "3") -> Watch:
     known = rows([TRAINED - timedelta(days=n) for n in range(6)])
     window = SimpleNamespace(end=TRAINED)
     training: Any = SimpleNamespace(
@@ -116,6 +116,19 @@ def test_a_window_is_judged_once_unless_its_rows_change(folder_lake: Lake, spec:
     assert [each.start for each in changed.judged] == days(2)[1:]
     assert [each.observation.signals for each in changed.seen] == [(), ("performance",), (), (), ()]
     assert look(folder_lake, spec).seen == changed.seen
+
+
+def test_a_holdout_in_batches_makes_the_same_ordinary(spec: UseCase) -> None:
+    whole, batched, asked = watch(None, spec), watch(None, spec), []
+    rows = batched.training.data.fit
+
+    def batches(columns: Sequence[str] | None) -> Any:
+        asked.append(columns)
+        return rows.iter_slices(7)
+
+    batched.training.data.holdout = Holdout(batches)
+    assert batched.reference == whole.reference
+    assert sorted(asked) == [["event_date"], ["event_date", "label"], ["x"], ["x"]]
 
 
 def test_another_version_or_rule_judges_for_itself(folder_lake: Lake, spec: UseCase) -> None:

@@ -30,7 +30,7 @@ def answers(frame: pl.DataFrame) -> np.ndarray:
 def reference() -> Reference:
     train, holdout = rows(FIRST, 84), rows(FIRST, 35)
     return Reference.of(
-        train, holdout, answers(holdout), features=["x", "y"], kind=problem("binary"), metric="auc", rules=RULES
+        train.select, holdout, answers(holdout), features=["x", "y"], kind=problem("binary"), metric="auc", rules=RULES
     )
 
 

@@ -24,6 +24,7 @@ def test_batches_say_what_the_whole_says():
         np.testing.assert_array_equal(held.texts("by"), ["a", "none", "bcd", *"abababa"])
         np.testing.assert_array_equal(held.each(lambda rows: rows["x"].to_numpy() * 2), np.arange(0, 20, 2))
         assert held.whole().equals(ROWS)
+        assert held.whole(["by"]).equals(ROWS.select("by"))
         assert held.head(4).equals(ROWS.head(4))
         assert held.height == 10
 
