@@ -144,7 +144,7 @@ def register(use_case: str, prepared: Mapping[str, Any], ti: Any = None) -> str:
 def verdict(
     use_case: str, prepared: Mapping[str, Any], version: str, outlet_events: Any = None, ti: Any = None
 ) -> None:
-    """Show the gates' report; announce the version if it passed, fail if it did not.
+    """Show the gates' report; announce the version if it passed and is not the champion, fail if it did not.
 
     Raises:
         GateFailed: a gate failed, or there is no verdict.
@@ -165,6 +165,10 @@ def verdict(
     if gate != "passed":
         why = _failures(mlflow.read_text(prepared["run_id"], "gates/report.json"))
         raise GateFailed(f"{use_case} version {version} is not for promotion: {why or f'gate={gate}'}")
+    champion = registry.champion(mlflow.get_conn(), use_case)
+    if champion and champion.version == version:  # its approval was given: there is nothing to ask a person
+        notes.say(ti, "version %s is the champion already; raise `rerun` in the form to train once more", version)
+        return
     event = outlet_events[assets.model(load(use_case))]
     event.add_partitions(version)
     event.extra = {"version": version, "run": prepared["run_id"], "window": prepared["frozen"]["window"]}

@@ -40,7 +40,7 @@ class Blocks:
         self.line = 1  # where the next block or line begins
         self._fill()
         if not self._buffer:
-            raise InvalidInput(f"{name}: line 1: the file is empty")
+            raise InvalidInput(f"{name}: line 1: the file is empty; land it again with its rows")
         for signature, what in SIGNATURES.items():
             if self._buffer.startswith(signature):
                 raise InvalidInput(f"{name}: line 1: {what}")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.comms import AssetEventDagRunReferenceResult
 from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
 
@@ -69,7 +70,37 @@ def test_jobs_that_said_nothing_cost_nothing_known():
     assert train._took("pods", {}) == {}
 
 
-def test_a_version_that_failed_is_told_with_the_gates_that_it_failed():
+def verdict(monkeypatch, *, gate, champion):
+    """What `verdict` announces of version 2, and the sentence that it says."""
     gates = [("rows", True, "enough"), ("floor", False, "mae 9 must be at most 6"), ("champion", False, "is worse")]
-    report = {"gates": [dict(zip(("name", "passed", "detail"), gate, strict=True)) for gate in gates]}
-    assert train._failures(json.dumps(report)) == "gate floor: mae 9 must be at most 6; gate champion: is worse"
+    report = {"gates": [dict(zip(("name", "passed", "detail"), each, strict=True)) for each in gates]}
+    hook = SimpleNamespace(
+        get_conn=lambda: None, read_text=lambda _, path: json.dumps(report) if "json" in path else ""
+    )
+    monkeypatch.setattr("flightline.hooks.mlflow.MlflowHook", lambda: hook)
+    monkeypatch.setattr("flightline.hooks.pushgateway.PushgatewayHook", lambda: SimpleNamespace(push=lambda *_: None))
+    found = SimpleNamespace(gate=gate, manifest=lambda: SimpleNamespace(metrics={}))
+    monkeypatch.setattr("include.stages.registry.get", lambda *_: found)
+    held = champion and SimpleNamespace(version=champion)
+    monkeypatch.setattr("include.stages.registry.champion", lambda *_: held)
+    monkeypatch.setattr("include.stages.training.usage.total", lambda *_: {})
+    announced, said = [], []
+    events = {assets.model(SPEC): SimpleNamespace(add_partitions=announced.append, extra={})}
+    ti = SimpleNamespace(xcom_push=lambda _, text: said.append(text))
+    train.verdict.function(SPEC.name, {"run_id": "r", "frozen": {"window": {}}}, "2", outlet_events=events, ti=ti)
+    return announced, said
+
+
+@pytest.mark.parametrize("champion", [None, "1"])
+def test_a_version_that_passed_is_announced(monkeypatch, champion):
+    assert verdict(monkeypatch, gate="passed", champion=champion) == (["2"], ["version 2 passed its gates"])
+
+
+def test_nobody_is_asked_to_promote_the_champion(monkeypatch):
+    announced, (said,) = verdict(monkeypatch, gate="passed", champion="2")
+    assert (announced, said[:33]) == ([], "version 2 is the champion already")
+
+
+def test_a_version_that_failed_is_told_with_the_gates_that_it_failed(monkeypatch):
+    with pytest.raises(AirflowFailException, match="floor: mae 9 must be at most 6; gate champion: is worse"):
+        verdict(monkeypatch, gate="failed", champion="1")
