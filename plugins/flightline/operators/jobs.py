@@ -124,7 +124,7 @@ class JobOperator(BaseOperator):
             work()
         except JobFailed as error:
             if error.permanent:
-                raise AirflowFailException(f"a retry cannot help, the log above says why: {error}") from error
+                raise AirflowFailException(f"a retry cannot help, the log of this task says why: {error}") from error
             # Another task that waited for the same job may have seen its end first, and cleared it away.
             if (record := self._record(job)) is None:
                 raise AirflowException(str(error)) from error

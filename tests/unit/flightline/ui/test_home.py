@@ -1,6 +1,10 @@
 """Home answers which model serves, trained on what, why promoted, by whom."""
 
+import pytest
+
+from flightline.ui import lookups
 from include.foundation.spec.loading import names
+from include.stages.promotion.served import Served
 
 
 def test_it_says_what_serves_and_why(site):
@@ -11,6 +15,14 @@ def test_it_says_what_serves_and_why(site):
     assert "it passed 1 of 2 gates against version 1" in " ".join(page.split())
     assert "approved by Ada" in page
     assert "production: version 2" in page
+
+
+@pytest.mark.parametrize(("served", "said"), [("2", "is champion now"), (None, "is champion yet")])
+def test_a_champion_that_lost_its_alias_is_not_one_that_never_was(site, monkeypatch, served, said):
+    monkeypatch.setattr(lookups, "versions", lambda _: [])
+    deployed = lookups.Deployed(served=(Served(stage="production", version=served),))
+    monkeypatch.setattr(lookups, "deployed", lambda _: deployed)
+    assert f"no version {said}" in site.login("viewer").get("").text
 
 
 def test_it_says_what_ran_failed_and_waits(site):

@@ -92,6 +92,15 @@ def test_one_question_at_a_time(site, asked, monkeypatch):
     assert "others ask just now" in answer.text
 
 
+def test_only_what_runs_can_be_cancelled(site, asked):
+    asking, _ = ask(site.login("viewer"))
+    # The answer takes the place of the first element, whole: what lies in it goes with it.
+    replaced, after = asking.text.strip().rsplit("</div>", 1)
+    assert "query/cancel" in replaced
+    assert after == ""
+    assert replaced.count("<div") == 1
+
+
 def test_it_can_be_cancelled_and_a_wrong_one_says_so(site, asked):
     _, number = ask(site.login("viewer"))
     assert site.post("query/cancel", token=site.token(), id=number).status_code == 204
