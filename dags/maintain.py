@@ -10,12 +10,12 @@ and storage grows.
 
 **Outputs** — the same rows in fewer files and snapshots. No asset is updated: no row changes.
 
-**Order** — each table is a task of its own (`maintain`, mapped): small files of a day that lie side by side are merged;
-snapshots that were replaced more than `keep_days` ago expire; files that no snapshot needs and that are older than
-`orphan_days` are deleted. What a tag names (every frozen training input) never expires. What the commits said (run
-keys, days, positions of streams) is carried on in the table's property `flightline.commit-log`. Writers and readers may
-run meanwhile: a day that a writer replaces is left as that writer made it. At the end the task compares the rows of
-each day with those before, except of days that writers changed.
+**Order** — each table is a task of its own (`maintain`, mapped): small files of a day that lie side by side are merged,
+then small manifests; snapshots that were replaced more than `keep_days` ago expire; files that no snapshot needs and
+that are older than `orphan_days` are deleted. What a tag names (every frozen training input) never expires. What the
+commits said (run keys, days, positions of streams) is carried on in the table's property `flightline.commit-log`.
+Writers and readers may run meanwhile: a day that a writer replaces is left as that writer made it. At the end the task
+compares the rows of each day with those before, except of days that writers changed.
 
 **When it fails**
 - *another program changed the layout* of a table: it is named, the others are done; set its partition spec back.

@@ -153,3 +153,26 @@ class Rewrite:
         if gone := self.files - {entry.data_file.file_path for entry in removed}:
             raise Superseded(f"{'.'.join(table.name())} {self.day}: {len(gone)} files were replaced meanwhile")
         return {DAYS: ""}
+
+
+@dataclass(frozen=True)
+class Gather:
+    """No file enters or leaves: the small manifests become one, however few they are."""
+
+    operation: ClassVar[str] = "replace"
+
+    def refused(self, days: Collection[date]) -> set[date]:
+        """No rows are written."""
+        return {*days}
+
+    def span(self) -> tuple[date, date] | None:
+        """Nothing leaves."""
+        return None
+
+    def removes(self, day: date, file: DataFile) -> bool:  # noqa: ARG002 (as every change)
+        """Nothing leaves."""
+        return False
+
+    def summary(self, table: Table, days: Collection[date], removed: Collection[ManifestEntry]) -> dict[str, str]:  # noqa: ARG002
+        """No day's rows are others than before."""
+        return {DAYS: ""}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from include.foundation.lake import manifests
-from include.foundation.lake.change import Rewrite
+from include.foundation.lake.change import Gather, Rewrite
 from include.foundation.lake.layout import day_reader
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class _Split:
 def _split(table: Table, parent: Snapshot | None, change: Change) -> _Split:
     split = _Split()
     data, split.stay = manifests.alive(table, parent)
-    small = [each for each in data if manifests.live(each) < SMALL] if len(data) > MANY else []
+    few = 1 if isinstance(change, Gather) else MANY
+    small = [each for each in data if manifests.live(each) < SMALL] if len(data) > few else []
     span, day = change.span(), day_reader(table)
     concerned = [
         each for each in data if each in small or (span is not None and manifests.may_hold(table, each, *span))

@@ -1,4 +1,4 @@
-"""Merging small files: each day's neighbours become one file, with the same rows in the same order."""
+"""Merging what is small: each day's neighbours become one file with the same rows in order, manifests one manifest."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from include.foundation.errors import PermanentError, Superseded
-from include.foundation.lake import manifests, scan, tables
-from include.foundation.lake.change import Rewrite
+from include.foundation.lake import manifests, scan, snapshot, tables
+from include.foundation.lake.catalog import retry_commit
+from include.foundation.lake.change import Gather, Rewrite
 from include.foundation.lake.commit import TableWriter
 from include.foundation.lake.layout import day_reader
 
@@ -47,6 +48,21 @@ def compact(lake: Lake, identifier: str, *, min_files: int, dry_run: bool) -> in
         if dry_run or _merge(lake, table, identifier, day, run):
             merged += len(run)
     return merged
+
+
+def gather(lake: Lake, identifier: str, *, min_manifests: int) -> int:
+    """Make one manifest of the small ones: a reader opens each that may hold its days.
+
+    Returns:
+        How many became one; 0 where there are fewer than `min_manifests`.
+    """
+    table = tables.load(lake, identifier)
+    data, _ = manifests.alive(table, table.current_snapshot())
+    small = sum(manifests.live(each) < snapshot.SMALL for each in data)
+    if small < min_manifests:
+        return 0
+    retry_commit(lake, table, lambda: snapshot.commit(table, Gather(), files=(), summary={}))
+    return small
 
 
 def _runs(table: Table, min_files: int) -> Iterator[tuple[date, list[ManifestEntry]]]:

@@ -12,7 +12,7 @@ from include.foundation.errors import PermanentError
 from include.foundation.lake import tables
 from include.foundation.lake.commit_log import log
 from include.foundation.spec.topics import GAPS
-from include.stages.maintenance.compact import compact
+from include.stages.maintenance.compact import compact, gather
 from include.stages.maintenance.expire import expire
 from include.stages.maintenance.orphans import remove_orphans
 
@@ -66,7 +66,7 @@ def maintain(
         identifier: `namespace.table`.
         keep: for so long every state of the table stays readable; tagged states for ever.
         orphan_age: files that no snapshot needs are deleted when they are older; at least two days.
-        min_files: so many small files of a day are merged.
+        min_files: so many small files of a day are merged, and so many small manifests.
         dry_run: change nothing, and say what would be done.
 
     Raises:
@@ -79,6 +79,8 @@ def maintain(
     start = tables.current_snapshot_id(lake, identifier)
     before = tables.counts(lake, identifier, snapshot_id=start)
     merged = compact(lake, identifier, min_files=min_files, dry_run=dry_run)
+    if not dry_run:
+        gather(lake, identifier, min_manifests=min_files)
     expired = expire(lake, identifier, before=now - keep, dry_run=dry_run)
     orphans = remove_orphans(lake, identifier, before=now - orphan_age, dry_run=dry_run)
     table = tables.load(lake, identifier)

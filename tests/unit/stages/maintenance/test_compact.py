@@ -8,7 +8,7 @@ from include.foundation.lake.change import Append
 from include.foundation.lake.commit import TableWriter, replace_days
 from include.foundation.lake.commit_log import find_commit, positions
 from include.stages.maintenance import compact as module
-from include.stages.maintenance.compact import compact
+from include.stages.maintenance.compact import compact, gather
 
 D = [date(2013, 1, n) for n in range(1, 4)]
 TABLE = "bronze.t"
@@ -86,3 +86,20 @@ def test_a_table_that_another_program_changed_is_not_touched(stream: Lake) -> No
         update.rename_column("v", "w")
     assert compact(stream, TABLE, min_files=2, dry_run=False) == 0
     assert tables.read(stream, TABLE)["w"].len() == 8
+
+
+def test_manifests_become_one_and_no_row_changes(stream: Lake) -> None:
+    before, table = tables.read(stream, TABLE), tables.load(stream, TABLE)
+    assert gather(stream, TABLE, min_manifests=7) == 0
+    assert tables.current_snapshot_id(stream, TABLE) == table.current_snapshot().snapshot_id
+
+    assert gather(stream, TABLE, min_manifests=6) == 6
+    table = tables.load(stream, TABLE)
+    data, _ = manifests.alive(table, table.current_snapshot())
+    assert [manifests.live(each) for each in data] == [8]
+    assert tables.read(stream, TABLE).equals(before)
+    assert table.scan().to_arrow().num_rows == before.height
+    assert table.current_snapshot().summary["total-records"] == str(before.height)
+    assert (positions(table), find_commit(stream, TABLE, "5") is not None) == ({"t": 5}, True)
+    append(stream, 6, D[2])
+    assert tables.read(stream, TABLE).height == before.height + 1
