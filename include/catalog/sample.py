@@ -71,7 +71,10 @@ def texts(frame: pl.DataFrame, hidden: Collection[str] = ()) -> Texts:
     def text(name: str, value: Any) -> str:
         if value is None:
             return ""
-        return MASK if name in hidden else cut(str(value), LONGEST)
+        if name in hidden:
+            return MASK
+        words = isinstance(value, list) and value and all(isinstance(each, str) for each in value)
+        return cut("; ".join(value) if words else str(value), LONGEST)
 
     names = frame.columns
     return names, [[text(name, value) for name, value in zip(names, row, strict=True)] for row in frame.iter_rows()]

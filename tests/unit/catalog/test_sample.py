@@ -33,3 +33,8 @@ def test_reasons_are_counted_without_their_values(folder_lake):
     _, (_, open_values) = sample.quarantined(folder_lake, "quarantine.t", rows=5)
     assert "a@x" in str(open_values)
     assert len(sample.texts(pl.DataFrame({"a": ["x" * 999]}))[1][0][0]) < 200
+
+
+def test_a_list_of_texts_is_told_in_words():
+    frame = pl.DataFrame({"reasons": [["a: missing", "repeats an earlier row"]], "numbers": [[1, 2]], "none": [[]]})
+    assert sample.texts(frame)[1] == [["a: missing; repeats an earlier row", "[1, 2]", "[]"]]
