@@ -4,9 +4,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk.exceptions import AirflowSkipException
+from urllib3.exceptions import HTTPError
 
 from flightline.hooks.cluster_client import ClusterClient
 from flightline.triggers.cluster_pod import ClusterPodTrigger
+from include.foundation.echo import cut
 
 if TYPE_CHECKING:
     from typing import Never
@@ -40,6 +43,37 @@ class KeyedPod(KubernetesPodOperator):
 
     def _build_find_pod_label_selector(self, context: Any = None, *, exclude_checked: bool = True) -> str:  # noqa: ARG002
         return f"{LABEL}={self.labels[LABEL]}" + (f",{self.POD_CHECKED_KEY}!=True" if exclude_checked else "")
+
+    def cleanup(self, pod: Any, remote_pod: Any, xcom_result: Any = None, context: Any = None) -> None:
+        """Clean up after the pod. The one that says that no retry can help is told by the last line of its log.
+
+        Raises:
+            AirflowSkipException: the pod said so (`skip_on_exit_code`).
+            AirflowException: it failed otherwise.
+        """
+        said = self._last_line(remote_pod)  # before the pod is deleted
+        try:
+            super().cleanup(pod, remote_pod, xcom_result, context)
+        except AirflowSkipException as error:
+            raise AirflowSkipException(f"{said} ({error})" if said else str(error)) from error
+
+    def _last_line(self, pod: Any) -> str:
+        """The last line that a failed pod logged; empty where it cannot be read, which hides nothing."""
+        from kubernetes.client import ApiException
+
+        if not pod or not pod.status or pod.status.phase != "Failed":
+            return ""
+        try:
+            answer = self.client.read_namespaced_pod_log(
+                pod.metadata.name,
+                pod.metadata.namespace,
+                container=self.base_container_name,
+                tail_lines=1,
+                _preload_content=False,  # the client would give the text as Python writes bytes
+            )
+        except (ApiException, HTTPError):
+            return ""
+        return cut(answer.data.decode("utf-8", errors="backslashreplace").strip(), 500)
 
     def defer(self, *, trigger: Any, **options: Any) -> "Never":
         """Defer without the Connection's extra, whose token would stand in the trigger's row as plain text."""

@@ -288,7 +288,18 @@ def test_a_pod_says_by_its_exit_code_whether_a_retry_can_help(monkeypatch, metho
         return ends
 
     monkeypatch.setattr(KubernetesPodOperator, method, ended(PERMANENT))
-    with pytest.raises(JobFailed, match=f"exit code {PERMANENT}") as caught:
+    last = SimpleNamespace(data="gold ends é\n".encode())
+    logs = SimpleNamespace(read_namespaced_pod_log=lambda *_, **options: last)
+    monkeypatch.setattr(KubernetesPodOperator, "client", logs)
+    with pytest.raises(JobFailed, match=rf"^gold ends é \(.*exit code {PERMANENT}") as caught:
+        ends()
+    assert caught.value.permanent
+
+    def gone(*_, **options):
+        raise k8s_client.ApiException(404)
+
+    logs.read_namespaced_pod_log = gone
+    with pytest.raises(JobFailed, match=f"^Pod p returned exit code {PERMANENT}") as caught:
         ends()
     assert caught.value.permanent
     monkeypatch.setattr(KubernetesPodOperator, method, ended(1))
