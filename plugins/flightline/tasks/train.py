@@ -57,10 +57,12 @@ def freeze(
     from flightline.hooks.mlflow import MlflowHook
     from flightline.hooks.sigopt import SigOptHook
     from include.foundation.lake import tables
+    from include.stages import registry
     from include.stages.training import runs
     from include.steps.prepare import prepare
 
     spec, lake, mlflow = load(use_case), LakeHook().lake, MlflowHook()
+    registry.champion(mlflow.get_conn(), use_case)  # raises where it got lost: the gate would, after all trials
     days, place = tables.days(lake, spec.gold), backend(spec.training.backend)
     end = date.fromisoformat(params["end_date"]) if params["end_date"] else days[-1] if days else None
     start = end - timedelta(days=params["window_days"] - 1) if end and params["window_days"] else None
@@ -88,8 +90,11 @@ def freeze(
     frozen = prepared["frozen"]
     notes.say(
         ti,
-        "frozen: gold of %s to %s at snapshot %s, %s trials, seed %s",
-        *(frozen["window"]["start"], frozen["window"]["end"], frozen["snapshot_id"], frozen["trials"], frozen["seed"]),
+        "frozen: gold of %s to %s at snapshot %s, judged from %s on; %s trials, seed %s",
+        *(frozen["window"][day] for day in ("start", "end")),
+        frozen["snapshot_id"],
+        frozen["window"]["holdout_start"],
+        *(frozen[name] for name in ("trials", "seed")),
     )
     return prepared
 

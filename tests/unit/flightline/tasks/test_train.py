@@ -11,6 +11,7 @@ from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
 
 from flightline import assets
 from flightline.tasks import train
+from include.foundation.errors import InvalidInput
 from include.foundation.spec import load
 from include.stages.observability import pushed
 
@@ -53,6 +54,17 @@ def test_news_in_gold_train_by_the_policy_only(monkeypatch):
 def test_who_asks_for_a_new_version_gets_one(monkeypatch):
     assert due(monkeypatch, assets.gold(SPEC), assets.retrain(SPEC))
     assert due(monkeypatch, run_type="manual")
+
+
+def test_a_champion_that_lost_its_alias_stops_a_training_before_its_trials(monkeypatch):
+    def lost(_client, _name):
+        raise InvalidInput("promote version 3 to give it back")
+
+    monkeypatch.setenv("AIRFLOW_CONN_MLFLOW", json.dumps({"conn_type": "http", "host": "127.0.0.1", "port": 1}))
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "aws"}))
+    monkeypatch.setattr("include.stages.registry.champion", lost)
+    with pytest.raises(AirflowFailException, match="promote version 3 to give it back"):
+        train.freeze.function(SPEC.name, params={})
 
 
 @pytest.mark.parametrize(("extra", "cost"), [({}, None), ({"hour_price": 6}, 0.02), ({"hour_price": "free"}, None)])

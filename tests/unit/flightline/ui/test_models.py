@@ -1,5 +1,9 @@
 """Models: what is shown of versions, and what the buttons do."""
 
+from dataclasses import replace
+
+from flightline.ui import lookups
+
 
 def test_versions_with_champion_and_metrics(site):
     page = site.login("viewer").get("models/flight_delays").text
@@ -17,6 +21,15 @@ def test_versions_with_champion_and_metrics(site):
     assert "Train a new version" not in page
     assert "starting a training needs a role" in page
     assert "Train a new version" in site.login("user").get("models/flight_delays").text
+
+
+def test_a_champion_that_lost_its_alias_is_not_one_that_never_was(site, monkeypatch):
+    page = site.login("viewer")
+    every = [replace(version, champion=False) for version in lookups.versions("flight_delays")]
+    monkeypatch.setattr(lookups, "versions", lambda _: every)
+    assert "none now: promote a version" in page.get("models/flight_delays").text
+    every[:] = [replace(version, since=None) for version in every]
+    assert "none yet" in page.get("models/flight_delays").text
 
 
 def test_a_version_says_how_far_its_gates_are(site):
