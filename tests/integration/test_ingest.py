@@ -377,6 +377,30 @@ def test_a_run_on_an_hour_replaces_exactly_that_hour(new_lake: Callable[[], Lake
     assert tables.counts(lake, silver) == {D[0]: 3}
 
 
+def test_a_day_or_an_hour_on_which_nothing_happened_is_taken_where_the_spec_says_so(
+    weather: Lake, new_lake: Callable[[], Lake]
+) -> None:
+    def accepting(spec: UseCase) -> UseCase:
+        first, *others = spec.sources
+        return spec.model_copy(update={"sources": (first.model_copy(update={"empty_files": "accept"}), *others)})
+
+    land(weather, D[1])
+    with pytest.raises(InvalidInput, match=r"2013-02-12.csv: .*a header and no rows: .*`empty_files: accept`"):
+        run(weather, WEATHER, D[:3], run_id="refused")
+    for days in (D[:3], D[1:2], D[1:2]):
+        (published,) = run(weather, accepting(WEATHER), days, run_id=f"{days[0]}").sources
+        assert published.landed == 10 * (len(days) - 1)
+        assert tables.counts(weather, WEATHER.table("silver", "weather")) == {D[0]: 10, D[2]: 10}
+
+    lake, hourly = new_lake(), accepting(HOURLY)
+    for hour, wind in ((5, 1), (6, None), (7, 3)):
+        at = land_hour(lake, hour, wind=wind)
+        if wind is None:
+            lake.objects().put(landing.expected(lake.landing, SPEC.name, HOURLY.sources[0], at), f"{HEADER}\n".encode())
+        publish(lake, hourly, Plan.of(lake, hourly, [], hours=[at]), run_id=f"{hour}")
+    assert tables.read(lake, HOURLY.table("silver", "weather"))["wind_speed"].to_list() == [1, 3]
+
+
 def test_an_hour_is_not_lost_to_a_run_on_another_one(new_lake: Callable[[], Lake]) -> None:
     lake = new_lake()
     plans = [Plan.of(lake, HOURLY, [], hours=[land_hour(lake, hour, wind=hour)]) for hour in (5, 6)]

@@ -58,6 +58,11 @@ class Source(Part):
     unknown_columns: Literal["refuse", "ignore"] = Field(
         "refuse", description="what to do with a landed column that the contract does not have"
     )
+    empty_files: Literal["refuse", "accept"] = Field(
+        "refuse",
+        description="what to do with a file without rows: a fault, or an hour or day on which nothing happened",
+        exclude_if=lambda said: said == "refuse",  # a spec that does not say it keeps its digest
+    )
     null_values: tuple[str, ...] = ("", "NA")
     max_row_bytes: int = Field(
         4 << 20, ge=1 << 10, le=64 << 20, description="a longer row is a fault of its file; so much is parsed at once"

@@ -10,7 +10,7 @@ import polars as pl
 from include.foundation.errors import InvalidInput
 from include.foundation.lake import tables
 from include.stages.ingest.faults import raise_together
-from include.stages.ingest.formats import FORMATS, POSITION, Columns
+from include.stages.ingest.formats import FORMATS, POSITION, Columns, NoRows
 from include.stages.ingest.stream import opened
 
 if TYPE_CHECKING:
@@ -132,15 +132,23 @@ def _frames(lake: Lake, source: Source, file: File, columns: Columns) -> Iterato
 
 
 def parsed(chunks: Iterator[bytes], source: Source, file: File, columns: Columns) -> Iterator[pl.DataFrame]:
-    """The rows of one file's bytes. Raises InvalidInput if it is malformed."""
-    order = schema(columns.names).names()
+    """The rows of one file's bytes, in a frame at least. Raises InvalidInput if it is malformed."""
+    whole = schema(columns.names)
     with opened(chunks, source=source, name=file.uri) as stream:
-        for frame in FORMATS[source.format.type].read(stream, source=source, columns=columns, name=file.uri):
-            yield frame.with_columns(
-                event_date=pl.lit(file.day, dtype=ADDED["event_date"]),
-                source_uri=pl.lit(file.uri, dtype=ADDED["source_uri"]),
-                ingested_at=pl.lit(file.landed_at, dtype=ADDED["ingested_at"]),
-            ).select(order)
+        try:
+            for frame in FORMATS[source.format.type].read(stream, source=source, columns=columns, name=file.uri):
+                yield frame.with_columns(
+                    event_date=pl.lit(file.day, dtype=ADDED["event_date"]),
+                    source_uri=pl.lit(file.uri, dtype=ADDED["source_uri"]),
+                    ingested_at=pl.lit(file.landed_at, dtype=ADDED["ingested_at"]),
+                ).select(whole.names())
+        except NoRows as none:
+            if source.empty_files == "refuse":
+                raise NoRows(
+                    f"{none}: land it again with its rows; if nothing happened then, say `empty_files: accept` of "
+                    f"{source.name} in the spec"
+                ) from None
+            yield pl.DataFrame(schema=whole)
 
 
 def _gathered(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

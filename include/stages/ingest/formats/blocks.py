@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from include.foundation.errors import InvalidInput
+from include.stages.ingest.formats.format import NoRows
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -31,7 +32,8 @@ class Blocks:
         name: what messages call the file.
 
     Raises:
-        InvalidInput: it is empty, or another kind of file.
+        NoRows: it is empty.
+        InvalidInput: it is another kind of file.
     """
 
     def __init__(self, stream: BinaryIO, *, most: int, name: str) -> None:
@@ -40,7 +42,7 @@ class Blocks:
         self.line = 1  # where the next block or line begins
         self._fill()
         if not self._buffer:
-            raise InvalidInput(f"{name}: line 1: the file is empty; land it again with its rows")
+            raise NoRows(f"{name}: line 1: the file is empty")
         for signature, what in SIGNATURES.items():
             if self._buffer.startswith(signature):
                 raise InvalidInput(f"{name}: line 1: {what}")

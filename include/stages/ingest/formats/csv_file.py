@@ -20,7 +20,7 @@ import pyarrow.csv
 
 from include.foundation.errors import InvalidInput
 from include.stages.ingest.formats.blocks import Blocks, decoded
-from include.stages.ingest.formats.format import POSITION, Columns
+from include.stages.ingest.formats.format import POSITION, Columns, NoRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +37,11 @@ class CsvFile:
 
     def read(self, stream: BinaryIO, *, source: Source, columns: Columns, name: str) -> Iterator[pl.DataFrame]:
         """As `Format` says."""
-        return _Reader(Blocks(stream, most=source.max_row_bytes, name=name), source, columns, name).frames()
+        try:
+            blocks = Blocks(stream, most=source.max_row_bytes, name=name)
+        except NoRows as empty:
+            raise InvalidInput(f"{empty}: even without rows it has a header") from None
+        return _Reader(blocks, source, columns, name).frames()
 
 
 class _Reader:
@@ -67,7 +71,7 @@ class _Reader:
                 found = True
                 yield frame
         if not found:
-            raise InvalidInput(f"{self._name}: line 1: the file has a header and no rows")
+            raise NoRows(f"{self._name}: line 1: the file has a header and no rows")
 
     def _find(self, header: list[str]) -> list[int]:
         for mark in DELIMITERS.replace(self._delimiter, "") if len(header) == 1 else "":

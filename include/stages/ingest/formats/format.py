@@ -20,6 +20,10 @@ RESERVED = ("event_date", "event_hour")
 MOST = 10_000  # columns that a file may have, whatever the spec says of unknown ones
 
 
+class NoRows(InvalidInput):
+    """The file holds no rows, and nothing else is wrong with it: the spec says whether that is a fault."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """The columns that a file must have.
@@ -115,6 +119,7 @@ class Format(Protocol):
             more than a few megabytes; there is at least one row in all.
 
         Raises:
+            NoRows: there is none.
             InvalidInput: the file is malformed; the message begins with the name and says where.
         """
 

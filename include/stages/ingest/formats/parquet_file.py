@@ -13,7 +13,7 @@ import polars as pl
 
 from include.foundation.echo import cause
 from include.foundation.errors import InvalidInput
-from include.stages.ingest.formats.format import POSITION, Columns
+from include.stages.ingest.formats.format import POSITION, Columns, NoRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ class ParquetFile:
                 file = pq.ParquetFile(copy)
                 header = file.schema_arrow.names
                 if file.metadata.num_rows == 0:
-                    raise InvalidInput(f"{name}: the file has no rows")
+                    raise NoRows(f"{name}: the file has no rows")
                 wanted = [header[index] for index in columns.find(header, name=name)]
                 row = 1
                 for batch in file.iter_batches(ROWS, columns=wanted):
