@@ -1,6 +1,7 @@
 """Build gold for a range of days: read silver, compute, look for leaks, replace the days in one commit."""
 
 import logging
+import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from include.stages.features.stale import made_by_other_code, origin, stale
 
 log = logging.getLogger(__name__)
 GOLD = "gold"
+# Rows of silver whose gold is made at once: each is there several times as wide, joined and checked, and with its
+# chunk come the days before it.
+ROWS = 25_000
 
 
 class Report(BaseModel):
@@ -143,8 +147,11 @@ class GoldRows:
         """The days' rows."""
         silver = Silver(lake, self.spec, self.snapshots)
         rows = labelled = 0
-        for chunk in chunks(days, silver.rows):
-            gold = compute(silver, chunk[0], chunk[-1])
+        parts = [*chunks(days, silver.rows, most=ROWS)]
+        # A leak shows at any moment: the moments are those of the call, and every chunk has one at least.
+        samples = math.ceil(leak.SAMPLES / max(1, len(parts)))
+        for chunk in parts:
+            gold = compute(silver, chunk[0], chunk[-1], samples=samples)
             sink.write(GOLD, gold)
             rows += gold.height
             labelled += gold["label"].count()
@@ -152,15 +159,18 @@ class GoldRows:
         return {"rows": rows, "labelled": labelled}
 
 
-def compute(silver: Silver, first: date, last: date) -> pl.DataFrame:
-    """Gold rows of the days `first` to `last` by the code of here. Raises as `build` does."""
+def compute(silver: Silver, first: date, last: date, *, samples: int = leak.SAMPLES) -> pl.DataFrame:
+    """Gold rows of the days `first` to `last` by the code of here, looked at for leaks at so many moments.
+
+    Raises as `build` does.
+    """
     features = module(silver.spec.name, "features")
     frames = silver.read(first, last)
     with blame(features):
         joined = join_history(features, frames, first, last)
         gold = to_gold(features, frames, joined)
         problem(silver.spec.problem).check_labels(gold["label"], gold["id"])
-        leak.check(features, silver.spec, silver=frames, joined=joined, gold=gold)
+        leak.check(features, silver.spec, silver=frames, joined=joined, gold=gold, samples=samples)
         if (hours := silver.spec.features.late_hours) is not None:
             gold = as_landed(features, frames, gold, Landings.of(silver.lake, silver.spec, timedelta(hours=hours)))
     return gold

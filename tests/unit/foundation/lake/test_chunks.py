@@ -19,3 +19,7 @@ def test_every_day_is_in_one_chunk_and_chunks_are_bounded(rows):
 def test_a_day_that_is_not_there_has_no_rows():
     assert [*chunks(D, {D[0]: ROWS, D[6]: 1})] == [D[:6], D[6:]]
     assert [*chunks([], {})] == []
+
+
+def test_a_caller_whose_rows_are_wide_takes_fewer():
+    assert [*chunks(D[:5], dict.fromkeys(D, 10), most=20)] == [D[:2], D[2:4], D[4:5]]
