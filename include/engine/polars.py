@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -26,33 +27,46 @@ class Polars:
         with ExitStack() as stack:
             stack.callback(files.discard)
             files.notes = [work(lake, days, files)]
-            files.open()
+            files.close()
             stack.pop_all()
         return files
 
 
 class Files:
-    """Data files, written and not committed: a sink, and what is staged."""
+    """Data files, written and not committed: a sink, and what is staged.
+
+    Rows of each output are encoded and sent while the next ones are made; never more of one output than were last
+    written.
+    """
 
     def __init__(self, lake: Lake, outputs: Mapping[str, Output]) -> None:
         self._lake, self._outputs = lake, outputs
         self._writers: dict[str, TableWriter] = {}
+        self._pool = ThreadPoolExecutor(max(1, len(outputs)))
+        self._sending: dict[str, Future[None]] = {}
         self.notes: Sequence[Any] = ()
 
-    def open(self) -> None:
-        """Have a writer for every output, also for those without rows."""
+    def close(self) -> None:
+        """See that all rows are sent, and that every output has a writer, also those without rows."""
+        for output in [*self._sending]:
+            self._sent(output)
         for name in self._outputs.keys() - self._writers.keys():
             self._open(name, self._outputs[name].schema())
+        self._pool.shutdown()
 
     def write(self, output: str, rows: pl.DataFrame) -> None:
-        """As `Sink` says."""
+        """As `Sink` says. What went wrong with an output's rows is raised by its next call, or by `close`."""
         if output not in self._writers:
             self._open(output, rows.schema)
-        self._writers[output].write(rows)
+        self._sent(output)
+        self._sending[output] = self._pool.submit(self._writers[output].write, rows)
 
     def clear(self) -> None:
         """As `Sink` says."""
-        self.discard()
+        wait(self._sending.values())
+        self._sending.clear()
+        for writer in self._writers.values():
+            writer.discard()
 
     def commit(self, output: str, summary: Mapping[str, str]) -> int:
         """As `Staged` says."""
@@ -60,8 +74,12 @@ class Files:
 
     def discard(self) -> None:
         """As `Staged` says."""
-        for writer in self._writers.values():
-            writer.discard()
+        self.clear()
+        self._pool.shutdown()
+
+    def _sent(self, output: str) -> None:
+        if coming := self._sending.pop(output, None):
+            coming.result()
 
     def _open(self, name: str, schema: pl.Schema) -> None:
         output = self._outputs[name]

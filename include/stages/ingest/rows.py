@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from include.stages.ingest.landing import File
 
 # Landed bytes whose rows are in memory at once, as text, typed and encoded: some twenty times as much in all.
-CHUNK_BYTES = 3 << 20
+CHUNK_BYTES = 2 << 20
 GZIP = 8  # a compressed file is about so many times as large inside
 READERS = 8
 FAULTS = 20  # files to find faults in, before the rest are left unread
