@@ -14,6 +14,7 @@ say and, where it gives up, loads the table and begins again.
 
 import argparse
 import dataclasses
+import logging
 import statistics
 import tempfile
 import time
@@ -159,6 +160,7 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=1000)
     parser.add_argument("--writers", type=int, default=16)
     given = parser.parse_args()
+    logging.getLogger("pyiceberg").setLevel(logging.ERROR)  # stock tells each lost race
     with lakes() as found:
         for catalog, lake in found.items():
             many_writers(catalog, lake, given.writers)
