@@ -255,8 +255,8 @@ def cost_of_the_log(ours: Service, logged: Service, pids: tuple[int, int], path:
     """Ask both in turns, and print medians of the ratios."""
     ratios: dict[int, list[list[float]]] = {connections: [] for connections in CONNECTIONS}
     for _ in range(ROUNDS):
-        off = ask("log off", pids[0], ours.port, path, body)
-        on = ask("log on", pids[1], logged.port, path, body)
+        off = ask("log off", pids[0], ours.ports[0], path, body)
+        on = ask("log on", pids[1], logged.ports[0], path, body)
         for connections, found in ratios.items():
             (plain, plain_cost), (log, log_cost) = off[connections], on[connections]
             seen = [after / before for before, after in zip(plain[:3], log[:3], strict=True)]
@@ -280,22 +280,22 @@ def main() -> None:
         home = Path(temporary)
         mlflow = mlflow_server(home, booster)
         with running(mlflow, log=home / "mlflow.log", timeout_seconds=120) as process:
-            theirs = ask("mlflow, features", process.pid, mlflow.port, "/invocations", {"inputs": [row]})
+            theirs = ask("mlflow, features", process.pid, mlflow.ports[0], "/invocations", {"inputs": [row]})
         ours, record = our_server(home, booster, stack)
         process = stack.enter_context(running(ours, log=home / "serving.log"))
         rows = {
             "flightline, features": ask(
-                "flightline, features", process.pid, ours.port, f"/v2/models/{USE_CASE}/infer", tensor
+                "flightline, features", process.pid, ours.ports[0], f"/v2/models/{USE_CASE}/infer", tensor
             ),
             "flightline, records": ask(
-                "flightline, records", process.pid, ours.port, f"/v1/models/{USE_CASE}/predict", record
+                "flightline, records", process.pid, ours.ports[0], f"/v1/models/{USE_CASE}/predict", record
             ),
         }
         logged = logging(home, ours, stack)
         other = stack.enter_context(running(logged, log=home / "logging.log"))
         for path, body in ((f"/v2/models/{USE_CASE}/infer", tensor), (f"/v1/models/{USE_CASE}/predict", record)):
             cost_of_the_log(ours, logged, (process.pid, other.pid), path, body)
-        print(*(line for line in metrics(logged.port) if "predictions_" in line and "#" not in line), sep="\n")
+        print(*(line for line in metrics(logged.ports[0]) if "predictions_" in line and "#" not in line), sep="\n")
     for name, found in rows.items():
         for connections, (measured, cost) in found.items():
             base, base_cost = theirs[connections]

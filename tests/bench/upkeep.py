@@ -1,4 +1,4 @@
-"""A year of daily commits of several small files: reads before and after two nights of `platform.maintain`, as ratios of one run.
+"""A year of daily commits of small files: reads before and after two nights of upkeep, as ratios of one run.
 
     PYTHONPATH=. python tests/bench/upkeep.py [--days 365] [--files 6]
 
