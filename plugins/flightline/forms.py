@@ -94,7 +94,9 @@ class Maintain(BaseModel):
         title="Age of orphans, days",
         description="Files that no snapshot needs are deleted when they are older.",
     )
-    min_files: int = Field(4, ge=2, title="Files to merge", description="So many small files of a day become one.")
+    min_files: int = Field(
+        4, ge=2, title="Files to merge", description="So many small files of a day, or manifests, become one."
+    )
     dry_run: bool = Field(False, title="Dry run", description="Change nothing, and say in the log what would be done.")
 
 

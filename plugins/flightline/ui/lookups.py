@@ -34,6 +34,11 @@ class Deployed:
     dora: Figures | None = None
     fault: str = ""
 
+    @property
+    def live(self) -> bool:
+        """Whether the last stage serves a version: then one was champion, though none may have the alias now."""
+        return bool(self.served and self.served[-1].version)
+
 
 @cache
 def lake() -> Lake:

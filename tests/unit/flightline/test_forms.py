@@ -56,7 +56,7 @@ def test_a_run_that_is_given_what_its_form_does_not_have_fails_with_the_form_s_f
 
 @pytest.mark.parametrize("conf", [{"trials": 2}, {}, None])
 def test_a_run_by_its_form_goes_on(conf):
-    forms.refuse_unknown(_context(["trials", "seed"], conf))
+    assert forms.refuse_unknown(_context(["trials", "seed"], conf)) is None
 
 
 def _context(fields, conf):

@@ -28,7 +28,7 @@ def test_a_champion_that_lost_its_alias_is_not_one_that_never_was(site, monkeypa
     every = [replace(version, champion=False) for version in lookups.versions("flight_delays")]
     monkeypatch.setattr(lookups, "versions", lambda _: every)
     assert "none now: promote a version" in page.get("models/flight_delays").text
-    every[:] = [replace(version, since=None) for version in every]
+    monkeypatch.setattr(lookups, "deployed", lambda _: lookups.Deployed(served=()))
     assert "none yet" in page.get("models/flight_delays").text
 
 
