@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -212,11 +213,12 @@ class Run:
         words = {"application": name, "application_spec": application, "revision": commit["commit"]}
         self.act(ArgoCDSyncOperator(task_id="sync", deferrable=False, poll_seconds=0.3, timeout=120, **words))
 
-    def promote(self) -> None:
-        """All steps, then alone."""
+    def promote(self, *, observed: Callable[[], object] = lambda: None) -> None:
+        """All steps, then alone; `observed` is called before each observation."""
         if self.chosen["stable"][STAGE.name]:
             for name, shares, seconds in rollout._steps(FLIGHTS, STAGE):
                 self.move(name, shares)
+                observed()
                 words = {"use_case": FLIGHTS.name, "stage": STAGE.name, "chosen": self.chosen, "step": name}
                 self.act(ObserveOperator(task_id="observe", window_seconds=seconds, **shares, **words))
         self.move("alone", None)
@@ -244,14 +246,13 @@ def readme():
 class Clients:
     """People who ask all the time, each request on its own connection or on one that stays, by turns."""
 
-    def __init__(self, url: str, *, poison: bool = False) -> None:
+    def __init__(self, url: str) -> None:
         self.url = f"{url}/v1/models/{FLIGHTS.name}/predict"
         self.codes: Counter[Any] = Counter()
         self.versions: Counter[str] = Counter()
         self.slowest = 0.0
         self._stop = threading.Event()
-        tail = {"tailnum": "N66666"} if poison else {}
-        self._bodies = [{"records": [request.model_dump(mode="json") | tail]} for request in _requests(40)]
+        self._bodies = [{"records": [request.model_dump(mode="json")]} for request in _requests(40)]
         self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)]
 
     def _ask(self, number: int) -> None:
@@ -269,6 +270,11 @@ class Clients:
                     self.codes[repr(error)] += 1
                 self.slowest = max(self.slowest, time.monotonic() - since)
                 time.sleep(0.03)
+
+    def poison(self) -> None:
+        """From now on ask what a `crash` candidate dies of."""
+        for body in self._bodies:
+            body["records"][0]["tailnum"] = "N66666"
 
     def __enter__(self) -> "Clients":
         for thread in self._threads:
@@ -359,9 +365,11 @@ def test_a_bad_candidate_is_caught_before_it_answers_anybody(
 ):
     image = "flightline/serving:1" if fault in wrong else f"flightline/{fault}:1"
     run = Run(fault, wrong.get(fault, models[0]), version="3", image=image)
-    with Clients(url, poison=fault == "crash") as clients:
+    with Clients(url) as clients:
+        # Not before: a candidate that dies of each request while Argo CD still waits for it never gets healthy.
+        observed = clients.poison if fault == "crash" else lambda: None
         with pytest.raises(AirflowFailException, match=f"worse at {at} of production: .*({told})"):
-            run.promote()
+            run.promote(observed=observed)
         seconds = run.revert()
         time.sleep(0.5)
     log.info("taken back and healthy after %.1f s", seconds)

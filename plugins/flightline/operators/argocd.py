@@ -56,8 +56,8 @@ class ArgoCDSyncOperator(BaseOperator):
     Returns (XCom): `{"application", "revision", "health", "sync", "url"}`.
 
     Raises:
-        ArgoCDSyncFailed, ArgoCDUnhealthy, ArgoCDTimeout: the message names the resources and their reasons; the
-            first two add what the pods that are not healthy logged last, where Argo CD tells it.
+        ArgoCDSyncFailed, ArgoCDUnhealthy, ArgoCDTimeout: the message names the resources and their reasons,
+            and what the pods that are not healthy logged last, where Argo CD tells it.
         ArgoCDSuperseded: somebody synced to another revision meanwhile.
         ArgoCDUnavailable, ArgoCDRefused, ArgoCDSyncWindowClosed: see `flightline.exceptions`.
     """

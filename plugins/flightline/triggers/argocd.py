@@ -97,12 +97,13 @@ class ArgoCDSyncTrigger(BaseTrigger):
             except ArgoCDError as error:
                 outcome = {"status": "error", "message": str(error)}
             # "unhealthy" may be left from the version before: it is a verdict only if the next look agrees.
-            if outcome["status"] not in ("waiting", "unhealthy") or outcome["status"] == before == "unhealthy":
-                if outcome["status"] in ("failed", "unhealthy"):
+            final = outcome["status"] not in ("waiting", "unhealthy") or outcome["status"] == before == "unhealthy"
+            if not final and time.time() >= self.deadline:
+                final, outcome["status"] = True, "timeout"
+            if final:
+                if outcome["status"] in ("failed", "unhealthy", "timeout"):
                     outcome["message"] = "; ".join([outcome["message"], *await asyncio.to_thread(self._logs, hook)])
                 return outcome
-            if time.time() >= self.deadline:
-                return {"status": "timeout", "message": outcome["message"]}
             before = outcome["status"]
             if outcome["message"] != said:  # one line a change, not one a look
                 said = outcome["message"]

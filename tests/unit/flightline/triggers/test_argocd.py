@@ -139,12 +139,14 @@ LOGS = "GET /api/v1/applications/web/pods/web-1/logs"
 CRASHED = {"kind": "Pod", "namespace": "ns", "name": "web-1", "health": {"status": "Degraded"}}
 
 
-@pytest.mark.parametrize("app", [done(health="Degraded"), done(phase="Failed", message="a wave is not healthy")])
+@pytest.mark.parametrize(
+    "app", [done(health="Degraded"), done(phase="Failed", message="a wave is not healthy"), running()]
+)
 def test_a_verdict_carries_what_the_failing_pod_said_last(argo, app):
     argo.on(GET, app)
     argo.on(TREE, {"nodes": [CRASHED]})
     argo.on(LOGS, '{"result": {"content": "no column origin"}}\n{"result": {"content": "", "last": true}}\n')
-    assert outcome()["message"].endswith("; Pod ns/web-1 said last: no column origin")
+    assert outcome(deadline=time.time() + 0.5)["message"].endswith("; Pod ns/web-1 said last: no column origin")
     assert len(argo.sent(LOGS)) == 1
 
 
