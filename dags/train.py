@@ -10,6 +10,8 @@ retry or a second trigger rejoins them). `trial` runs the workers: pods that eac
 budget is spent. `fit` refits the best parameters, exports to ONNX, checks that the file answers as the model does and
 ships its fastest form (float32, optimized, int8) whose metric is near enough (`export` in the spec).
 `register` makes the version. `gate` judges it on the holdout. `verdict` prints the report and announces the version.
+With `training.one_job` of the spec, `train` does trials, fit, registration and gate as one job (on Kubeflow one
+pipeline of them), and `register` finds the version that it made.
 
 **Inputs** — table `gold.…`; Connections `lake`, `mlflow`, `sigopt`, `cluster`. `training.backend` of the spec moves the
 jobs to another system; its Connection then says where that is.
@@ -66,19 +68,28 @@ for spec in load_all():
             "runtime": training.runtime,
             "pool": training.pool,
         }
-        trials = JobOperator.partial(task_id="trial", **job, max_active_tis_per_dagrun=32).expand(
-            arguments=train.workers(prepared)
-        )
-        fit = JobOperator(task_id="fit", **job, arguments=["fit", "--run-id", RUN])
+        workers = train.workers(prepared)
         version = linked(train.register(spec.name, prepared), MlflowRunLink(), MlflowVersionLink())
-        gate = JobOperator(
-            task_id="gate",
-            **job,
-            arguments=["gate", "--run-id", RUN, "--version", "{{ ti.xcom_pull('register') }}"],
-            reads={"champion": "{{ ti.xcom_pull('register', key='champion') }}"},
-        )
         judged = linked(
             train.verdict.override(outlets=[assets.model(spec)])(spec.name, prepared, version), MlflowRunLink()
         )
         train.due(spec.name) >> prepared
-        trials >> fit >> version >> gate >> judged
+        if training.one_job:
+            whole = JobOperator(
+                task_id="train",
+                **job,
+                arguments=["train", "--run-id", RUN],
+                parts={"trials": workers, **{step: [step, "--run-id", RUN] for step in ("fit", "register", "gate")}},
+                reads={"champion": "{{ ti.xcom_pull('freeze', key='champion') }}"},
+            )
+            whole >> version >> judged
+        else:
+            trials = JobOperator.partial(task_id="trial", **job, max_active_tis_per_dagrun=32).expand(arguments=workers)
+            fit = JobOperator(task_id="fit", **job, arguments=["fit", "--run-id", RUN])
+            gate = JobOperator(
+                task_id="gate",
+                **job,
+                arguments=["gate", "--run-id", RUN, "--version", "{{ ti.xcom_pull('register') }}"],
+                reads={"champion": "{{ ti.xcom_pull('register', key='champion') }}"},
+            )
+            trials >> fit >> version >> gate >> judged

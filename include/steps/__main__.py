@@ -15,7 +15,9 @@ from include.foundation.errors import FlightlineError, PermanentError
 from include.foundation.jobs import PERMANENT
 from include.foundation.lake import Lake
 from include.foundation.spec import blame
+from include.stages.gates import Report
 from include.stages.training import usage
+from include.stages.training.fitting import Fitted
 from include.stages.training.runs import Training
 from include.stages.training.settings import Settings, services
 from include.steps.bundle import bundle
@@ -24,9 +26,10 @@ from include.steps.fit import fit
 from include.steps.gate import gate
 from include.steps.monitor import monitor
 from include.steps.prepare import prepare
-from include.steps.register import register_version
+from include.steps.register import register_version, registered
 from include.steps.sample import sample
 from include.steps.score import score
+from include.steps.train import train
 from include.steps.trial import trial
 
 log = logging.getLogger("include.steps")
@@ -62,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     trial.add_argument("--worker", help="this worker's name, the same when it is retried (default: the pod's name)")
     of_a_run("fit", "refit the best parameters, export, check, store and log the model")
     of_a_run("register", "register the fitted model as a version")
+    of_a_run("train", "trial, fit, register and gate in turn, as one job")
     monitor = steps.add_parser("monitor", help="watch the champion on what came since its training")
     monitor.add_argument("use_case", help="name of the use case")
     scored = steps.add_parser("score", help="answer gold's rows with a version, into the lake's table of scores")
@@ -86,7 +90,9 @@ def parser() -> argparse.ArgumentParser:
     answers.add_argument("use_case", help="name of the use case")
     answers.add_argument("--uri", required=True, help="of the model file")
     answers.add_argument("--digest", required=True, help="SHA-256 of the model file")
-    gate.add_argument("--version", help="registered version that gets the verdict as its tag `gate`")
+    gate.add_argument(
+        "--version", help="registered version that gets the verdict as its tag `gate` (default: the one of this run)"
+    )
     return root
 
 
@@ -165,16 +171,26 @@ def _step(options: argparse.Namespace, training: Training) -> Any:
         case "trial":
             return {"trials": trial(training, options.worker)}
         case "fit":
-            fitted = fit(training)
-            if folder := os.environ.get("SM_MODEL_DIR"):  # a SageMaker job's own model artifact
-                Path(folder, "model.onnx").write_bytes(fitted.data)
-            return {"digest": fitted.digest, "deviation": fitted.deviation, **fitted.metrics}
+            return _fitted(fit(training))
         case "register":
             return {"version": register_version(training).version}
+        case "gate":
+            return _judged(gate(training, options.version or registered(training)))
         case _:
-            report = gate(training, options.version)
-            log.info("%s", report.markdown())
-            return {"passed": report.passed, "failed": [gate.name for gate in report.gates if not gate.passed]}
+            fitted, report = train(training)
+            _fitted(fitted)
+            return _judged(report)
+
+
+def _fitted(fitted: Fitted) -> dict[str, Any]:
+    if folder := os.environ.get("SM_MODEL_DIR"):  # a SageMaker job's own model artifact
+        Path(folder, "model.onnx").write_bytes(fitted.data)
+    return {"digest": fitted.digest, "deviation": fitted.deviation, **fitted.metrics}
+
+
+def _judged(report: Report) -> dict[str, Any]:
+    log.info("%s", report.markdown())
+    return {"passed": report.passed, "failed": [gate.name for gate in report.gates if not gate.passed]}
 
 
 if __name__ == "__main__":

@@ -21,10 +21,12 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     parser.add_argument("--arguments", type=json.loads, required=True, help="JSON list of what follows `python`")
     parser.add_argument("--environment", type=json.loads, required=True, help="JSON object: more variables")
     parser.add_argument("--failure", required=True, help="URI where the last words of a failed step are left")
+    parser.add_argument("--result", required=True, help="URI where the step leaves its record; empty: it leaves none")
     parser.add_argument("--secrets", type=Path, required=True, help="folder with a file for each secret variable")
     options = parser.parse_args(arguments)
     given = {path.name: path.read_text(encoding="utf-8") for path in _files(options.secrets)}
-    variables = {"PYTHONUNBUFFERED": "1", **environ, **given, **options.environment}
+    record = {jobs.RESULT: options.result} if options.result else {}
+    variables = {"PYTHONUNBUFFERED": "1", **environ, **given, **options.environment, **record}
     code, said = run([sys.executable, *options.arguments], variables)
     if code and said:
         jobs.fail(Lake.from_env(variables).objects(), options.failure, code=code, said=said)

@@ -1,8 +1,15 @@
 """Register what a run fitted as a version."""
 
 from include.stages.registry import ModelVersion, register
-from include.stages.registry.versions import DIGEST
+from include.stages.registry.versions import DIGEST, of_run
 from include.stages.training.runs import Training
+
+
+def registered(training: Training) -> str | None:
+    """The version of what the run fitted last; None if it was not registered."""
+    digest = training.tag(DIGEST, "run fit first")
+    found = of_run(training.client, training.spec.name, training.run_id, digest)
+    return found.version if found else None
 
 
 def register_version(training: Training) -> ModelVersion:

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
+_MOST = 500  # tasks of a run
 _TYPES: dict[str, type | tuple[type, ...]] = {"STRING": str, "LIST": list, "STRUCT": dict, "BOOLEAN": bool}
 _TYPES |= dict.fromkeys(("NUMBER_INTEGER", "NUMBER_DOUBLE"), (int, float))
 
@@ -19,9 +20,17 @@ class InvalidPipeline(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A task: its image, command and environment with every parameter put in, and Secrets by mount path."""
+    """A task: its image, command and environment with every parameter put in, and Secrets by mount path.
+
+    Attributes:
+        name: of this step alone.
+        shown: what people see.
+        after: names of the steps that must have succeeded before.
+    """
 
     name: str
+    shown: str
+    after: frozenset[str]
     image: str
     command: list[str]
     env: Mapping[str, str]
@@ -67,29 +76,78 @@ def parameters(spec: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
 
 def steps(spec: Mapping[str, Any], platform: Mapping[str, Any], values: Mapping[str, Any]) -> list[Step]:
-    """The tasks in an order in which they may run.
+    """The tasks in an order in which they may run; a task in a loop is a step for each item.
 
     Raises:
         InvalidPipeline: a task asks for what is left out here.
     """
-    waiting, done, ordered = dict(spec["root"]["dag"]["tasks"]), set[str](), []
-    while waiting:
-        ready = [name for name, task in waiting.items() if {*task.get("dependentTasks", [])} <= done]
-        if not ready:
-            raise InvalidPipeline(f"the tasks {', '.join(waiting)} depend on each other")
-        for name in ready:
-            ordered.append(_step(name, waiting.pop(name), spec, platform, values))
-            done.add(name)
-    return ordered
+    try:
+        return _Tasks(spec, platform).of(spec["root"]["dag"], values)
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise InvalidPipeline(f"the pipeline spec is not consistent: {error!r}") from error
 
 
-def _step(
-    name: str, task: Mapping[str, Any], spec: Mapping[str, Any], platform: Mapping[str, Any], values: Mapping[str, Any]
-) -> Step:
-    label = spec["components"][task["componentRef"]["name"]].get("executorLabel")
-    container = spec["deploymentSpec"]["executors"].get(label, {}).get("container")
-    if not container or {"triggerPolicy", "parameterIterator"} & {*task}:
-        raise InvalidPipeline(f"left out here: task {name} is more than a container")
+class _Tasks:
+    """The tasks of a pipeline, loops unrolled."""
+
+    def __init__(self, spec: Mapping[str, Any], platform: Mapping[str, Any]) -> None:
+        self._components, self._executors = spec["components"], spec["deploymentSpec"]["executors"]
+        self._platform = platform.get("deploymentSpec", {}).get("executors", {})
+
+    def of(
+        self, dag: Mapping[str, Any], values: Mapping[str, Any], *, within: str = "", after: Set[str] = frozenset()
+    ) -> list[Step]:
+        """The steps of a DAG whose inputs have these values; `within` stands before their names."""
+        waiting, ends, ordered = dict(dag["tasks"]), dict[str, frozenset[str]](), list[Step]()
+        while waiting:
+            ready = [name for name, task in waiting.items() if {*task.get("dependentTasks", [])} <= {*ends}]
+            if not ready:
+                raise InvalidPipeline(f"the tasks {', '.join(waiting)} depend on each other")
+            for name in ready:
+                task = waiting.pop(name)
+                before = frozenset(after).union(*(ends[each] for each in task.get("dependentTasks", [])))
+                made = self._task(f"{within}{name}", task, _inputs(name, task, values), before)
+                ends[name] = before.union(step.name for step in made)
+                ordered += made
+                if len(ordered) > _MOST:
+                    raise InvalidPipeline(f"left out here: more than {_MOST} tasks")
+        return ordered
+
+    def _task(self, name: str, task: Mapping[str, Any], inputs: Mapping[str, Any], after: frozenset[str]) -> list[Step]:
+        component = self._components[task["componentRef"]["name"]]
+        if "parameterIterator" in task and "dag" in component:
+            loop = task["parameterIterator"]
+            where = loop["items"]
+            items = json.loads(where["raw"]) if "raw" in where else inputs[where["inputParameter"]]
+            return [
+                step
+                for number, item in enumerate(items)
+                for step in self.of(
+                    component["dag"], {**inputs, loop["itemInput"]: item}, within=f"{name}-{number}-", after=after
+                )
+            ]
+        label = component.get("executorLabel")
+        container = self._executors.get(label, {}).get("container")
+        if not container or {"triggerPolicy", "parameterIterator"} & {*task}:
+            raise InvalidPipeline(f"left out here: task {name} is more than a container")
+
+        def put_in(word: str) -> str:
+            return _PLACEHOLDER.sub(lambda found: _text(inputs[found[1]]), word)
+
+        secrets = self._platform.get(label, {}).get("secretAsVolume", [])
+        step = Step(
+            name=name,
+            shown=task.get("taskInfo", {}).get("name", name),
+            after=after,
+            image=container["image"],
+            command=[put_in(word) for word in [*container.get("command", []), *container.get("args", [])]],
+            env={each["name"]: each["value"] for each in container.get("env", [])},
+            secrets={each["mountPath"]: each["secretName"] for each in secrets},
+        )
+        return [step]
+
+
+def _inputs(name: str, task: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     inputs = {}
     for key, source in task.get("inputs", {}).get("parameters", {}).items():
         if "componentInputParameter" in source:
@@ -98,18 +156,7 @@ def _step(
             inputs[key] = source["runtimeValue"]["constant"]
         else:
             raise InvalidPipeline(f"left out here: task {name} reads what another task wrote")
-
-    def put_in(word: str) -> str:
-        return _PLACEHOLDER.sub(lambda found: _text(inputs[found[1]]), word)
-
-    own = platform.get("deploymentSpec", {}).get("executors", {}).get(label, {})
-    return Step(
-        name=name,
-        image=container["image"],
-        command=[put_in(word) for word in [*container.get("command", []), *container.get("args", [])]],
-        env={each["name"]: each["value"] for each in container.get("env", [])},
-        secrets={each["mountPath"]: each["secretName"] for each in own.get("secretAsVolume", [])},
-    )
+    return inputs
 
 
 def _text(value: Any) -> str:

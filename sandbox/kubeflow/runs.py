@@ -27,7 +27,7 @@ class Run:
 
     Args:
         document: as it was asked for, with ids.
-        steps: in order.
+        steps: what it does.
         place: folder of its own.
         images: which environments stand for images.
         secrets: what the namespace's Secrets hold.
@@ -44,12 +44,16 @@ class Run:
     ) -> None:
         self.document = {**document, "created_at": now(), "scheduled_at": now(), "state_history": []}
         self._steps, self._place, self._images, self._secrets = steps, place, images, secrets
-        self._process: asyncio.subprocess.Process | None = None
-        self._tasks = [
-            {"run_id": document["run_id"], "task_id": f"{document['run_id']}-{step.name}", "display_name": step.name}
+        self._processes: list[asyncio.subprocess.Process] = []
+        self._tasks: dict[str, dict[str, Any]] = {
+            step.name: {
+                "run_id": document["run_id"],
+                "task_id": f"{document['run_id']}-{step.name}",
+                "display_name": step.shown,
+            }
             for step in steps
-        ]
-        self.document["run_details"] = {"task_details": self._tasks}
+        }
+        self.document["run_details"] = {"task_details": list(self._tasks.values())}
         self._work = asyncio.create_task(self._run())
 
     @property
@@ -62,44 +66,58 @@ class Run:
         if self.ended or self.document.get("state") == "CANCELING":
             return
         self._state("CANCELING")
-        if self._process and self._process.returncode is None:
-            self._process.terminate()
+        if living := self._living():
+            for process in living:
+                process.terminate()
             asyncio.get_running_loop().call_later(GRACE_SECONDS, self.kill)
 
     def kill(self) -> None:
         """End its processes now."""
-        if self._process and self._process.returncode is None:
+        for process in self._living():
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _living(self) -> list[asyncio.subprocess.Process]:
+        return [process for process in self._processes if process.returncode is None]
 
     async def _run(self) -> None:
+        """Each step once those before it have succeeded; after a failure what runs goes on, and nothing else begins."""
         self._state("PENDING")
-        for step, task in zip(self._steps, self._tasks, strict=True):
-            if self.document["state"] == "CANCELING":
+        waiting, running = list(self._steps), set[asyncio.Task[None]]()
+        while True:
+            if self.document["state"] not in ("CANCELING", "FAILED"):
+                done = {name for name, task in self._tasks.items() if task.get("state") == "SUCCEEDED"}
+                ready = [step for step in waiting if step.after <= done]
+                waiting = [step for step in waiting if step not in ready]
+                running |= {asyncio.create_task(self._step(step)) for step in ready}
+            if not running:
                 break
-            self._state("RUNNING")
-            task |= {"state": "RUNNING", "start_time": now()}
-            try:
-                code = await self._container(step)
-            except UnknownImageError as error:
-                code, said = 125, str(error)
-            else:
-                said = f"This step is in Failed state with this message: Error (exit code {code})"
-            task["end_time"] = now()
-            if self.document["state"] == "CANCELING":
-                task["state"] = "CANCELED"
-                break
-            task["state"] = "FAILED" if code else "SUCCEEDED"
-            if code:
-                task["error"] = {"code": 13, "message": said}
-                self._state("FAILED")
-                self.document["error"] = {"code": 13, "message": f"task {step.name} failed"}
-                break
+            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         if self.document["state"] == "CANCELING":
             self._state("CANCELED")
         elif not self.ended:
             self._state("SUCCEEDED")
         self.document["finished_at"] = now()
+
+    async def _step(self, step: Step) -> None:
+        task = self._tasks[step.name]
+        self._state("RUNNING")
+        task |= {"state": "RUNNING", "start_time": now()}
+        try:
+            code = await self._container(step)
+        except UnknownImageError as error:
+            code, said = 125, str(error)
+        else:
+            said = f"This step is in Failed state with this message: Error (exit code {code})"
+        task["end_time"] = now()
+        if self.document["state"] == "CANCELING":
+            task["state"] = "CANCELED"
+            return
+        task["state"] = "FAILED" if code else "SUCCEEDED"
+        if code:
+            task["error"] = {"code": 13, "message": said}
+            self._state("FAILED")
+            self.document["error"] = {"code": 13, "message": f"task {step.shown} failed"}
 
     async def _container(self, step: Step) -> int:
         """Run it to its end; its exit code."""
@@ -110,7 +128,7 @@ class Run:
         env |= {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
         self._place.mkdir(parents=True, exist_ok=True)
         with (self._place / f"{step.name}.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            process = await asyncio.create_subprocess_exec(
                 shutil.which(words[0], path=env["PATH"]) or words[0],
                 *words[1:],
                 cwd=image.workdir,
@@ -120,7 +138,8 @@ class Run:
                 stderr=log,
                 start_new_session=True,
             )
-        code = await self._process.wait()
+        self._processes.append(process)
+        code = await process.wait()
         return 128 - code if code < 0 else code
 
     def _mount(self, name: str) -> Path:

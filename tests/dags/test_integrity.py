@@ -111,6 +111,20 @@ def test_airflow_takes_the_widest_spec(monkeypatch):
         assert len(dag.owner) <= 2000, "as the metadata database keeps it"
 
 
+def test_a_training_of_one_job_gives_it_its_parts_once_they_are_known(monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    spec = load("flight_delays")
+    whole = spec.model_copy(update={"training": spec.training.model_copy(update={"one_job": True})})
+    monkeypatch.setattr("include.foundation.spec.load_all", lambda: [whole])
+    dag = DagBag(ROOT / "dags").dags["flight_delays.train"]
+    assert set(dag.task_ids) == (STAGES["train"] - {"trial", "fit", "gate"}) | {"train"}
+    train = dag.get_task("train")
+    assert train.upstream_task_ids == {"workers"}
+    assert train.downstream_task_ids == {"register"}
+    assert list(train.parts) == ["trials", "fit", "register", "gate"]
+
+
 def walked(spec):
     """The tasks of the last stage's steps, which are named by what the spec says."""
     place = f"rollout.{spec.promotion.stages[-1].name}"

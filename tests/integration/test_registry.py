@@ -32,7 +32,9 @@ def test_registering_again_returns_the_same_version(client, run_id):
     assert first.tags == tags("aa")
     assert register(client, "again", run_id=run_id) == first
     assert register(client, "again", run_id=run_id, tags=tags("bb")).version == "2"
-    assert get(client, "again", "1") == first
+    later = register(client, "again", run_id=run_id, tags={"dag_run": "manual", "other": "not this"})
+    assert later.tags == tags("aa") | {"dag_run": "manual"}, "what it has stays"
+    assert get(client, "again", "1") == later
 
 
 def test_newest_is_the_last_registered_by_number(client, run_id):

@@ -1,6 +1,6 @@
 """Small use cases for tests, one of three classes and one of a quantity that lands hourly, and their trips.
 
-One says that it is binary, and has three classes; one has every promotion target.
+One says that it is binary, and has three classes; one has every promotion target; one trains as one job.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,14 @@ CLASSES = ["calm", "crowded", "packed"]
 PLANS = {
     "crowding": {"problem": "multiclass", "outcome": "str", "floor": 0.9, "margin": 0.05},
     "mistaken": {"problem": "binary", "outcome": "str", "floor": 0.5, "margin": 0.01},
-    "duration": {"problem": "regression", "outcome": "float", "floor": 60, "margin": 5, "every": "hour"},
+    "duration": {
+        "problem": "regression",
+        "outcome": "float",
+        "floor": 60,
+        "margin": 5,
+        "every": "hour",
+        "one_job": "true",
+    },
     "fares": {
         "problem": "regression",
         "outcome": "float",
@@ -44,6 +51,7 @@ training:
   validation_days: 2
   trials: {trials}
   parallelism: 1
+  one_job: {one_job}
   parameters: [{{name: num_leaves, type: int, bounds: {{min: 4, max: 12}}}}]
   fixed: {{n_estimators: 40, min_child_samples: 10}}
 gates:
@@ -142,7 +150,7 @@ encode, fit, predict, export, baseline = _trees.encode, _trees.fit, _trees.predi
 def write(root: Path, *names: str) -> None:
     """Add these use cases to the checkout in `root`."""
     for name in names:
-        plan = {"every": "day", "trials": TRIALS, "targets": "argocd", **PLANS[name]}
+        plan = {"every": "day", "trials": TRIALS, "targets": "argocd", "one_job": "false", **PLANS[name]}
         plan["cron"] = "hourly" if plan["every"] == "hour" else "daily"
         folder = root / "include/use_cases" / name
         folder.mkdir()

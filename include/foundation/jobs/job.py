@@ -32,6 +32,9 @@ class Job(BaseModel):
         image: reference of the image that runs it.
         runtime: whose libraries the image has: the environment's name, by which a backend finds its template.
         environment: variables beside those that the backend's template gives; no secrets.
+        parts: of a job that is several steps, `python`'s arguments for each, under the step's name (`trials`: for each
+            of several at a time), in their order: a system that knows such jobs runs them as tasks of its own, each
+            with what the job needs. They do together what `arguments` do.
         resources: what it needs.
         reads: what it reads that arguments and image do not name, as plain values (ids and digests).
         rerun: tells a job that a person asked to do again from the first one; empty unless somebody did.
@@ -43,6 +46,7 @@ class Job(BaseModel):
     arguments: tuple[str, ...]
     image: str
     runtime: str = TRAINER
+    parts: Mapping[str, list[str] | list[list[str]]] = {}
     environment: Mapping[str, str] = {}
     resources: Resources = Resources()
     reads: Mapping[str, Any] = {}
@@ -52,7 +56,7 @@ class Job(BaseModel):
     def key(self) -> str:
         """SHA-256, hex, of what decides the result: a retry or a second trigger with the same key is the same job.
 
-        Resources, runtime and environment say how it runs, not what results.
+        Parts, resources, runtime and environment say how it runs, not what results.
         """
         return content_key(arguments=list(self.arguments), image=self.image, reads=dict(self.reads), rerun=self.rerun)
 

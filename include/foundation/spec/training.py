@@ -76,6 +76,11 @@ class Training(Part):
         description="whose libraries fit: an environment (`requirements/<runtime>.in`) with a pod template of its name "
         "in each profile of `deploy/pods`",
     )
+    one_job: bool = Field(
+        False,
+        description="trials, fit, registration and gate are one job, not a job each: on Kubeflow one pipeline of them, "
+        "elsewhere one container that does them in turn",
+    )
     pool: Line = Field(
         "default_pool",
         description="Airflow's pool in which the jobs of training wait for their turn, such as one with a slot a GPU",

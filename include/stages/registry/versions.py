@@ -115,7 +115,8 @@ def register(
 ) -> ModelVersion:
     """Register what a run made; the version that the run has for the same bytes is returned, not doubled.
 
-    The version gets the run's own tags (not those that MLflow or the platform keep about the run) and `tags`.
+    The version gets the run's own tags (not those that MLflow or the platform keep about the run) and `tags`; what it
+    has stays.
 
     Args:
         client: of the registry.
@@ -139,9 +140,10 @@ def register(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    for found in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
-        if found.tags.get(DIGEST) == tags[DIGEST]:
-            return _version(found)
+    if found := of_run(client, name, run_id, tags[DIGEST]):
+        missing = {key: value for key, value in tags.items() if key not in found.tags}
+        tag(client, name, found.version, missing)
+        return get(client, name, found.version) if missing else found
     made = client.create_model_version(
         name,
         f"{run.info.artifact_uri}/model",  # what MLflow's own clients load; the platform reads `model_uri`
@@ -151,6 +153,12 @@ def register(
         await_creation_for=0,
     )
     return _version(made)
+
+
+def of_run(client: "MlflowClient", name: str, run_id: str, digest: str) -> ModelVersion | None:
+    """The version that a run has for the bytes with this digest; None if it has none."""
+    found = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    return next((_version(each) for each in found if each.tags.get(DIGEST) == digest), None)
 
 
 def get(client: "MlflowClient", name: str, version: str) -> ModelVersion:

@@ -1,8 +1,9 @@
 """Jobs as runs of Kubeflow Pipelines.
 
-A job is a run of a pipeline with one step (`deploy/kubeflow/step.yaml`, compiled by `include/steps/pipeline.py`). The
-pipeline is the Dag's; its version is named by its content and uploaded once. A run is named by the job's key and by how
-many of that key have failed. The API starts a run for every request, so the run is looked up first and once more after.
+A job is a run of a pipeline (`deploy/kubeflow`, compiled by `include/steps/pipeline.py`): with one step, or, where the
+job is a whole training, with a task for each of its steps. The pipeline is the Dag's; its version is named by its
+content and uploaded once. A run is named by the job's key and by how many of that key have failed. The API starts a run
+for every request, so the run is looked up first and once more after.
 """
 
 import re
@@ -28,7 +29,7 @@ from include.foundation.jobs import GPU, PERMANENT, RESULT, TRAINER, Job
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
-TEMPLATE = Path(__file__).parents[3] / "deploy" / "kubeflow" / "step.yaml"
+TEMPLATES = Path(__file__).parents[3] / "deploy" / "kubeflow"
 REGISTRY = "flightline"
 POLL_SECONDS = 5.0
 LONGEST = timedelta(hours=12)  # unless the task says another execution_timeout
@@ -96,10 +97,12 @@ class Kubeflow:
         pipeline = self._hook.pipeline(dag_id.replace(".", "-").replace("_", "-"))
         document = pipeline_of(job)
         interval = {key: context.get(f"data_{key}") for key in ("interval_start", "interval_end")}
+        environment = {"FLIGHTLINE_IMAGE": job.image, **job.environment}
         parameters = {
-            "arguments": list(job.arguments),
-            "environment": {"FLIGHTLINE_IMAGE": job.image, **job.environment},
+            **(job.parts or {"arguments": list(job.arguments)}),
             "failure": _failure(job, name),
+            "result": environment.pop(RESULT),
+            "environment": environment,
             **{key: value.isoformat() for key, value in interval.items() if value},  # type: ignore[attr-defined]
             "partition": str(getattr(context.get("dag_run"), "partition_key", None) or ""),
         }
@@ -145,8 +148,12 @@ class Kubeflow:
         from flightline.hooks.lake import LakeHook
 
         tasks = [*(run.get("run_details") or {}).get("task_details", []), run]
-        reasons = [str((task.get("error") or {}).get("message") or "") for task in tasks]
-        told = next((cut(reason, 500) for reason in reasons if reason), "no reason is told")
+        reasons = [
+            f"{each['display_name']}: {error['message']}"
+            for each in tasks
+            if (error := each.get("error") or {}).get("message")
+        ]
+        told = cut(reasons[0], 500) if reasons else "no reason is told"
         record = LakeHook(getattr(self._operator, "lake_conn_id", LakeHook.default_conn_name))
         left = jobs.failure(record.lake, _failure(job, run["display_name"])) or {"code": None, "said": ""}
         # A container that could not leave its last words still has the exit code that Argo tells of.
@@ -160,18 +167,18 @@ class Kubeflow:
 
 def pipeline_of(job: Job) -> str:
     """The pipeline, YAML, with what a job says of its image and what it needs."""
-    spec, platform = yaml.safe_load_all(TEMPLATE.read_text(encoding="utf-8"))
-    (executor,) = spec["deploymentSpec"]["executors"].values()
-    container, needs = executor["container"], job.resources
-    container["image"] = job.image
+    template = TEMPLATES / ("train.yaml" if job.parts else "step.yaml")
+    spec, platform = yaml.safe_load_all(template.read_text(encoding="utf-8"))
+    needs = job.resources
     resources = {
         "resourceCpuRequest": needs.cpu,
         "resourceMemoryRequest": needs.memory,
         "resourceMemoryLimit": needs.memory,
         "accelerator": {"resourceType": GPU, "resourceCount": str(needs.gpus)} if needs.gpus else None,
     }
-    if asked := {key: value for key, value in resources.items() if value}:
-        container["resources"] = asked
+    asked = {key: value for key, value in resources.items() if value}
+    for executor in spec["deploymentSpec"]["executors"].values():
+        executor["container"] |= {"image": job.image, **({"resources": asked} if asked else {})}
     return yaml.safe_dump_all([spec, platform], sort_keys=True)
 
 

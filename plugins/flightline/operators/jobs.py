@@ -30,6 +30,7 @@ class JobOperator(BaseOperator):
 
     Args:
         arguments: what follows `python -m include.steps`.
+        parts: of a job that is several steps, what follows `python -m include.steps` for each (`Job.parts`).
         reads: what the job reads that the arguments do not name, as plain values.
         image: None is the backend's own for the Connection's profile and the runtime.
         runtime: the environment whose libraries the job needs.
@@ -42,7 +43,7 @@ class JobOperator(BaseOperator):
     Returns (XCom): the job's answer.
     """
 
-    template_fields: Sequence[str] = ("arguments", "reads", "image", "environment", "conn_id", "lake_conn_id")
+    template_fields: Sequence[str] = ("arguments", "parts", "reads", "image", "environment", "conn_id", "lake_conn_id")
     program: ClassVar[tuple[str, ...]] = ("-m", "include.steps")
     operator_extra_links = (MlflowRunLink(), JobLink())
     ui_color = "#cfe2ff"
@@ -51,6 +52,7 @@ class JobOperator(BaseOperator):
         self,
         *,
         arguments: list[str],
+        parts: Mapping[str, Any] | None = None,
         reads: Mapping[str, Any] | None = None,
         image: str | None = None,
         runtime: str = TRAINER,
@@ -63,6 +65,7 @@ class JobOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.arguments = arguments
+        self.parts = parts
         self.reads = reads
         self.image = image
         self.runtime = runtime
@@ -86,7 +89,8 @@ class JobOperator(BaseOperator):
 
         job = Job(
             name=self.task_id.replace(".", "-").replace("_", "-").lower()[-42:].strip("-"),
-            arguments=(*self.program, *map(str, self.arguments)),
+            arguments=tuple(self._command(self.arguments)),
+            parts={name: self._commands(words) for name, words in (self.parts or {}).items()},
             image=self.image or self.runner.image(self.conn_id or self.runner.default_conn_id, self.runtime),
             runtime=self.runtime,
             resources=Resources(**(self.needs or {})),
@@ -115,6 +119,14 @@ class JobOperator(BaseOperator):
     def on_kill(self) -> None:
         """End the job."""
         self.runner.kill()
+
+    def _commands(self, words: list[Any]) -> list[Any]:
+        """Of one step, or of several at a time."""
+        several = bool(words) and isinstance(words[0], list)
+        return [self._command(each) for each in words] if several else self._command(words)
+
+    def _command(self, words: list[Any]) -> list[str]:
+        return [*self.program, *map(str, words)]
 
     def _wait(self, job: Job, work: Any) -> Any:
         from flightline.backends.protocol import JobFailed

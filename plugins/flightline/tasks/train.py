@@ -62,7 +62,8 @@ def freeze(
     from include.steps.prepare import prepare
 
     spec, lake, mlflow = load(use_case), LakeHook().lake, MlflowHook()
-    registry.champion(mlflow.get_conn(), use_case)  # raises where it got lost: the gate would, after all trials
+    champion = registry.champion(mlflow.get_conn(), use_case)  # raises where it got lost: the gate would, after trials
+    ti.xcom_push("champion", champion.version if champion else "none")
     days, place = tables.days(lake, spec.gold), backend(spec.training.backend)
     end = date.fromisoformat(params["end_date"]) if params["end_date"] else days[-1] if days else None
     start = end - timedelta(days=params["window_days"] - 1) if end and params["window_days"] else None

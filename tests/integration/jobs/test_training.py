@@ -1,6 +1,5 @@
 """A use case is trained on each system by the real operator; one line of its spec chooses. The model is the same."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,17 +9,19 @@ import sigopt
 from airflow.sdk.exceptions import TaskDeferred
 from mlflow import MlflowClient
 
+from flightline.hooks.kubeflow import KubeflowHook
 from flightline.operators.jobs import JobOperator
 from include.foundation.lake.commit import replace_days
 from include.foundation.spec import load, module
 from include.stages.features.stale import MADE_BY, made_by
+from include.stages.registry.versions import DIGEST
 from include.steps.prepare import prepare
 from tests.integration.jobs.conftest import Task
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 USE_CASE, DAYS, A_DAY, TRIALS = "flight_delays", 6, 200, 2
 WORKERS = {"sagemaker": 2}  # trials at once, as the Dag maps them; the first suggestions depend on their number alone
-FITTED: dict[str, dict] = {}  # backend to what its fit answered
+FITTED: list[dict[str, float | str]] = []  # digest and metric of each training
 
 
 @pytest.fixture(scope="module")
@@ -51,30 +52,43 @@ def step_env(lake, tuning_env, mlflow_url):
 class Steps(Task):
     """The steps of a training run as tasks."""
 
-    def operator(self, *arguments):
+    def operator(self, *arguments, **options):
         """The task as the Dag file says it, with a spec's line `training.backend`."""
-        return JobOperator(task_id=arguments[0], arguments=list(arguments), backend=self.backend, retries=2)
+        return JobOperator(task_id=arguments[0], arguments=list(arguments), backend=self.backend, retries=2, **options)
 
-    def begin(self, *arguments):
+    def begin(self, *arguments, **options):
         """Start it; what `finish` takes."""
-        operator, context = self.operator(*arguments), self.context()
+        operator, context = self.operator(*arguments, **options), self.context()
         with pytest.raises(TaskDeferred) as deferred:
             operator.execute(context)
         return operator, context, deferred.value
 
 
-@pytest.mark.parametrize("number_and_backend", enumerate(["pods", "sagemaker", "kubeflow"]), ids=lambda each: each[1])
-def test_the_model_is_the_same_wherever_it_was_trained(
-    request, number_and_backend, tmp_path, lake, step_env, mlflow_url
-):
-    number, backend = number_and_backend
-    system, workers = request.getfixturevalue(backend), WORKERS.get(backend, 1)
-    client = MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url)
+@pytest.fixture(scope="module")
+def services(lake, step_env, mlflow_url):
     connection = sigopt.Connection(client_token=step_env["SIGOPT_API_TOKEN"])
     connection.set_api_url(step_env["SIGOPT_API_URL"])
-    services = {"client": client, "connection": connection, "lake": lake}
-    options = {"trials": TRIALS, "parallelism": workers, "seed": 5, "rerun": number}
-    run_id = prepare(USE_CASE, image="flightline/trainer:test", **services, **options)["run_id"]
+    client = MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url)
+    return {"client": client, "connection": connection, "lake": lake}
+
+
+def prepared(services, **options):
+    return prepare(USE_CASE, image="flightline/trainer:test", trials=TRIALS, seed=5, **services, **options)["run_id"]
+
+
+def fitted(services, run_id):
+    """Keep what the run fitted; it must be what every training before it gave."""
+    logged = services["client"].get_run(run_id).data
+    FITTED.append({"digest": logged.tags[DIGEST], "auc": logged.metrics["holdout_auc"]})
+    assert FITTED[-1] == FITTED[0], "digest and metric, on every system"
+    assert services["client"].list_artifacts(run_id, "model"), "metrics and artifacts are in MLflow"
+
+
+@pytest.mark.parametrize("number_and_backend", enumerate(["pods", "sagemaker", "kubeflow"]), ids=lambda each: each[1])
+def test_the_model_is_the_same_wherever_it_was_trained(request, number_and_backend, tmp_path, services):
+    number, backend = number_and_backend
+    system, workers = request.getfixturevalue(backend), WORKERS.get(backend, 1)
+    run_id = prepared(services, parallelism=workers, rerun=number)
     steps = Steps(backend, tmp_path)
     begun = [steps.begin("trial", "--run-id", run_id, "--worker", f"worker-{n}") for n in range(workers)]
     if backend == "sagemaker":
@@ -82,8 +96,27 @@ def test_the_model_is_the_same_wherever_it_was_trained(
         jobs = [system.client().describe_training_job(TrainingJobName=name) for name in names]
         assert [job["TrainingJobStatus"] for job in jobs] == ["InProgress"] * 2
     assert sum(steps.finish(each)["trials"] for each in begun) == TRIALS, "one experiment"
-    FITTED[backend] = steps.finish(steps.begin("fit", "--run-id", run_id))
-    logged = client.get_run(run_id).data
-    assert logged.metrics["holdout_auc"] == FITTED[backend]["auc"]
-    assert json.loads(json.dumps(FITTED[backend])) == FITTED[next(iter(FITTED))], "digest and metrics"
-    assert client.list_artifacts(run_id, "model"), "metrics and artifacts are in MLflow"
+    answer = steps.finish(steps.begin("fit", "--run-id", run_id))
+    fitted(services, run_id)
+    assert FITTED[-1] == {name: answer[name] for name in FITTED[-1]}
+
+
+@pytest.mark.parametrize("number_and_backend", enumerate(["pods", "sagemaker", "kubeflow"]), ids=lambda each: each[1])
+def test_a_whole_training_is_one_job_and_its_model_is_the_same(request, number_and_backend, tmp_path, services):
+    number, backend = number_and_backend
+    request.getfixturevalue(backend)
+    run_id = prepared(services, parallelism=2, rerun=10 + number)
+    parts = {"trials": [["trial", "--run-id", run_id, "--worker", f"worker-{n}"] for n in range(2)]}
+    parts |= {step: [step, "--run-id", run_id] for step in ("fit", "register", "gate")}
+    steps = Steps(backend, tmp_path)
+    answer = steps.finish(steps.begin("train", "--run-id", run_id, parts=parts))
+    fitted(services, run_id)
+    client, (version,) = services["client"], services["client"].search_model_versions(f"run_id = '{run_id}'")
+    assert answer.keys() == {"passed", "failed"}
+    assert version.tags["gate"] == ("passed" if answer["passed"] else "failed")
+    assert client.get_run(run_id).data.metrics["usage/train/seconds" if backend != "kubeflow" else "usage/gate/seconds"]
+    if backend == "kubeflow":
+        hook = KubeflowHook()
+        (run,) = hook.runs("train-")
+        tasks = [task["display_name"] for task in run["run_details"]["task_details"]]
+        assert tasks == ["trial", "trial", "fit", "register", "gate"], "its graph is the training's"

@@ -15,7 +15,8 @@ def raising(error):
     return raises
 
 
-COMMANDS = {"bundle", "prepare", "check", "trial", "fit", "register", "gate", "sample", "monitor", "score", "deploys"}
+COMMANDS = {"prepare", "check", "trial", "fit", "register", "gate", "train"}
+COMMANDS |= {"bundle", "sample", "monitor", "score", "deploys"}
 
 
 def test_every_argument_of_every_command_has_help():

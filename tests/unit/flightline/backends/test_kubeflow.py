@@ -14,6 +14,7 @@ from flightline.backends.protocol import JobFailed
 from include.foundation import jobs
 from include.foundation.errors import InvalidInput, MissingInput
 from include.foundation.jobs import Job, Resources
+from sandbox.kubeflow import pipelines
 
 RECORD = "s3://models/_jobs/1.json"
 JOB = Job(name="fit", arguments=("-V",), image="flightline/trainer:1", environment={jobs.RESULT: RECORD})
@@ -121,8 +122,9 @@ def test_a_run_s_parameters_are_json_of_their_types_with_interval_and_partition(
     assert request["runtime_config"] == {
         "parameters": {
             "arguments": ["-V"],
-            "environment": {"FLIGHTLINE_IMAGE": JOB.image, jobs.RESULT: RECORD},
+            "environment": {"FLIGHTLINE_IMAGE": JOB.image},
             "failure": "s3://models/_jobs/1.2.failure.json",
+            "result": RECORD,
             "interval_start": "2026-01-01T00:00:00+00:00",
             "partition": "news",
         },
@@ -130,6 +132,26 @@ def test_a_run_s_parameters_are_json_of_their_types_with_interval_and_partition(
     }
     assert request["service_account"] == "trainer"
     assert request["pipeline_version_reference"]["pipeline_id"] == "pipeline flight-delays-train"
+
+
+def test_a_job_of_several_parts_is_a_pipeline_of_them_all_in_its_image(context):
+    parts = {"trials": [["-m", "a"], ["-m", "b"]], "fit": ["c"], "register": ["d"], "gate": ["e"]}
+    job = JOB.model_copy(update={"parts": parts, "resources": Resources(cpu="2")})
+    spec, _ = yaml.safe_load_all(pipeline_of(job))
+    containers = [each["container"] for each in spec["deploymentSpec"]["executors"].values()]
+    assert len(containers) == len(parts)
+    assert all((each["image"], each["resources"]) == (JOB.image, {"resourceCpuRequest": "2"}) for each in containers)
+    request = backend(Hook()).request(job, "train-1-0", context)
+    spec, platform = pipelines.read(pipeline_of(job))
+    given = pipelines.parameters(spec, request["runtime_config"]["parameters"])
+    assert [step.shown for step in pipelines.steps(spec, platform, given)] == [
+        "trial",
+        "trial",
+        "fit",
+        "register",
+        "gate",
+    ]
+    assert {name: given[name] for name in parts} == parts
 
 
 def test_a_retry_rejoins_what_runs_and_starts_the_next_of_what_failed(context):
@@ -159,7 +181,9 @@ def test_an_end_without_success_is_told_with_the_last_words(context, store, code
     run = hook.run(started(hook, context))
     run |= {
         "state": "FAILED",
-        "run_details": {"task_details": [{"error": {"message": "Error (exit code 1)" if code else "OOM"}}]},
+        "run_details": {
+            "task_details": [{"display_name": "fit", "error": {"message": "Error (exit code 1)" if code else "OOM"}}]
+        },
     }
     if code:
         jobs.fail(
@@ -168,7 +192,7 @@ def test_an_end_without_success_is_told_with_the_last_words(context, store, code
     with pytest.raises(JobFailed, match="is FAILED") as caught:
         backend(hook).resume(JOB, context, {"run_id": run["run_id"], "status": "ended", "message": ""})
     assert caught.value.permanent is permanent
-    assert f"exit code {code or 'unknown'}: " in str(caught.value)
+    assert f"exit code {code or 'unknown'}: fit: " in str(caught.value)
     assert str(caught.value).endswith("line 18\n  line 19") is bool(code)
 
 
@@ -176,7 +200,11 @@ def test_the_exit_code_that_argo_tells_counts_where_no_last_words_could_be_left(
     hook = Hook()
     run = hook.run(started(hook, context))
     error = {"message": "This step is in Failed state with this message: Error (exit code 65)"}
-    run |= {"state": "FAILED", "run_details": {"task_details": [{"error": error}]}, "error": {"message": "failed"}}
+    run |= {
+        "state": "FAILED",
+        "run_details": {"task_details": [{"display_name": "fit", "error": error}]},
+        "error": {"message": "failed"},
+    }
     with pytest.raises(JobFailed) as caught:
         backend(hook).resume(JOB, context, {"run_id": run["run_id"], "status": "ended", "message": ""})
     assert caught.value.permanent

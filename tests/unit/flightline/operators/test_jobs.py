@@ -74,6 +74,17 @@ def test_a_second_trigger_takes_the_answer_of_the_job_that_has_finished(operator
     assert job.arguments == ("-m", "include.steps", "fit", "--run-id", "r")
 
 
+def test_the_parts_of_a_job_are_programs_as_it_is_and_leave_its_key_alone(operator):
+    assert operator.execute(context()) == {"number": 1}
+    key = operator.job(context()).key
+    operator.parts = {"trials": [["trial", "--worker", "0"], ["trial", "--worker", "1"]], "gate": ["gate"]}
+    job = operator.job(context())
+    program = ["-m", "include.steps"]
+    trials = [[*program, "trial", "--worker", "0"], [*program, "trial", "--worker", "1"]]
+    assert job.parts == {"trials": trials, "gate": [*program, "gate"]}
+    assert job.key == key
+
+
 def test_a_task_that_was_cleared_is_done_again_once(operator):
     assert operator.execute(context()) == {"number": 1}
     assert operator.execute(context(max_tries=3)) == {"number": 2}

@@ -11,6 +11,7 @@ import httpx
 import jsonschema
 import pytest
 import uvicorn
+import yaml
 
 from flightline.backends.kubeflow import pipeline_of
 from flightline.exceptions import KubeflowRefused
@@ -91,7 +92,8 @@ def hook(port, monkeypatch):
 
 def request(hook, name, **parameters):
     pipeline = hook.pipeline("flights-train")
-    given = {"arguments": ["-V"], "environment": {}, "failure": "s3://models/f.json", **parameters}
+    places = {"failure": "s3://models/f.json", "result": "s3://models/r.json"}
+    given = {"arguments": ["-V"], "environment": {}, **places, **parameters}
     return {
         "display_name": name,
         "experiment_id": hook.experiment("flights.train"),
@@ -125,6 +127,68 @@ def test_what_the_hook_sends_and_gets_is_as_the_api_is_described(hook):
         ("GET", "/apis/v2beta1/healthz"),
         ("POST", "/apis/v2beta1/runs/{run_id}:terminate"),
     }
+
+
+WHOLE = Job(name="train", arguments=("-V",), image="flightline/trainer:1", parts={"trials": [["-V"]]})
+AFTER = dict.fromkeys(("fit", "register", "gate"), (0, 0))
+RUNS = """
+import json, pathlib, sys, time
+mark, seconds, code = json.loads(sys.argv[1])
+pathlib.Path(mark).touch()
+time.sleep(seconds)
+sys.exit(code)
+"""
+
+
+def whole(hook, name, tmp_path, **parts):
+    """A run of a whole training whose tasks are `(seconds, exit code)`; each leaves a file when it begins."""
+    spec, platform = yaml.safe_load_all(pipeline_of(WHOLE))
+    for each in spec["deploymentSpec"]["executors"].values():
+        each["container"] |= {"command": ["python", "-c", RUNS], "args": ["{{$.inputs.parameters['arguments']}}"]}
+    document = yaml.safe_dump_all([spec, platform])
+    asked = request(hook, name)
+    pipeline = asked["pipeline_version_reference"]["pipeline_id"]
+    asked["pipeline_version_reference"]["pipeline_version_id"] = hook.version(pipeline, "whole", document)
+
+    def words(of, seconds, code):
+        return [str(tmp_path / of), seconds, code]
+
+    parameters = asked["runtime_config"]["parameters"]
+    del parameters["arguments"]
+    parameters["trials"] = [words(f"trial-{n}", *each) for n, each in enumerate(parts.pop("trials"))]
+    parameters |= {step: words(step, *each) for step, each in parts.items()}
+    return hook.create(asked)["run_id"]
+
+
+def states(run):
+    return [each.get("state") for each in run["run_details"]["task_details"]]
+
+
+def test_items_of_a_loop_run_side_by_side_and_what_depends_on_it_once_all_have_succeeded(hook, tmp_path):
+    run = ended(hook, whole(hook, "side", tmp_path, trials=[(1, 0), (1, 0)], **AFTER))
+    assert states(run) == ["SUCCEEDED"] * 5
+    first, second, fit, _, gate = run["run_details"]["task_details"]
+    assert second["start_time"] < first["end_time"]
+    assert fit["start_time"] > max(first["end_time"], second["end_time"])
+    assert gate["start_time"] > fit["end_time"]
+
+
+def test_after_a_failure_what_runs_ends_and_nothing_else_begins(hook, tmp_path):
+    run = ended(hook, whole(hook, "fails", tmp_path, trials=[(0, 3), (1, 0)], **AFTER))
+    assert run["state"] == "FAILED"
+    assert run["error"]["message"] == "task trial failed"
+    while states(run)[1] == "RUNNING":
+        run = hook.run(run["run_id"])
+    assert states(run) == ["FAILED", "SUCCEEDED", None, None, None]
+    assert not (tmp_path / "fit").exists()
+
+
+def test_a_terminated_run_ends_all_its_tasks(hook, tmp_path):
+    run_id = whole(hook, "ends", tmp_path, trials=[(60, 0), (60, 0)], **AFTER)
+    while not all((tmp_path / f"trial-{n}").exists() for n in range(2)):
+        time.sleep(0.02)
+    hook.terminate(run_id)
+    assert states(ended(hook, run_id)) == ["CANCELED", "CANCELED", None, None, None]
 
 
 def test_a_pipeline_a_version_and_an_experiment_are_made_once(hook):
