@@ -84,9 +84,12 @@ def fitted(services, run_id):
     assert services["client"].list_artifacts(run_id, "model"), "metrics and artifacts are in MLflow"
 
 
-@pytest.mark.parametrize(
+on_each_system = pytest.mark.parametrize(
     "number_and_backend", list(enumerate(["pods", "sagemaker", "kubeflow"])), ids=lambda each: each[1]
 )
+
+
+@on_each_system
 def test_the_model_is_the_same_wherever_it_was_trained(request, number_and_backend, tmp_path, services):
     number, backend = number_and_backend
     system, workers = request.getfixturevalue(backend), WORKERS.get(backend, 1)
@@ -103,9 +106,7 @@ def test_the_model_is_the_same_wherever_it_was_trained(request, number_and_backe
     assert FITTED[-1] == {name: answer[name] for name in FITTED[-1]}
 
 
-@pytest.mark.parametrize(
-    "number_and_backend", list(enumerate(["pods", "sagemaker", "kubeflow"])), ids=lambda each: each[1]
-)
+@on_each_system
 def test_a_whole_training_is_one_job_and_its_model_is_the_same(request, number_and_backend, tmp_path, services):
     number, backend = number_and_backend
     request.getfixturevalue(backend)
