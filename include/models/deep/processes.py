@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from include.foundation.errors import FlightlineError
+from include.foundation.errors import FlightlineError, InvalidInput
 from include.foundation.progress import Progress
 from include.models.deep.layers import Answering, Shape, build
 from include.models.deep.loop import Fit, Group, Rows
@@ -39,10 +39,10 @@ def train(fit: Fit, progress: Progress) -> tuple[Answering, int]:
     """See `loop.train`: alone, or with as many processes as the settings say.
 
     Raises:
+        InvalidInput: there are fewer GPUs than processes.
         ProcessesFailedError: one of several processes failed; its log says why.
     """
-    settings = fit.settings
-    size = settings.processes or (torch.cuda.device_count() if settings.device == "gpu" else 1) or 1
+    size = _size(fit.settings)
     if size == 1:
         return train_here(fit, progress)
     with tempfile.TemporaryDirectory(prefix="flightline-fit-") as name:
@@ -52,14 +52,29 @@ def train(fit: Fit, progress: Progress) -> tuple[Answering, int]:
             tensors |= {"valid_features": fit.valid.features, "valid_labels": fit.valid.labels}
         save_file(tensors, folder / ROWS)
         (folder / FIT).write_text(
-            json.dumps({"shape": asdict(fit.shape), "settings": settings.model_dump(), "seed": fit.seed})
+            json.dumps({"shape": asdict(fit.shape), "settings": fit.settings.model_dump(), "seed": fit.seed})
         )
         if kept := progress.checkpoint(fit.name):
             (folder / CHECKPOINT).write_bytes(kept)
         _follow(folder, size, fit, progress)
-        network = build(fit.shape, settings)
+        network = build(fit.shape, fit.settings)
         network.load_state_dict(load_file(folder / NETWORK))
         return network.eval(), int(json.loads((folder / FIT).read_text())["epochs"])
+
+
+def _size(settings: Settings) -> int:
+    """How many processes share a fit."""
+    if settings.device != "gpu":
+        return settings.processes or 1
+    gpus = torch.cuda.device_count()
+    if not gpus:
+        raise InvalidInput("FLIGHTLINE_DEVICE is gpu, and PyTorch sees no GPU here: is it the image with CUDA's build?")
+    if settings.processes > gpus:
+        raise InvalidInput(
+            f"parameters: processes is {settings.processes}, but there are {gpus} GPUs here: let the pod ask for as many "
+            "(`nvidia.com/gpu`), or leave it out, for one process a GPU"
+        )
+    return settings.processes or gpus
 
 
 def _follow(folder: Path, size: int, fit: Fit, progress: Progress) -> None:

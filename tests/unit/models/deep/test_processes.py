@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 
+from include.foundation.errors import InvalidInput
 from include.foundation.progress import Progress
 from include.models.deep import processes
 from include.models.deep.loop import Fit
@@ -54,6 +55,15 @@ def test_a_fit_on_gpus_has_a_process_for_each_of_the_pod_s(monkeypatch, gpus, sa
         processes.train(fit(64, SETTINGS.model_copy(update={"device": "gpu", "processes": said})), Progress())
     words = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes_))
     assert started.value.args == words
+
+
+@pytest.mark.parametrize(
+    ("gpus", "asked", "told"), [(0, 0, "PyTorch sees no GPU here"), (1, 2, "processes is 2, but there are 1 GPUs")]
+)
+def test_gpus_that_are_not_there_are_named_before_anything_starts(monkeypatch, gpus, asked, told):
+    monkeypatch.setattr(processes.torch.cuda, "device_count", lambda: gpus)
+    with pytest.raises(InvalidInput, match=told):
+        processes.train(fit(64, SETTINGS.model_copy(update={"device": "gpu", "processes": asked})), Progress())
 
 
 def test_one_process_needs_no_torchrun(monkeypatch):
