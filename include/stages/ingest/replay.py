@@ -167,6 +167,8 @@ def replay(lake: Lake, spec: UseCase, plan: Replay, *, run_id: str) -> Replayed:
             change = ReplaceHeld.of(lake, identifier, plan.days)
             writers[layer] = TableWriter(lake, identifier, schema=schema, change=change)
             stack.callback(writers[layer].discard)
+        # Once it is known what silver holds: an ingest that is at work now commits to bronze before, or to silver after.
+        _require_bronze_as_planned(lake, spec, source, plan)
         for verdict in _verdicts(lake, spec, source, contract, plan):
             tally.add(verdict)
             counts.add(verdict)
@@ -274,6 +276,21 @@ def _made_from(lake: Lake, spec: UseCase, source: AnySource, plan: Replay) -> di
     if made_from is None or news is None or news & {*plan.days}:
         raise RetryableError(f"{source.name}: bronze has messages that silver was not made of yet: run ingest first")
     return {silver.MADE_FROM: made_from}
+
+
+def _require_bronze_as_planned(lake: Lake, spec: UseCase, source: AnySource, plan: Replay) -> None:
+    """Raise RetryableError if files of these days were ingested again since: what is judged here would go over it.
+
+    Of a topic bronze only grows, and `_made_from` has looked.
+    """
+    if isinstance(source, Topic):
+        return
+    news = changed_since(tables.load(lake, spec.table("bronze", source.name)), plan.snapshot_id)
+    if news is None or news & {*plan.days}:
+        raise RetryableError(
+            f"{source.name}: {listing(sorted(news & {*plan.days})) if news else 'some days'} may have been ingested "
+            "again since these days were planned: clear `plan`"
+        )
 
 
 def _quarantined(lake: Lake, spec: UseCase, plan: Replay) -> int:

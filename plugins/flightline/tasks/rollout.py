@@ -1,6 +1,7 @@
 """Tasks of a promotion's moves: what is committed for a stage, how it answers, and what is done when one fails."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -160,14 +161,27 @@ def report_failure(use_case: str, choose_id: str, restore_id: str, reverting: Se
     # A run that was cleared still has what its last life left in XCom: only what succeeded in this one is reported.
     chosen = (ti.xcom_pull(task_ids=choose_id) if states.get(choose_id) == "success" else None) or {}
     restored = ti.xcom_pull(task_ids=restore_id) if states.get(restore_id) == "success" else None
-    reasons = "; ".join(f"{name}: {ti.xcom_pull(task_ids=name, key=notes.REASON) or 'see its log'}" for name in failed)
-    if {*failed} & {*reverting}:
+    reasons = "; ".join(f"{name}: {_reason(ti, name, reverting) or 'see its log'}" for name in failed)
+    if any(_instance(name, reverting) for name in failed):
         raise AirflowException(f"PROMOTION FAILED AND WAS NOT TAKEN BACK, act by hand. {reasons}")
     version = f"{use_case} version {chosen['version']}" if chosen else f"no version of {use_case}"
     was = "was not promoted" if chosen else "was promoted"
     done = f"its commits are reverted by {restored['commit'][:12]}" if restored else "nothing had been committed"
     champion = (chosen["champion"] or "none") if chosen else "as it was"
     raise AirflowFailException(f"{version} {was}, and {done}; the champion is still {champion}. {reasons}")
+
+
+def _instance(name: str, mapped: Sequence[str]) -> tuple[str, int] | None:
+    """A task of `mapped` and its index, of a name as in `_states`; -1 if the task is not mapped, None if it is none."""
+    for task_id in mapped:
+        if found := re.fullmatch(rf"{re.escape(task_id)}(?:_(\d+))?", name):
+            return task_id, int(found[1] or -1)
+    return None
+
+
+def _reason(ti: Any, name: str, mapped: Sequence[str]) -> Any:
+    task_id, index = _instance(name, mapped) or (name, -1)
+    return ti.xcom_pull(task_ids=task_id, map_indexes=index, key=notes.REASON)
 
 
 def _states(ti: Any) -> dict[str, str | None]:

@@ -37,7 +37,8 @@ class Ti:
         assert (dag_id, run_ids) == (self.dag_id, [self.run_id])
         return {self.run_id: self.states}
 
-    def xcom_pull(self, *, task_ids, key="return_value"):
+    def xcom_pull(self, *, task_ids, key="return_value", map_indexes=-1):
+        assert (map_indexes >= 0) is (task_ids == "revert.resync"), "that one is mapped"
         left = {"return_value": {"commit": "0ld" * 13, "version": "2", "champion": "1"}, "reason": "it rained"}
         return left[key]
 
@@ -73,5 +74,7 @@ def test_report_tells_of_this_life_of_the_run():
         report(choose="failed", revert__restore="skipped")
     with pytest.raises(AirflowException, match=r"NOT TAKEN BACK, act by hand\. .*revert\.restore: it rained"):
         report(choose="success", rollout__production__smoke="failed", revert__restore="failed")
+    with pytest.raises(AirflowException, match=r"NOT TAKEN BACK, act by hand\. revert\.resync_1: it rained"):
+        report(choose="success", revert__restore="success", revert__resync_0="success", revert__resync_1="failed")
     with pytest.raises(AirflowSkipException, match="nothing failed"):
         report(choose="success")

@@ -227,6 +227,17 @@ def test_another_run_on_the_days_is_seen(case, monkeypatch):
         reconcile(case.lake, SPEC, plan)
 
 
+def test_days_that_were_ingested_again_since_they_were_planned_are_left_as_they_are(case):
+    case.now(25)
+    plan = case.plan(run="run 0")
+    case.ingest(bronze("1"), run_id="other")
+    left = case.winds()
+    with pytest.raises(RetryableError, match="weather: 2013-01-01 .* ingested again since .*: clear `plan`"):
+        case.replay(plan)
+    assert case.winds() == left
+    case.replay(case.plan())
+
+
 def test_rows_that_do_not_add_up_are_named_by_day_and_count(case):
     case.now(25)
     plan = case.plan(run="run 0")
