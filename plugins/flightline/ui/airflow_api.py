@@ -49,7 +49,11 @@ class AirflowApi:
             raise AirflowAsked("these pages are not mounted in an Airflow, so it cannot be asked")
         transport = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=self._base, headers=self._headers) as client:
-            answer = await asyncio.wait_for(client.request(method, f"/api/v2{path}", params=params, json=body), SECONDS)
+            asked = client.request(method, f"/api/v2{path}", params=params, json=body)
+            try:
+                answer = await asyncio.wait_for(asked, SECONDS)
+            except TimeoutError as error:
+                raise AirflowAsked(f"Airflow did not answer {method} {path} within {SECONDS:g} s") from error
         if answer.status_code in {401, 403}:
             raise HTTPException(answer.status_code, f"Airflow does not let you do that: {_detail(answer)}")
         if answer.is_error:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flightline.ui import lookups
+from flightline.ui import airflow_api, lookups
 from include.foundation.spec.loading import names
 from include.stages.promotion.served import Served
 
@@ -41,3 +41,11 @@ def test_it_says_how_far_behind_the_data_are(site):
 def test_who_may_see_no_use_case_is_told(site, monkeypatch):
     monkeypatch.setattr("flightline.ui.access.Visitor.may_read", lambda *_: False)
     assert "There is no use case that you may see" in site.login("viewer").get("").text
+
+
+@pytest.mark.parametrize("path", ["", "models/flight_delays"])
+def test_an_airflow_that_is_slow_hides_nothing_else(site, monkeypatch, path):
+    monkeypatch.setattr(airflow_api, "SECONDS", 0.0)
+    page = site.login("viewer").get(path)
+    assert (page.status_code, "Airflow did not answer GET" in page.text) == (200, True), page.text
+    assert "2013-01-01 to 2013-04-30" in page.text
