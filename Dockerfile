@@ -195,6 +195,7 @@ COPY deploy/gitops /srv/deploy/gitops
 COPY deploy/workspace /srv/deploy/workspace
 COPY deploy/sagemaker /srv/deploy/sagemaker
 COPY deploy/kubeflow /srv/deploy/kubeflow
+COPY deploy/spark/application.yaml /srv/deploy/spark/application.yaml
 COPY plugins /srv/plugins
 COPY dags /srv/dags
 ENV HOME=/opt/airflow \

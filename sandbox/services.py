@@ -135,7 +135,7 @@ def _cluster(at: Endpoints) -> Service:
 
     def prepare() -> None:
         write(token, at.secrets.cluster_token)
-        write(images, json.dumps(_images(at, (*runtimes, "serving", "spark", "workspace")), indent=1))
+        write(images, json.dumps(_images(at, (*runtimes, "serving", "workspace")), indent=1))
         write(at.home.kubeconfig, json.dumps(at.kubectl_config, indent=1))
 
     return Service(

@@ -14,11 +14,11 @@ from include.foundation.errors import InvalidInput
 if TYPE_CHECKING:
     from include.engine.protocol import Engine
 
-__all__ = ["ENGINES", "IMAGES", "Output", "Sink", "Staged", "Work", "engine"]
+__all__ = ["ENGINES", "RUNTIMES", "Output", "Sink", "Staged", "Work", "engine"]
 
 ENGINES = {"polars": "include.engine.polars.Polars", "spark": "include.engine.spark.Spark"}
-# Whose libraries a worker of Airflow does not have: their work is a job in this image.
-IMAGES = {"spark": "flightline/spark"}
+# Whose libraries a worker of Airflow does not have: their work is a job in this runtime.
+RUNTIMES = {"spark": "spark"}
 
 
 def engine(name: str) -> Engine:

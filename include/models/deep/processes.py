@@ -71,8 +71,8 @@ def _size(settings: Settings) -> int:
         raise InvalidInput("FLIGHTLINE_DEVICE is gpu, and PyTorch sees no GPU here: is it the image with CUDA's build?")
     if settings.processes > gpus:
         raise InvalidInput(
-            f"parameters: processes is {settings.processes}, but there are {gpus} GPUs here: let the pod ask for as many "
-            "(`nvidia.com/gpu`), or leave it out, for one process a GPU"
+            f"parameters: processes is {settings.processes}, but there are {gpus} GPUs here: let the pod ask for as "
+            "many (`nvidia.com/gpu`), or leave it out, for one process a GPU"
         )
     return settings.processes or gpus
 

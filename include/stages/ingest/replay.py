@@ -167,7 +167,7 @@ def replay(lake: Lake, spec: UseCase, plan: Replay, *, run_id: str) -> Replayed:
             change = ReplaceHeld.of(lake, identifier, plan.days)
             writers[layer] = TableWriter(lake, identifier, schema=schema, change=change)
             stack.callback(writers[layer].discard)
-        # Once it is known what silver holds: an ingest that is at work now commits to bronze before, or to silver after.
+        # Once it is known what silver holds: an ingest at work has committed to bronze before, or will to silver after.
         _require_bronze_as_planned(lake, spec, source, plan)
         for verdict in _verdicts(lake, spec, source, contract, plan):
             tally.add(verdict)

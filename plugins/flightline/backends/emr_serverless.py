@@ -40,7 +40,10 @@ class EmrServerless:
 
     @staticmethod
     def image(conn_id: str, runtime: str = TRAINER) -> str:  # noqa: ARG004 (Spark's is the one there is)
-        """The image that the Connection's extra `image` names (in ECR), with the code that is running."""
+        """The image that the Connection's extra `image` names (in ECR), with the code that is running.
+
+        It is the application's: a request cannot choose another.
+        """
         return code.image(str(BaseHook.get_connection(conn_id).extra_dejson.get("image", IMAGE)))
 
     def run(self, job: Job, context: "Context") -> None:  # noqa: ARG002 (as every backend)
@@ -72,7 +75,7 @@ class EmrServerless:
             raise InvalidInput(
                 f"{job.name}: EMR Serverless runs ingest and features, not {' '.join(job.arguments[:2])}"
             )
-        environment = {"PYTHONPATH": "/srv", **job.environment}
+        environment = {"PYTHONPATH": "/srv", "FLIGHTLINE_IMAGE": job.image, **job.environment}
         settings = {
             **{f"spark.emr-serverless.driverEnv.{name}": value for name, value in environment.items()},
             "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": PYTHON,

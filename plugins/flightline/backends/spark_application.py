@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import yaml
 
 from flightline.backends.protocol import JobFailed
-from include.engine import IMAGES
 from include.foundation.echo import cut
 from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
@@ -44,8 +43,8 @@ class SparkApplication:
 
     @staticmethod
     def image(conn_id: str, runtime: str = TRAINER) -> str:  # noqa: ARG004 (Spark's is the one there is)
-        """Spark's image, with the code that is running."""
-        return code.image(IMAGES["spark"])
+        """The template's image, with the code that is running."""
+        return code.image(_template()["spec"]["image"])
 
     def run(self, job: Job, context: "Context") -> None:  # noqa: ARG002 (as every backend)
         """Start the application, or rejoin the one with the job's key, and wait for its end."""

@@ -1,15 +1,12 @@
-"""Run ingest or features outside the worker, in the image of the spec's engine."""
+"""Run ingest or features outside the worker, in the runtime of the spec's engine."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flightline.operators.jobs import JobOperator
-from include.engine import IMAGES
+from include.engine import RUNTIMES
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from include.foundation.jobs import Job
     from include.foundation.spec import UseCase
 
 
@@ -17,7 +14,7 @@ class DataJobOperator(JobOperator):
     """Run `python -m include.steps.data …` as a job: see `JobOperator`.
 
     Args:
-        spec: the use case, whose section `engine` says the image and the backend.
+        spec: the use case, whose section `engine` says the runtime and the backend.
         arguments: what follows `python -m include.steps.data`.
         reads: what the job reads that the arguments do not name.
     """
@@ -25,12 +22,5 @@ class DataJobOperator(JobOperator):
     program = ("-m", "include.steps.data")
 
     def __init__(self, *, spec: "UseCase", arguments: list[str], reads: Mapping[str, Any], **kwargs: Any) -> None:
-        super().__init__(arguments=arguments, reads=reads, backend=spec.engine.backend, **kwargs)
-        self.engine = spec.engine.name
-
-    def job(self, context: "Context") -> "Job":
-        """The job, in the engine's image with the code that is running."""
-        from include.foundation.evidence import code
-
-        self.image = self.image or code.image(IMAGES[self.engine])
-        return super().job(context)
+        where = {"backend": spec.engine.backend, "runtime": RUNTIMES[spec.engine.name]}
+        super().__init__(arguments=arguments, reads=reads, **where, **kwargs)

@@ -10,7 +10,7 @@ from airflow.sdk import task
 from flightline import assets, lineage, notes, period
 from flightline.failing import failing_fast
 from flightline.operators.data import DataJobOperator
-from include.engine import IMAGES
+from include.engine import RUNTIMES
 from include.foundation.spec import UseCase, load
 
 log = logging.getLogger(__name__)
@@ -43,8 +43,8 @@ def build(use_case: str, params: Mapping[str, Any], partition_key: str | None = 
 
 
 def built(spec: UseCase) -> Any:
-    """The task `build`: in this worker, or a job where the spec's engine has an image of its own."""
-    if spec.engine.name not in IMAGES:
+    """The task `build`: in this worker, or a job where the spec's engine has a runtime of its own."""
+    if spec.engine.name not in RUNTIMES:
         return build(spec.name)  # type: ignore[call-arg]  # Airflow gives `params`
     named = {name: f"{{{{ ti.xcom_pull('span')['{name}'] }}}}" for name in ("start", "end", "silver")}
     job = DataJobOperator(

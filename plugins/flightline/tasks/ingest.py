@@ -10,7 +10,7 @@ from airflow.sdk import task
 from flightline import assets, lineage, notes, period
 from flightline.failing import failing_fast
 from flightline.operators.data import DataJobOperator
-from include.engine import IMAGES
+from include.engine import RUNTIMES
 from include.foundation.spec import UseCase, load
 from include.foundation.spec.topics import Topic
 from include.foundation.spec.use_case import AnySource
@@ -74,8 +74,8 @@ def publish(use_case: str, planned: Mapping[str, Any], run_id: str | None = None
 
 
 def published(spec: UseCase, planned: Any) -> Any:
-    """The task `publish`: in this worker, or a job where the spec's engine has an image of its own."""
-    if spec.engine.name not in IMAGES:
+    """The task `publish`: in this worker, or a job where the spec's engine has a runtime of its own."""
+    if spec.engine.name not in RUNTIMES:
         return publish(spec.name, planned)
     days = "{{ ti.xcom_pull('plan')['days'] | join(',') }}"
     job = DataJobOperator(

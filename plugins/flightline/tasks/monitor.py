@@ -25,6 +25,7 @@ def due(use_case: str, dag_run: Any = None, ti: Any = None) -> bool:
     """
     from flightline.hooks.lake import LakeHook
     from flightline.hooks.mlflow import MlflowHook
+    from include.foundation.evidence.manifest import DIGEST_TAG
     from include.foundation.lake import tables
     from include.stages import registry
     from include.stages.registry.versions import MONITORED
@@ -49,7 +50,9 @@ def due(use_case: str, dag_run: Any = None, ti: Any = None) -> bool:
     except MissingInput:
         log = None
     gold = tables.current_snapshot_id(lake, spec.gold)
-    ti.xcom_push("input", f"version {version.version}, gold {gold}, predictions {log}")
+    trained = registry.newest(MlflowHook().get_conn(), use_case, tagged=DIGEST_TAG)
+    seen = f"version {version.version}, trained up to {trained and trained.version}, gold {gold}, predictions {log}"
+    ti.xcom_push("input", f"{seen}, asked in {ti.run_id}" if by_hand else seen)
     return True
 
 

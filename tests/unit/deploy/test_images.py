@@ -61,6 +61,15 @@ def test_what_is_copied_exists_and_is_let_in(stage: str) -> None:
             assert words[1].removeprefix("--from=") in STAGES
 
 
+def test_what_airflow_s_code_reads_of_deploy_is_in_its_image() -> None:
+    files = [path for folder in ("plugins", "include") for path in (ROOT / folder).rglob("*.py")]
+    read = {name for path in files for name in re.findall(r'"deploy" / "(\w+)"', path.read_text())}
+    copied = {
+        PurePosixPath(path).parts[1] for path in _copies("airflow", of_context=True) if path.startswith("deploy/")
+    }
+    assert read == copied
+
+
 @pytest.mark.parametrize(
     "path", [".env", ".git/config", ".venv/airflow", ".sandbox/secrets.json", "tests", "include/__pycache__"]
 )
@@ -110,9 +119,10 @@ def test_images_are_named_alike_everywhere() -> None:
     }
     released = {f"flightline/{target}:{VERSION}" for target in ("airflow", "tuning")}
     gateway = {"flightline/flightline"}  # namespace and name of the Gateway, no image
-    assert named - gateway == {*released, "flightline/trainer", "flightline/torch", "flightline/serving"}, (
-        "a run's images are named by its code"
-    )
+    assert named - gateway == {
+        *released,
+        *(f"flightline/{each}" for each in ("trainer", "torch", "spark", "serving")),
+    }, "a run's images are named by its code"
 
 
 def test_compose_names_exact_images_and_publishes_on_loopback_alone() -> None:

@@ -24,7 +24,7 @@ from include.foundation.spec import load_all
 from include.foundation.spec.engine import Engine
 
 PROFILES = sorted(path.name for path in TEMPLATES.iterdir())
-RUNTIMES = ("torch", "trainer")
+RUNTIMES = ("spark", "torch", "trainer")
 
 
 CLUSTER = {

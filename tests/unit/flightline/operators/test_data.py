@@ -1,10 +1,13 @@
 """Which of the data steps run in the worker, and which as jobs of their engine's image."""
 
+import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import DAG
 
+from flightline.hooks.lake import LakeHook
 from flightline.operators.data import DataJobOperator
 from flightline.tasks import features, ingest
 from include.foundation.spec import load
@@ -35,6 +38,25 @@ def test_spark_runs_as_jobs_on_the_backend_of_the_spec():
     assert publish.downstream_task_ids == {"reconcile"}
     assert (build.upstream_task_ids, build.downstream_task_ids) == ({"span"}, {"publish__1"})
     assert publish.program == ("-m", "include.steps.data")
+    assert {publish.runtime, build.runtime} == {"spark"}
+
+
+@pytest.mark.parametrize(
+    ("backend", "image"),
+    [
+        ("pods", "flightline/spark:1"),
+        ("spark_application", "flightline/spark:1"),
+        ("emr_serverless", "ecr.example/spark:1"),
+    ],
+)
+def test_a_spark_job_s_image_is_the_one_that_its_system_names(monkeypatch, backend, image):
+    monkeypatch.setattr("include.foundation.evidence.code.image", lambda name: f"{name}:1")
+    monkeypatch.setattr(LakeHook, "lake", SimpleNamespace(models="s3://models"))
+    for name, extra in (("CLUSTER", {"profile": "gpu"}), ("EMR_SERVERLESS", {"image": "ecr.example/spark"})):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": "generic", "extra": extra}))
+    task = dag(Engine(name="spark", backend=backend)).get_task("publish")
+    ti = SimpleNamespace(dag_id="d", task_id="publish", run_id="r", max_tries=0, map_index=-1, try_number=1)
+    assert task.job({"ti": ti}).image == image
 
 
 @pytest.mark.parametrize("name", ["publish", "build"])

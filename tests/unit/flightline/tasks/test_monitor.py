@@ -24,6 +24,8 @@ SEEN = {
 
 
 class Ti:
+    run_id = "manual__1"
+
     def __init__(self):
         self.pushed = {}
 
@@ -31,7 +33,7 @@ class Ti:
         self.pushed[key] = value
 
 
-def due(monkeypatch, days, *, champion=True, monitored="", run_type="scheduled", logged=True):
+def due(monkeypatch, days, *, champion=True, monitored="", run_type="scheduled", logged=True, trained="4"):
     """Whether it is due, and what the task keeps, with gold for so many days after the champion's training."""
     version = SimpleNamespace(
         version="3",
@@ -41,6 +43,7 @@ def due(monkeypatch, days, *, champion=True, monitored="", run_type="scheduled",
     monkeypatch.setattr("flightline.hooks.lake.LakeHook", lambda: SimpleNamespace(lake="lake"))
     monkeypatch.setattr("flightline.hooks.mlflow.MlflowHook", lambda: SimpleNamespace(get_conn=lambda: "client"))
     monkeypatch.setattr("include.stages.registry.champion", lambda *_: version if champion else None)
+    monkeypatch.setattr("include.stages.registry.newest", lambda *_, tagged: SimpleNamespace(version=trained))
     monkeypatch.setattr("include.foundation.lake.tables.days", lambda *_: [UNTIL + timedelta(days=days)])
 
     def snapshot(_, identifier):
@@ -79,15 +82,18 @@ def test_a_run_by_hand_that_has_nothing_to_look_at_fails(monkeypatch, days, know
 
 
 def test_a_run_by_hand_looks_again(monkeypatch):
-    assert due(monkeypatch, 20, monitored="2013-05-14: ordinary", run_type="manual")[0]
+    wanted, kept = due(monkeypatch, 20, monitored="2013-05-14: ordinary", run_type="manual")
+    assert wanted
+    assert kept["input"].endswith(", asked in manual__1"), "the record of what was seen before is not its answer"
 
 
 @pytest.mark.parametrize("monitored", ["", "2013-05-07: ordinary"])
 def test_a_new_window_is_looked_at_once_for_each_state_of_champion_gold_and_log(monkeypatch, monitored):
     wanted, kept = due(monkeypatch, 14, monitored=monitored)
     assert wanted
-    assert kept["input"] == "version 3, gold 42, predictions 42"
-    assert due(monkeypatch, 14, logged=False)[1]["input"] == "version 3, gold 42, predictions None"
+    assert kept["input"] == "version 3, trained up to 4, gold 42, predictions 42"
+    assert due(monkeypatch, 14, logged=False)[1]["input"] == "version 3, trained up to 4, gold 42, predictions None"
+    assert due(monkeypatch, 14, trained="5")[1]["input"] == "version 3, trained up to 5, gold 42, predictions 42"
 
 
 @pytest.fixture

@@ -232,7 +232,7 @@ def test_days_that_were_ingested_again_since_they_were_planned_are_left_as_they_
     plan = case.plan(run="run 0")
     case.ingest(bronze("1"), run_id="other")
     left = case.winds()
-    with pytest.raises(RetryableError, match="weather: 2013-01-01 .* ingested again since .*: clear `plan`"):
+    with pytest.raises(RetryableError, match=r"weather: 2013-01-01 .* ingested again since .*: clear `plan`"):
         case.replay(plan)
     assert case.winds() == left
     case.replay(case.plan())
