@@ -22,5 +22,10 @@ class DataJobOperator(JobOperator):
     program = ("-m", "include.steps.data")
 
     def __init__(self, *, spec: "UseCase", arguments: list[str], reads: Mapping[str, Any], **kwargs: Any) -> None:
-        where = {"backend": spec.engine.backend, "runtime": RUNTIMES[spec.engine.name]}
-        super().__init__(arguments=arguments, reads=reads, **where, **kwargs)
+        super().__init__(
+            arguments=arguments,
+            reads=reads,
+            backend=spec.engine.backend,
+            runtime=RUNTIMES[spec.engine.name],
+            **kwargs,
+        )
