@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,7 +17,7 @@ from flightline.hooks.warehouse import WarehouseHook
 from flightline.ui import chart, data, lookups, render
 from flightline.ui.access import Looking, Posting, Visitor
 from include.catalog.sample import texts
-from include.foundation.errors import FlightlineError, InvalidInput, MissingInput
+from include.foundation.errors import InvalidInput, MissingInput
 from include.warehouse.question import LONGEST_SQL, Limits, Question, moment
 
 if TYPE_CHECKING:
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
 
     from include.warehouse import Answer, Running
 
+log = logging.getLogger(__name__)
 router = APIRouter(prefix="/query")
 AT_ONCE = 4  # questions of all visitors; each is a process with memory of its own
 KEPT = 16  # answers, to draw and to load down
+SLACK_SECONDS = 30.0  # beyond a question's limit: to start, and to fetch rows
 LIMITS = Limits()
 Kind = Literal["line", "bar", "scatter", "histogram"]
 Id = Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")]
@@ -38,11 +42,13 @@ class Asked:
     Attributes:
         user: whose it is: nobody else sees its answer.
         running: what answers.
+        until: when its time is over (`time.monotonic`).
         answer: once there is one.
     """
 
     user: str
     running: Running
+    until: float
     answer: Answer | None = None
 
 
@@ -57,15 +63,15 @@ class Desk:
         """Start; the question's id. Raises InvalidInput where the visitor asks already, or too many do."""
         user = str(visitor.user.get_id())
         with self._lock:
+            self._tidy()
             busy = [each for each in self._asked.values() if each.answer is None]
             if any(each.user == user for each in busy):
                 raise InvalidInput("your last question still runs: wait for it, or cancel it")
             if len(busy) >= AT_ONCE:
                 raise InvalidInput("others ask just now: try again in some seconds")
-            number = secrets.token_hex(16)
-            self._asked[number] = Asked(user=user, running=WarehouseHook().get_conn().start(question))
-            while len(self._asked) > KEPT:
-                self._asked.popitem(last=False)
+            number, running = secrets.token_hex(16), WarehouseHook().get_conn().start(question)
+            until = time.monotonic() + question.limits.seconds + SLACK_SECONDS
+            self._asked[number] = Asked(user=user, running=running, until=until)
         return number
 
     def of(self, visitor: Visitor, number: str) -> Asked:
@@ -81,14 +87,34 @@ class Desk:
         if asked.answer is None:
             try:
                 asked.answer = asked.running.answer()
-            except FlightlineError:
-                self._asked.pop(number, None)
-                raise
+            finally:
+                if asked.answer is None:
+                    with self._lock:
+                        self._forget(number)
         return asked.answer
 
     def cancel(self, visitor: Visitor, number: str) -> None:
         """End it."""
-        self.of(visitor, number).running.cancel()
+        asked = self.of(visitor, number)
+        asked.running.cancel()
+        asked.until = 0.0
+
+    def _tidy(self) -> None:
+        """Forget what nobody came for in its time, and the oldest answers; what runs stays."""
+        now = time.monotonic()
+        over = [number for number, each in self._asked.items() if each.answer is None and each.until < now]
+        answered = [number for number, each in self._asked.items() if each.answer is not None]
+        for number in (*over, *answered[:-KEPT]):
+            self._forget(number)
+
+    def _forget(self, number: str) -> None:
+        """Drop a question, and end it: what has no answer may run on where it runs."""
+        asked = self._asked.pop(number, None)
+        if asked is not None and asked.answer is None:
+            try:
+                asked.running.cancel()
+            except Exception:  # who asks something else is not to be stopped by it
+                log.exception("a question of %s could not be cancelled", asked.user)
 
 
 desk = Desk()

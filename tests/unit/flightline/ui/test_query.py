@@ -20,6 +20,8 @@ class Running:
         self.question, self.cancelled = question, False
 
     def answer(self) -> Answer:
+        if "broken" in self.question.sql:
+            raise RuntimeError("foreseen by nobody")
         if self.cancelled or "wrong" in self.question.sql:
             raise InvalidInput("it was cancelled" if self.cancelled else "no such column")
         return Answer(rows=ROWS.to_arrow(), cut=True, seconds=0.5, tables=())
@@ -90,6 +92,40 @@ def test_one_question_at_a_time(site, asked, monkeypatch):
     monkeypatch.setattr(query, "AT_ONCE", 1)
     answer, _ = ask(site.login("user"))
     assert "others ask just now" in answer.text
+
+
+def test_a_question_that_nobody_came_for_holds_no_place_when_its_time_is_over(site, asked, monkeypatch):
+    monkeypatch.setattr(query, "AT_ONCE", 1)
+    monkeypatch.setattr(query, "SLACK_SECONDS", -query.LIMITS.seconds - 1)
+    for name in ("viewer", "viewer", "user"):
+        answer, number = ask(site.login(name))
+        assert number, answer.text
+    assert [each.cancelled for each in asked] == [True, True, False]
+    asked[-1].cancel = lambda: 1 / 0
+    assert ask(site.login("admin"))[1], "an engine that ends nothing stops nobody"
+
+
+def test_a_cancelled_or_broken_question_holds_no_place(site, asked):
+    _, number = ask(site.login("viewer"))
+    site.post("query/cancel", token=site.token(), id=number)
+    _, number = ask(site, sql="select broken")
+    assert site.get("query/answer", id=number).status_code == 500
+    assert asked[-1].cancelled, "it may run on where it runs"
+    assert ask(site)[1]
+
+
+def test_old_answers_make_room_and_what_runs_stays(site, asked, monkeypatch):
+    monkeypatch.setattr(query, "KEPT", 1)
+    _, running = ask(site.login("viewer"))
+    site.login("user")
+    numbers = []
+    for _ in range(3):
+        numbers.append(ask(site)[1])
+        assert site.get("query/answer", id=numbers[-1]).status_code == 200
+    assert site.get("query/answer", id=numbers[0]).status_code == 404
+    assert site.get("query/answer", id=numbers[-1]).status_code == 200
+    assert site.login("viewer").get("query/answer", id=running).status_code == 200
+    assert not any(each.cancelled for each in asked)
 
 
 def test_only_what_runs_can_be_cancelled(site, asked):
