@@ -47,6 +47,8 @@ class PushgatewayHook(BaseHook):
 
 def send(connection: Any, dag_id: str, task: str, values: "Values") -> None:
     """Push to the gateway of a Connection; the metrics of each task of each Dag are a group there."""
+    from http.client import HTTPException
+
     from prometheus_client import pushadd_to_gateway
     from prometheus_client.exposition import basic_auth_handler
 
@@ -62,5 +64,5 @@ def send(connection: Any, dag_id: str, task: str, values: "Values") -> None:
             timeout=SECONDS,
             handler=partial(basic_auth_handler, username=connection.login, password=connection.password),
         )
-    except OSError as error:
+    except (OSError, HTTPException) as error:  # what answers may speak no HTTP
         log.warning("the Pushgateway at %s took no metrics of %s: %s", base_url(connection), dag_id, error)

@@ -1,5 +1,7 @@
 import base64
 import logging
+import socketserver
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -44,3 +46,18 @@ def test_a_gateway_that_is_down_costs_a_warning_not_the_work(monkeypatch, caplog
     with caplog.at_level(logging.WARNING):
         hook.push(TASK, {pushed.RUN_SECONDS: 1.0})
     assert "the Pushgateway at http://127.0.0.1:1 took no metrics of flight_delays.ingest" in caplog.text
+
+
+def test_a_port_that_speaks_no_http_costs_no_more(monkeypatch, caplog) -> None:
+    class Alert(socketserver.StreamRequestHandler):
+        def handle(self) -> None:  # a TLS port's answer to what is no handshake (RFC 8446, 6)
+            self.request.recv(65536)
+            self.wfile.write(b"\x15\x03\x03\x00\x02\x02\x0a\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Alert) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        hook = _connect(monkeypatch, port=server.server_address[1])
+        with caplog.at_level(logging.WARNING):
+            hook.push(TASK, {pushed.RUN_SECONDS: 1.0})
+        server.shutdown()
+    assert "took no metrics of flight_delays.ingest" in caplog.text
