@@ -228,6 +228,7 @@ class ModzyRunOperator(_WaitingOperator):
         ModzyFailed: an item failed, or the job was cancelled; nothing was written.
         ModzyRefused: there is no such model or not one active version.
         ModzyTimeout: it was not over in time; the job is cancelled.
+        ModzyError: it could not be looked at; the job is cancelled.
         ModzyUnavailable: no answer.
     """
 
@@ -274,8 +275,8 @@ class ModzyRunOperator(_WaitingOperator):
     def resume(self, context: "Context", *, event: Mapping[str, Any], **kept: str) -> dict[str, Any]:  # noqa: ARG002
         """The job is over: keep its answers."""
         job = self._job = kept["job"]
-        if event["status"] == "timeout":
-            self.hook.cancel(job)
+        if event["status"] != "done":
+            self.hook.cancel(job)  # a retry starts another one
         _require_done(event, f"job {job}")
         answers = self._answers(job)
         body = b"".join(json.dumps(answer).encode() + b"\n" for answer in answers)

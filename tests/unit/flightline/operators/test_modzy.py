@@ -108,14 +108,15 @@ def test_what_the_trigger_says_is_raised(status, error):
         publish(Modzy()).resume(context(), event=event, **deferred_fields("container-image"))
 
 
-def test_a_job_is_cancelled_when_its_time_is_up_or_its_task_is_killed():
+@pytest.mark.parametrize(("status", "error"), [("timeout", ModzyTimeout), ("error", ModzyError)])
+def test_a_job_is_cancelled_when_its_wait_is_given_up_or_its_task_is_killed(status, error):
     modzy = Modzy()
     run = with_hook(ModzyRunOperator(task_id="run", model="Flights", source="s3://a", target="s3://b"), modzy)
     run.on_kill()
     assert modzy.done == []
     kept = {"model": "m1", "version": "3.0.0", "process": "job", "job": "j1"}
-    with pytest.raises(ModzyTimeout):
-        run.resume(context(), event={"status": "timeout", "message": "", "deadline": 0}, **kept)
+    with pytest.raises(error):
+        run.resume(context(), event={"status": status, "message": "", "deadline": 0}, **kept)
     run.on_kill()
     assert modzy.done == ["cancel", "cancel"]
 
