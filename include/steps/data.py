@@ -20,8 +20,6 @@ from include.foundation.lake.commit_log import expand
 from include.foundation.spec import UseCase, load
 from include.foundation.spec.engine import Engine
 
-PERMANENT = 65  # EX_DATAERR of sysexits.h: the operator does not start such a job again
-
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -55,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             jobs.write(lake.objects(), uri, answer)
     except FlightlineError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
-        return PERMANENT if isinstance(error, PermanentError) else 1
+        return jobs.PERMANENT if isinstance(error, PermanentError) else 1
     print(json.dumps(answer))  # noqa: T201
     return 0
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from include.foundation.errors import FlightlineError, InvalidInput
+from include.foundation.jobs import PERMANENT
 
 NOTEBOOK = Path(__file__).with_name("silver_to_challenger.ipynb")
-PERMANENT = 65  # EX_DATAERR of sysexits.h
 # Program -> the package of Debian's that has it.
 PROGRAMS = {
     "vncserver": "tigervnc-standalone-server",
