@@ -1,8 +1,8 @@
 """Notices to people: a run has failed, or takes too long.
 
 They go where the Connection `notices` says: to a webhook that takes what Slack's does (type `http`; the secret part of
-its path is the password), or by mail (type `smtp`; extra: `from`, `to`, and `tls`: `starttls`, `ssl` or `none`).
-Without the Connection nobody is told.
+its path is the password), or by mail (type `smtp`; extra: `from`, `to`, and `tls`: `starttls`, `ssl` or `none`). Extra
+of both: `verify` (false, or the path of a CA bundle). Without the Connection nobody is told.
 """
 
 import logging
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 CONN_ID = "notices"
 SECONDS = 10.0
+TLS = ("starttls", "ssl", "none")
 
 
 @hookimpl
@@ -94,7 +95,12 @@ def _post(connection: Any, text: str) -> None:
 
     secret = f"/{connection.password.lstrip('/')}" if connection.password else ""
     try:
-        answer = requests.post(base_url(connection) + secret, json={"text": text}, timeout=SECONDS)
+        answer = requests.post(
+            base_url(connection) + secret,
+            json={"text": text},
+            timeout=SECONDS,
+            verify=connection.extra_dejson.get("verify", True),
+        )
     except requests.RequestException as error:  # whose text has the URL, and so the secret
         raise OSError(f"the webhook of Connection {CONN_ID} does not answer ({type(error).__name__})") from None
     if not answer.ok:
@@ -103,19 +109,25 @@ def _post(connection: Any, text: str) -> None:
 
 def _mail(connection: Any, subject: str, text: str) -> None:
     import smtplib
+    import ssl
     from email.message import EmailMessage
 
     extra = connection.extra_dejson
     if missing := {"from", "to"} - extra.keys():
         raise ValueError(f"Connection {CONN_ID}: its extra lacks {', '.join(sorted(missing))}")
+    tls, verify = extra.get("tls", "starttls"), extra.get("verify", True)
+    if tls not in TLS:  # a slip must not send in the clear
+        raise ValueError(f"Connection {CONN_ID}: its extra's tls is {tls!r}; it must be one of {', '.join(TLS)}")
     message = EmailMessage()
     message["Subject"], message["From"], message["To"] = f"Flightline: {subject}", extra["from"], extra["to"]
     message.set_content(text)
-    tls = extra.get("tls", "starttls")
-    kind = smtplib.SMTP_SSL if tls == "ssl" else smtplib.SMTP
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if verify is False:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    kind = partial(smtplib.SMTP_SSL, context=context) if tls == "ssl" else smtplib.SMTP
     with kind(connection.host, connection.port or 0, timeout=SECONDS) as server:
         if tls == "starttls":
-            server.starttls()
+            server.starttls(context=context)
         if connection.login:
             server.login(connection.login, connection.password or "")
         server.send_message(message)

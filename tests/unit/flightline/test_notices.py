@@ -1,7 +1,9 @@
 import asyncio
 import json
 import socketserver
+import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Thread
 from types import SimpleNamespace
 
@@ -13,21 +15,41 @@ from flightline import notices
 from include.foundation.spec import load
 
 
-@pytest.fixture
-def mail_server() -> Iterator[tuple[int, list[str]]]:
-    """The port of a server that speaks as much of RFC 5321 as a client needs, and the lines that it was sent."""
+@pytest.fixture(params=["none"])
+def mail_server(
+    request: pytest.FixtureRequest, certificate: tuple[ssl.SSLContext, str]
+) -> Iterator[tuple[int, list[str]]]:
+    """The port of a server that speaks as much of RFC 5321 and 3207 as a client needs, and the lines that it was sent.
+
+    Its parameter says from when on it speaks TLS.
+    """
     lines: list[str] = []
 
-    class Handler(socketserver.StreamRequestHandler):
+    class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            self.wfile.write(b"220 here\r\n")
+            with suppress(OSError):  # who does not believe the certificate hangs up
+                self.speak(secure=request.param == "ssl")
+                self.file.write(b"220 here\r\n")
+                self.listen()
+
+        def speak(self, *, secure: bool) -> None:
+            if secure:
+                self.request = certificate[0].wrap_socket(self.request, server_side=True)
+            self.file = self.request.makefile("rwb", buffering=0)
+
+        def listen(self) -> None:
             in_data = False
-            for line in iter(lambda: self.rfile.readline().decode().rstrip("\r\n"), "QUIT"):
+            for line in iter(lambda: self.file.readline().decode().rstrip("\r\n"), "QUIT"):
                 lines.append(line)
                 in_data = (in_data or line == "data") and line != "."
-                if not in_data or line == "data":
-                    self.wfile.write(b"354 go on\r\n" if line == "data" else b"250 ok\r\n")
-            self.wfile.write(b"221 bye\r\n")
+                if line == "STARTTLS":
+                    self.file.write(b"220 go on\r\n")
+                    self.speak(secure=True)
+                elif line.startswith("ehlo"):
+                    self.file.write(b"250-here\r\n250 STARTTLS\r\n")
+                elif not in_data or line == "data":
+                    self.file.write(b"354 go on\r\n" if line == "data" else b"250 ok\r\n")
+            self.file.write(b"221 bye\r\n")
 
     with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever)
@@ -35,6 +57,11 @@ def mail_server() -> Iterator[tuple[int, list[str]]]:
         yield server.server_address[1], lines
         server.shutdown()
         thread.join()
+
+
+def _mail(port: int, **extra: object) -> Connection:
+    said = {"from": "flightline@example.org", "to": "owner@example.org", **extra}
+    return _connection(conn_type="smtp", port=port, extra=json.dumps(said))
 
 
 def _connection(**fields: object) -> Connection:
@@ -66,17 +93,33 @@ def test_a_webhook_that_refuses_or_is_away_is_an_error_without_the_secret(server
 
 def test_mail_says_the_same(mail_server) -> None:
     port, lines = mail_server
-    extra = json.dumps({"from": "flightline@example.org", "to": "owner@example.org", "tls": "none"})
-    notices.send(_connection(conn_type="smtp", port=port, extra=extra), subject="x.train failed", text="why")
+    notices.send(_mail(port, tls="none"), subject="x.train failed", text="why")
     assert "Subject: Flightline: x.train failed" in lines
     assert "rcpt TO:<owner@example.org>" in lines
     assert "why" in lines
+
+
+@pytest.mark.parametrize("mail_server", ["starttls", "ssl"], indirect=True)
+def test_mail_goes_only_where_the_certificate_is_believed(mail_server, certificate, request) -> None:
+    port, lines = mail_server
+    tls = request.node.callspec.params["mail_server"]
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        notices.send(_mail(port, tls=tls), subject="x.train failed", text="why")
+    assert "why" not in lines
+    for verify in (certificate[1], False):
+        lines.clear()
+        notices.send(_mail(port, tls=tls, verify=verify), subject="x.train failed", text="why")
+        assert "why" in lines
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
         ({"conn_type": "smtp", "extra": '{"from": "a@b"}'}, "its extra lacks to"),
+        (
+            {"conn_type": "smtp", "extra": '{"from": "a@b", "to": "c@d", "tls": "SSL"}'},
+            "tls is 'SSL'; it must be one of",
+        ),
         ({"conn_type": "ftp"}, r"want http \(a webhook\) or smtp"),
     ],
 )
