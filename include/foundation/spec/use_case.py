@@ -29,6 +29,7 @@ def _kind(said: Any) -> str:
     return str(said.get("kind", "file") if isinstance(said, dict) else said.kind)
 
 
+DASHBOARD_UID = 40  # characters, at most: Grafana's limit
 PREDICTIONS = "predictions"  # the source that is derived
 AnySource = Annotated[Annotated[Source, Tag("file")] | Annotated[Topic, Tag("topic")], Discriminator(_kind)]
 
@@ -186,6 +187,13 @@ class UseCase(Part):
     def application(self, stage: str) -> str:
         """Name of the Argo CD Application of a stage."""
         return f"{self.slug}-{stage.replace('_', '-')}"
+
+    @property
+    def dashboard(self) -> str:
+        """The uid of the use case's dashboard in Grafana. A long one is cut, and ends with a digest of the whole."""
+        uid = f"flightline-{self.slug}"
+        mark = hashlib.sha256(uid.encode()).hexdigest()[:8]
+        return uid if len(uid) <= DASHBOARD_UID else f"{uid[: DASHBOARD_UID - 9]}-{mark}"
 
     def table(self, layer: Literal["bronze", "silver", "quarantine"], source: str) -> str:
         """Iceberg identifier of a source's table in a layer."""

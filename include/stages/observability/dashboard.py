@@ -16,16 +16,11 @@ SOURCE = "prometheus"  # uid of the data source in deploy/grafana/provisioning
 WIDTH, HEIGHT = 8, 8  # of a panel; a dashboard is 24 wide
 
 
-def uid(spec: UseCase) -> str:
-    """The dashboard's identity in Grafana: 40 characters at most."""
-    return f"flightline-{spec.slug}"[:40]
-
-
 def dashboard(spec: UseCase) -> str:
     """The dashboard as JSON, keys sorted: equal spec, equal text."""
     board = (
         build.Dashboard(spec.title)
-        .uid(uid(spec))
+        .uid(spec.dashboard)
         .description(spec.description)
         .tags(["flightline", spec.name])
         .timezone("utc")

@@ -28,6 +28,11 @@ class GrafanaHook(BaseHook):
         super().__init__()
         self.grafana_conn_id = grafana_conn_id
 
+    @property
+    def url(self) -> str:
+        """Base URL of the server and its pages, without a trailing slash."""
+        return base_url(self.get_connection(self.grafana_conn_id))
+
     def get_conn(self) -> Any:
         """A client of the API. Raises AirflowNotFoundException without the Connection."""
         import httpx
@@ -35,7 +40,7 @@ class GrafanaHook(BaseHook):
         connection = self.get_connection(self.grafana_conn_id)
         auth = (connection.login, connection.password or "") if connection.login else None
         headers = {"Authorization": f"Bearer {connection.password}"} if connection.password and not auth else {}
-        return httpx.Client(base_url=f"{base_url(connection)}/api", auth=auth, headers=headers, timeout=SECONDS)
+        return httpx.Client(base_url=f"{self.url}/api", auth=auth, headers=headers, timeout=SECONDS)
 
     def annotate(self, key: str, text: str, tags: Sequence[str]) -> int:
         """Make an annotation, or find the one with this key: Grafana itself would make a second one.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from include.catalog.remembered import Remembered
 from include.foundation.echo import cause
@@ -76,15 +76,18 @@ def evidence(version: Version) -> Evidence:
     return _evidence(version.run_id)()
 
 
-def outside(name: str) -> str:
-    """URL of a system by its Connection; empty where there is none."""
-    from airflow.sdk import BaseHook
+def outside(name: Literal["mlflow", "argocd", "grafana"]) -> str:
+    """URL of a system's pages, as its hook reads the Connection; empty where there is none."""
     from airflow.sdk.exceptions import AirflowNotFoundException
 
-    from flightline.hooks.address import base_url
+    from flightline.hooks.argocd import ArgoCDHook
+    from flightline.hooks.grafana import GrafanaHook
+    from flightline.hooks.mlflow import MlflowHook
 
+    hooks: dict[str, type[MlflowHook | ArgoCDHook | GrafanaHook]]
+    hooks = {"mlflow": MlflowHook, "argocd": ArgoCDHook, "grafana": GrafanaHook}
     try:
-        return base_url(BaseHook.get_connection(name))
+        return hooks[name]().url
     except AirflowNotFoundException:
         return ""
 

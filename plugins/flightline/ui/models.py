@@ -145,7 +145,7 @@ def _links(spec: UseCase, version: Version | None) -> list[tuple[str, str]]:
         last = spec.promotion.stages[-1].name
         found.append(("Argo CD", f"{url}/applications/argocd/{spec.application(last)}"))
     if url := lookups.outside("grafana"):
-        found.append(("Grafana", f"{url}/d/{spec.slug}"))
+        found.append(("Grafana", f"{url}/d/{spec.dashboard}"))
     return found
 
 

@@ -18,12 +18,16 @@ def fresh():
         each.cache_clear()
 
 
-def test_a_system_without_a_connection_has_no_page(monkeypatch):
-    monkeypatch.setenv("AIRFLOW_CONN_GRAFANA", json.dumps({"conn_type": "http", "host": "https://g.example"}))
-    assert lookups.outside("grafana") == "https://g.example"
-    monkeypatch.delenv("AIRFLOW_CONN_GRAFANA")
+@pytest.mark.parametrize(("name", "schema"), [("mlflow", "http"), ("argocd", "https"), ("grafana", "http")])
+def test_a_system_has_its_page_where_its_hook_asks_it(monkeypatch, name, schema):
+    variable = f"AIRFLOW_CONN_{name.upper()}"
+    monkeypatch.setenv(variable, json.dumps({"conn_type": "http", "host": "https://it.example"}))
+    assert lookups.outside(name) == "https://it.example"
+    monkeypatch.setenv(variable, json.dumps({"conn_type": "http", "host": "it.example"}))
+    assert lookups.outside(name) == f"{schema}://it.example"
+    monkeypatch.delenv(variable)
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite://")
-    assert lookups.outside("nowhere") == ""
+    assert lookups.outside(name) == "", "without a Connection there is none"
 
 
 def test_a_git_that_is_away_is_said_and_hides_nothing_else(monkeypatch):

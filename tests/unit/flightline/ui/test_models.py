@@ -1,8 +1,12 @@
 """Models: what is shown of versions, and what the buttons do."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 from flightline.ui import lookups
+
+ROOT = Path(__file__).parents[4]
 
 
 def test_versions_with_champion_and_metrics(site):
@@ -21,6 +25,11 @@ def test_versions_with_champion_and_metrics(site):
     assert "Train a new version" not in page
     assert "starting a training needs a role" in page
     assert "Train a new version" in site.login("user").get("models/flight_delays").text
+
+
+def test_grafanas_button_leads_to_the_dashboard_that_is_provisioned(site):
+    made = json.loads((ROOT / "deploy/grafana/dashboards/flight_delays.json").read_text())
+    assert f'href="https://grafana.example/d/{made["uid"]}"' in site.login("viewer").get("models/flight_delays").text
 
 
 def test_a_champion_that_lost_its_alias_is_not_one_that_never_was(site, monkeypatch):

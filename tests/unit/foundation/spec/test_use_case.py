@@ -171,3 +171,11 @@ def test_the_prediction_log_is_ingested_and_no_source():
     assert [each.name for each in spec.ingested] == ["flights", "weather", "planes", "predictions"]
     silent = spec.model_copy(update={"serving": spec.serving.model_copy(update={"prediction_log": False})})
     assert silent.ingested == silent.sources
+
+
+def test_long_names_that_begin_alike_have_a_dashboard_each():
+    spec = load("flight_delays")
+    assert spec.dashboard == "flightline-flight-delays"
+    names = ("a" * 29, "a" * 30, f"{'a' * 30}_b", f"{'a' * 30}_c", "a" * 52)
+    found = [spec.model_copy(update={"name": name}).dashboard for name in names]
+    assert (len({*found}), max(map(len, found))) == (len(names), 40), "Grafana takes no more characters"

@@ -1,7 +1,7 @@
 import json
 
 from include.foundation.spec import load
-from include.stages.observability.dashboard import SOURCE, dashboard, uid
+from include.stages.observability.dashboard import SOURCE, dashboard
 from include.stages.observability.panels import rows
 
 SPEC = load("flight_delays")
@@ -18,10 +18,6 @@ def test_each_panel_is_a_picture_of_its_queries() -> None:
     ]
     assert {each["datasource"]["uid"] for each in pictures} == {SOURCE}
     assert [each["type"] == "stat" for each in pictures] == [panel.number for panel in wanted]
-
-
-def test_grafanas_limit_of_a_uid_holds() -> None:
-    assert len(uid(SPEC.model_copy(update={"name": "a" * 63}))) == 40
 
 
 def test_marks_are_of_this_use_case_only() -> None:
