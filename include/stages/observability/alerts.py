@@ -112,6 +112,9 @@ def _model(spec: UseCase) -> tuple[Alert, ...]:
     drifted = names.pushed(pushed.WINDOW_SIGNAL, 'signal=~"features|answers"')
     looked = names.pushed(pushed.RUN_SUCCEEDED, 'dag="monitor"')
     silent = timedelta(days=QUIET_DAYS).total_seconds()
+    # What was never looked at has no series. Before the first promotion there is nothing to look at.
+    champion = names.pushed(pushed.CHAMPION)
+    never = f"absent({looked}) and on () ({champion} and {champion} offset {QUIET_DAYS}d)"
     return (
         Alert(
             name="ModelWorse",
@@ -137,7 +140,7 @@ def _model(spec: UseCase) -> tuple[Alert, ...]:
         ),
         Alert(
             name="MonitorSilent",
-            expr=f"time() - {looked} > {silent:.0f}",
+            expr=f"time() - {looked} > {silent:.0f} or ({never})",
             lasting="0m",
             summary=f"the champion was not looked at for {QUIET_DAYS} days",
             remedy=f"Is {spec.name}.monitor paused in Airflow, or does it fail? The note of its last run says why.",

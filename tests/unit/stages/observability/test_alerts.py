@@ -1,6 +1,6 @@
 """Every rule fires when it should and is quiet when it should be, by Prometheus' own evaluation of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -79,21 +79,50 @@ def _series(given: dict[str, str]) -> list[dict[str, str]]:
     return [{"series": named(name), "values": values} for name, values in given.items()]
 
 
-def test_rules_fire_when_they_should_and_only_then(promtool: Callable[..., str], tmp_path: Path) -> None:
+@pytest.fixture
+def evaluate(promtool: Callable[..., str], tmp_path: Path) -> Callable[..., None]:
+    """Let Prometheus say whether alerts fire at a time after their series began; a value each `step`."""
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules(SPEC)))
     assert f"{len(CASES)} rules found" in promtool("check", "rules", tmp_path / "rules.yaml")
-    tests = []
-    for name, (firing, quiet) in CASES.items():
-        for given, fires in [*((each, True) for each in firing), *((each, False) for each in quiet)]:
+
+    def check(cases: Iterable[tuple[str, dict[str, str], str, bool]], *, step: str) -> None:
+        tests = []
+        for name, given, at, fires in cases:
             question = {
                 "expr": f'count(ALERTS{{alertname="{name}", alertstate="firing"}})',
-                "eval_time": "1h",
+                "eval_time": at,
                 "exp_samples": [{"value": 1}] if fires else [],
             }
-            tests.append({"interval": "30s", "input_series": _series(given), "promql_expr_test": [question]})
-    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": tests}
-    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(document))
-    promtool("test", "rules", tmp_path / "tests.yaml")
+            tests.append({"interval": step, "input_series": _series(given), "promql_expr_test": [question]})
+        document = {"rule_files": ["rules.yaml"], "evaluation_interval": step, "tests": tests}
+        (tmp_path / "tests.yaml").write_text(yaml.safe_dump(document))
+        promtool("test", "rules", tmp_path / "tests.yaml")
+
+    return check
+
+
+def test_rules_fire_when_they_should_and_only_then(evaluate: Callable[..., None]) -> None:
+    cases = [
+        (name, given, "1h", fires)
+        for name, (firing, quiet) in CASES.items()
+        for fires, all_given in ((True, firing), (False, quiet))
+        for given in all_given
+    ]
+    evaluate(cases, step="30s")
+
+
+def test_a_monitor_that_never_ran_well_is_silent_once_there_was_a_champion_to_look_at(
+    evaluate: Callable[..., None],
+) -> None:
+    champion, looked = {CHAMPION: "1x99"}, {'run_success_timestamp_seconds{dag="monitor"}': "200000x99"}
+    cases = [
+        (champion, "71h", False),
+        (champion, "73h", True),
+        (champion | looked, "73h", False),
+        ({CHAMPION: "1x50"}, "73h", False),  # the Pushgateway forgot everything: the monitor's good runs too
+        ({'run_failed{dag="train"}': "0x99"}, "73h", False),
+    ]
+    evaluate([("MonitorSilent", *each) for each in cases], step="1h")
 
 
 def test_nothing_is_late_after_the_schedules_end() -> None:
