@@ -14,7 +14,7 @@ from include.foundation.errors import InvalidInput
 from include.foundation.evidence import code
 from include.foundation.evidence.manifest import RunManifest
 from include.foundation.progress import reporting
-from include.foundation.spec import blame, module
+from include.foundation.spec import UseCase, blame, module
 from include.stages.registry import champion, description, mlmodel
 from include.stages.registry.versions import DIGEST, FORM, URI
 from include.stages.training import runs
@@ -27,6 +27,7 @@ from include.steps.ship import ship
 from include.steps.trial import log_lost
 
 log = logging.getLogger(__name__)
+MODEL = "model"  # the module without challengers; and where there are some, the parameter that names the best
 EXAMPLES = 3  # rows that MLflow shows as the model's input
 
 
@@ -57,7 +58,7 @@ def fit(training: Training) -> Fitted:
         with blame(part):
             fitted = fit_final(part, training.data, frozen, training.problem, params=params, machine=machine)
     if training.spec.training.models:
-        fitted = replace(fitted, params={"model": name, **fitted.params})
+        fitted = replace(fitted, params={MODEL: name, **fitted.params})
     shipped = ship(training, fitted)
     fitted = shipped.fitted
     if before := client.get_run(run_id).data.tags.get(DIGEST):
@@ -112,6 +113,12 @@ def fit(training: Training) -> Fitted:
     return fitted
 
 
+def fitted_by(spec: UseCase, parameters: Mapping[str, Any]) -> tuple[ModuleType, dict[str, Any]]:
+    """The module that fitted a version, and what it was given, of the parameters that its manifest tells."""
+    own = dict(parameters)
+    return module(spec.name, own.pop(MODEL, MODEL) if spec.training.models else MODEL), own
+
+
 def _best(training: Training, tuned: Mapping[str, Any], value: float) -> tuple[str, ModuleType, Mapping[str, Any]]:
     """The model that is best on validation, its module and parameters: of `model.py` the best trial counts."""
     spec, metric = training.spec, training.spec.metric
@@ -123,9 +130,9 @@ def _best(training: Training, tuned: Mapping[str, Any], value: float) -> tuple[s
     found = contest(
         parts, training.data, training.problem, machine=training.settings.machine, seed=training.frozen.seed
     )
-    values = {"model": value, **{name: metrics[metric.name] for name, metrics in found.items()}}
+    values = {MODEL: value, **{name: metrics[metric.name] for name, metrics in found.items()}}
     if not parts:
-        return "model", training.part, tuned
+        return MODEL, training.part, tuned
     runs.log(
         training.client,
         training.run_id,

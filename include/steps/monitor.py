@@ -35,6 +35,7 @@ from include.stages.registry.versions import MONITORED
 from include.stages.training.runs import Training
 from include.stages.training.sampling import Sample
 from include.stages.training.settings import Settings
+from include.steps.fit import fitted_by
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -177,18 +178,20 @@ class Watch:
     def challenge(self) -> Interval:
         """What a model of the newest window, without its newest days, gains on these days over the champion.
 
-        NaN, which is no gain, where no label of these days, or of those before them, has matured.
+        NaN, which is no gain, where no label of these days has matured, or none of a class of those before them.
         """
-        spec, part = self.training.spec, self.training.part
+        spec, kind = self.training.spec, self.training.problem
         end = self.seen[-1].observation.end
         begin = max(end - timedelta(days=self.rules.compare_days - 1), self.since)
         judged = self._gold(begin, end).filter(pl.col("label").is_not_null())
         known = self._known(begin, judged)
-        if judged.is_empty() or known.is_empty():
+        counts = kind.counts(known["label"].cast(pl.Float64).to_numpy(), self.training.data.classes)
+        if judged.is_empty() or known.is_empty() or 0 in counts.values():
             return Interval(value=np.nan, low=np.nan, high=np.nan)
-        model = part.fit(known, {**self.champion.manifest().parameters, **self.training.settings.machine}, self._seed)
+        part, parameters = fitted_by(spec, self.champion.manifest().parameters)
+        model = part.fit(known, {**parameters, **self.training.settings.machine}, self._seed)
         return paired_gain(
-            self.training.problem,
+            kind,
             spec.metric.name,
             judged["label"].cast(pl.Float64).to_numpy(),
             np.asarray(part.predict(model, judged), np.float64),

@@ -13,7 +13,7 @@ import numpy as np
 
 from include.foundation.artifact import Metadata, Scorer, open_model, score
 from include.foundation.artifact.writer import seal
-from include.foundation.errors import InvalidInput, PermanentError
+from include.foundation.errors import FlightlineError, InvalidInput, PermanentError
 from include.foundation.problem.bootstrap import measure
 from include.foundation.problem.protocol import Answers, Problem
 from include.stages.training.dataset import Dataset
@@ -22,6 +22,10 @@ from include.stages.training.holdout import Holdout
 
 logger = logging.getLogger(__name__)
 TOLERANCE = 1e-5  # of the answers' scale. ONNX sums trees in float32; 200 trees were seen to differ by 5e-7
+
+
+class DivergedError(FlightlineError):
+    """A fit went so wrong that its answers are no numbers; other parameters may do better."""
 
 
 class ExportDiffersError(PermanentError):
@@ -65,11 +69,14 @@ def evaluate(
     """Metrics on the validation rows of a model fitted on the training rows: one trial.
 
     Raises:
-        InvalidInput: the model's answers are not of the problem kind.
+        DivergedError: some of the model's answers are no numbers.
+        InvalidInput: the model's answers are not of the problem kind, whatever the parameters.
     """
     model = part.fit(dataset.train, {**params, **machine}, seed, dataset.validation)
     answers = part.predict(model, dataset.validation)
-    kind.check_answers(answers, rows=dataset.validation.height, classes=dataset.classes)
+    kind.check_answers(np.nan_to_num(answers), rows=dataset.validation.height, classes=dataset.classes)
+    if wrong := answers.size - int(np.isfinite(answers).sum()):
+        raise DivergedError(f"{wrong:,} of {answers.size:,} answers are no numbers")
     return measure(kind, dataset.validation["label"].to_numpy(), answers)
 
 
@@ -83,12 +90,18 @@ def contest(
 ) -> dict[str, dict[str, float]]:
     """Metrics of other models on the validation rows, each with its parameters, as those of trials.
 
+    One whose fit diverged is left out.
+
     Raises:
         InvalidInput: a model's answers are not of the problem kind.
     """
     found: dict[str, dict[str, float]] = {}
     for name, (part, params) in parts.items():
-        found[name] = evaluate(part, dataset, kind, params=params, machine=machine, seed=seed)
+        try:
+            found[name] = evaluate(part, dataset, kind, params=params, machine=machine, seed=seed)
+        except DivergedError as error:
+            logger.warning("%s is left out: %s", name, error)
+            continue
         logger.info("%s: %s", name, ", ".join(f"{key} {value:.4f}" for key, value in found[name].items()))
     return found
 

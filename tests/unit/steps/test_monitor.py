@@ -16,11 +16,12 @@ from include.foundation.problem import problem
 from include.foundation.problem.protocol import Answers
 from include.foundation.spec import UseCase, load
 from include.foundation.spec.monitoring import Monitoring
+from include.foundation.spec.training import Challenger
 from include.stages.monitoring.kept import Seen, Window
 from include.stages.monitoring.live import Live
 from include.stages.monitoring.observation import Observation
 from include.stages.training.holdout import Holdout
-from include.steps import monitor
+from include.steps import fit, monitor
 from include.steps.monitor import Watch
 
 TRAINED = date(2024, 5, 10)
@@ -185,3 +186,52 @@ def asked(window: Window) -> Live:
     return Live(
         start=window.start, end=window.end, version="2", stage="production", rows=ROWS, labelled=ROWS, value=0.7
     )
+
+
+class Part:
+    """A model module that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
+
+    def fit(self, known: pl.DataFrame, params: dict[str, Any], seed: int) -> None:
+        self.given = params
+
+    def predict(self, _: None, frame: pl.DataFrame) -> Answers:
+        return frame["x"].to_numpy()
+
+
+@pytest.mark.parametrize("winner", ["model", "deep"])
+def test_a_challenger_is_fitted_by_the_module_that_fitted_the_champion_and_with_its_parameters(
+    folder_lake: Lake, spec: UseCase, monkeypatch: pytest.MonkeyPatch, winner: str
+) -> None:
+    put(folder_lake, spec, [TRAINED - timedelta(days=n) for n in range(3)])
+    put(folder_lake, spec, days(4))
+    challengers = spec.training.model_copy(update={"models": (Challenger(name="deep"),)})
+    one = challenged(folder_lake, spec.model_copy(update={"training": challengers}), {"model": winner, "rate": 1})
+    parts = {"model": Part(), "deep": Part()}
+    monkeypatch.setattr(fit, "module", lambda _, name: parts[name])
+    assert np.isfinite(one.challenge().value)
+    assert parts[winner].given == {"rate": 1, "num_threads": 1}
+    assert not parts[{"model": "deep", "deep": "model"}[winner]].given
+
+
+def test_a_challenger_that_never_saw_a_class_says_nothing(
+    folder_lake: Lake, spec: UseCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder_lake, spec, days(4))
+    gold = rows(days(4)).with_columns(label=pl.when(pl.col("event_date") < days(4)[2]).then(1).otherwise("label"))
+    replace_days(folder_lake, spec.gold, gold.with_columns(pl.col("label").cast(pl.Int8)), days(4), {})
+    part = Part()
+    monkeypatch.setattr(fit, "module", lambda *_: part)
+    one = challenged(folder_lake, spec.model_copy(update={"monitoring": Monitoring(window_days=1, compare_days=2)}), {})
+    assert np.isnan(one.challenge().value)
+    assert not part.given
+
+
+def challenged(lake: Lake, spec: UseCase, parameters: dict[str, Any]) -> Watch:
+    """A watch whose champion was fitted with these parameters."""
+    one = watch(lake, spec)
+    one.training.settings = SimpleNamespace(machine={"num_threads": 1})  # type: ignore[misc, assignment]
+    one.champion.manifest = lambda: SimpleNamespace(parameters=parameters)  # type: ignore[method-assign, assignment, return-value]
+    return one

@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 
 from include.foundation.artifact import digest, open_model
-from include.foundation.errors import InvalidInput
+from include.foundation.errors import InvalidInput, PermanentError
 from include.foundation.problem import problem
 from include.foundation.problem.ranking import auc
 from include.stages.training.dataset import split
-from include.stages.training.fitting import ExportDiffersError, answer, contest, evaluate, fit_final
+from include.stages.training.fitting import DivergedError, ExportDiffersError, answer, contest, evaluate, fit_final
 from include.stages.training.frozen import Frozen
 from include.stages.training.holdout import Holdout
 
@@ -115,6 +115,20 @@ def test_a_file_of_other_features_answers_if_they_are_still_there(toy, gold, win
     np.testing.assert_array_equal(answer(more, scorer, data.holdout), answer(toy, scorer, data.holdout))
     with pytest.raises(InvalidInput, match="gone: size"):
         answer(changed(toy, FEATURES={"colour": None}), scorer, data.holdout)
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf])
+def test_parameters_by_which_a_fit_diverges_fail_their_trial_and_leave_a_challenger_out(toy, gold, window, answer):
+    data = split(gold, window, BINARY)
+    lost = changed(toy, predict=lambda model, frame: np.full(frame.height, answer))
+    with pytest.raises(DivergedError, match=r"^400 of 400 answers are no numbers$") as raised:
+        evaluate(lost, data, BINARY, params={"rate": 1.0}, machine=MACHINE, seed=1)
+    assert not isinstance(raised.value, PermanentError), "the worker goes on with other parameters"
+    found = contest({"lost": (lost, {"rate": 1.0}), "deep": (toy, {"rate": 1.0})}, data, BINARY, machine=MACHINE, seed=1)
+    assert list(found) == ["deep"]
+    wide = changed(toy, predict=lambda model, frame: np.zeros((frame.height, 2)))
+    with pytest.raises(InvalidInput, match="not one finite"):
+        evaluate(wide, data, BINARY, params={"rate": 1.0}, machine=MACHINE, seed=1)
 
 
 def test_challengers_are_measured_as_a_trial_is(toy, gold, window):
