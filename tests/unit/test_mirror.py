@@ -68,7 +68,6 @@ ELSEWHERE = {
     "plugins/flightline/rollout.py": "tests/unit/flightline/tasks/test_promote.py",
     "plugins/flightline/ui/access.py": PAGES,
     "plugins/flightline/ui/airflow_api.py": "tests/unit/flightline/ui/test_models.py",
-    "plugins/flightline/ui/systems.py": "tests/unit/flightline/ui/test_menu.py",
     "plugins/flightline/tasks/maintain.py": DAGS,
     # One test holds several modules to one agreement.
     "include/models/boosting/export.py": FAMILIES,

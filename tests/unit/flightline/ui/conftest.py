@@ -174,6 +174,14 @@ def site(small_lake, small_catalog, monkeypatch) -> Iterator[Site]:
     monkeypatch.setattr(
         lookups, "deployed", lambda _: lookups.Deployed(served=(Served(stage="production", version="2"),))
     )
+    monkeypatch.setattr(
+        lookups,
+        "endpoints",
+        lambda name: (
+            lookups.Endpoint(stage="staging", url=f"https://{name}.example/staging"),
+            lookups.Endpoint(stage="production", fault=EVIL),
+        ),
+    )
     monkeypatch.setattr(lookups, "outside", lambda name: f"https://{name}.example")
     monkeypatch.setattr(access, "get_auth_manager", Manager)
     monkeypatch.setattr(access.conf, "get_mandatory_value", lambda *_: "a secret of the test")

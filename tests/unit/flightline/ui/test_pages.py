@@ -28,6 +28,7 @@ PAGES = (
     "models/flight_delays/3",
     "models/flight_delays/compare?a=1&b=2",
     "query",
+    "endpoints",
     "query?table=silver.flight_delays__weather&snapshot=5",
 )
 
