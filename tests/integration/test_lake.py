@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -87,6 +88,13 @@ def test_who_died_making_a_table_keeps_nobody_from_it(lake: Lake, monkeypatch: p
     replace_days(lake, "silver.died", pl.DataFrame({"event_date": [FIRST]}), [FIRST], {})
     assert tables.days(lake, "silver.died") == [FIRST]
     assert not lake.objects().exists(lock)
+
+
+def test_who_held_a_lock_for_too_long_does_not_take_it_from_the_next(lake: Lake) -> None:
+    lock = f"{lake.models}/.locks/slow"
+    with locks.object_lock(lake, "slow", deadline=time.monotonic()):
+        lake.objects().put(lock, b"of the next")
+    assert lake.objects().get(lock) == b"of the next"
 
 
 @pytest.mark.parametrize("kind", ["rest", "sql", "glue"])

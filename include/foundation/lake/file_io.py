@@ -5,7 +5,7 @@ requests for a manifest of a few kilobytes. Locations that are not on S3 go the 
 """
 
 import io
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pyiceberg.io import InputFile, InputStream, OutputFile, OutputStream
@@ -100,7 +100,7 @@ class _Upload(io.BytesIO):
             self._file.put(data, overwrite=self._overwrite)
 
 
-@cache
+@lru_cache(maxsize=16)  # temporary keys are others every hour
 def _objects(s3: S3) -> Objects:
     # pyiceberg makes a FileIO for every table that it loads; a client costs more than a request.
     return Objects(s3)

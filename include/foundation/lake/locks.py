@@ -6,9 +6,9 @@ commit would lose to small ones again and again.
 
 import random
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from include.foundation.errors import MissingInput, ServiceUnavailable
@@ -71,21 +71,26 @@ def commit_lock(lake: "Lake", identifier: str, *, deadline: float) -> Iterator[N
 def object_lock(lake: "Lake", name: str, *, deadline: float) -> Iterator[None]:
     """Hold the lock of that name: an object beside the model files, written only where there is none.
 
+    Whoever holds it for too long has lost it, and does not take it from the next one.
+
     Raises:
         ServiceUnavailable: another process held the lock until `deadline` (on the monotonic clock).
     """
     objects, lock = lake.objects(), f"{lake.models.rstrip('/')}/.locks/{name}"
-    while not objects.put_if_absent(lock, b""):
+    own = uuid.uuid4().bytes
+    while not objects.put_if_absent(lock, own):
         if time.monotonic() > deadline:
             raise ServiceUnavailable(f"{name}: others had their turn all the time; {lock} is their lock")
         with suppress(MissingInput):  # it has just been given back
-            if (datetime.now(UTC) - objects.stat(lock).modified).total_seconds() > HOLD_SECONDS:
+            if objects.age(lock) > HOLD_SECONDS:
                 objects.delete(lock)
         time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 (no secret)
     try:
         yield
     finally:
-        objects.delete(lock)
+        with suppress(MissingInput):
+            if objects.get(lock) == own:
+                objects.delete(lock)
 
 
 @contextmanager

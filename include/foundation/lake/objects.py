@@ -1,23 +1,33 @@
 """Whole S3 objects by URI (`s3://bucket/key`), over boto3."""
 
+import random
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
 from include.foundation.errors import InvalidInput, MissingInput, ServiceUnavailable
 
+CONFLICTS = 20  # answers that others are writing the same object, before that is an outage
+
 
 @dataclass(frozen=True, kw_only=True)
 class S3:
-    """Endpoint and keys of S3; whatever is None is left to boto3's own search."""
+    """Endpoint and keys of S3; whatever is None is left to boto3's own search.
+
+    Attributes:
+        session_token: of temporary keys, such as a REST catalog vends with a table.
+    """
 
     endpoint: str | None = None
     region: str | None = None
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "S3 | None":
@@ -40,6 +50,7 @@ class S3:
             "AWS_REGION": self.region,
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_SESSION_TOKEN": self.session_token,
         }
         return {name: value for name, value in settings.items() if value is not None}
 
@@ -51,6 +62,7 @@ class S3:
             region=properties.get("s3.region"),
             access_key=properties.get("s3.access-key-id"),
             secret_key=properties.get("s3.secret-access-key"),
+            session_token=properties.get("s3.session-token"),
         )
 
     def iceberg(self) -> dict[str, str]:
@@ -60,6 +72,7 @@ class S3:
             "s3.region": self.region,
             "s3.access-key-id": self.access_key,
             "s3.secret-access-key": self.secret_key,
+            "s3.session-token": self.session_token,
         }
         return {name: value for name, value in properties.items() if value is not None}
 
@@ -102,6 +115,13 @@ class Objects:
             head = self._client.head_object(**_address(uri))
         return Object(uri=uri, size=head["ContentLength"], etag=head["ETag"].strip('"'), modified=head["LastModified"])
 
+    def age(self, uri: str) -> float:
+        """Seconds since the object was written, by S3's own clock."""
+        with _named(uri):
+            head = self._client.head_object(**_address(uri))
+        now = parsedate_to_datetime(head["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return float((now - head["LastModified"]).total_seconds())
+
     def exists(self, uri: str) -> bool:
         """Whether the object is there."""
         try:
@@ -133,14 +153,20 @@ class Objects:
         """Write the object unless there is one already (If-None-Match). Returns whether it was written."""
         from botocore.exceptions import ClientError
 
-        with _named(uri):
-            try:
-                self._client.put_object(**_address(uri), Body=data, IfNoneMatch="*")
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "PreconditionFailed":
-                    return False
-                raise
-        return True
+        for _ in range(CONFLICTS):
+            with _named(uri):
+                try:
+                    self._client.put_object(**_address(uri), Body=data, IfNoneMatch="*")
+                except ClientError as error:
+                    code = error.response["Error"]["Code"]
+                    if code == "PreconditionFailed":
+                        return False
+                    if code != "ConditionalRequestConflict":
+                        raise
+                else:
+                    return True
+            time.sleep(random.uniform(0.05, 0.2))  # noqa: S311 (no secret)
+        raise ServiceUnavailable(f"others write {uri} all the time: S3 answers ConditionalRequestConflict")
 
     def delete(self, uri: str) -> None:
         """Delete the object; nothing happens if there is none."""
@@ -158,6 +184,7 @@ class Objects:
             region_name=self._s3.region,
             aws_access_key_id=self._s3.access_key,
             aws_secret_access_key=self._s3.secret_key,
+            aws_session_token=self._s3.session_token,
             config=Config(
                 max_pool_connections=32,
                 connect_timeout=5,

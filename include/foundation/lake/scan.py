@@ -107,6 +107,7 @@ def _access(s3: S3) -> dict[str, Any]:
         "aws_region": s3.region,
         "aws_access_key_id": s3.access_key,
         "aws_secret_access_key": s3.secret_key,
+        "aws_session_token": s3.session_token,
         "aws_allow_http": "true" if s3.endpoint and s3.endpoint.startswith("http://") else None,
     }
     found = {name: value for name, value in options.items() if value is not None}

@@ -17,6 +17,7 @@ from include.foundation.errors import FlightlineError, InvalidInput
 from include.foundation.jobs import PERMANENT
 
 NOTEBOOK = Path(__file__).with_name("silver_to_challenger.ipynb")
+CLONE_SECONDS = 120
 # Program -> the package of Debian's that has it.
 PROGRAMS = {
     "vncserver": "tigervnc-standalone-server",
@@ -77,12 +78,16 @@ def clone(environ: Mapping[str, str], home: Path) -> None:
     """Clone the repositories of WORKSPACE_GIT, apart by spaces, that are not in the home yet, and say which fail."""
     for url in environ.get("WORKSPACE_GIT", "").split():
         place = home / url.rstrip("/").rpartition("/")[2].removesuffix(".git")
-        if not place.exists():
-            told = subprocess.run(
-                ["git", "clone", "--quiet", url, str(place)], check=False, capture_output=True, text=True, timeout=120
-            )
-            if told.returncode:
-                print(f"{place.name} is not cloned: {told.stderr.strip()[:300]}", file=sys.stderr)
+        if place.exists():
+            continue
+        words = ["git", "clone", "--quiet", url, str(place)]
+        try:
+            subprocess.run(words, check=True, capture_output=True, text=True, timeout=CLONE_SECONDS)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            shutil.rmtree(place, ignore_errors=True)  # a part of it would be taken for all the next time
+            slow = isinstance(error, subprocess.TimeoutExpired)
+            reason = f"no end after {CLONE_SECONDS} s" if slow else error.stderr.strip()[:300]
+            print(f"{place.name} is not cloned: {reason}", file=sys.stderr)
 
 
 def command(environ: Mapping[str, str], home: Path) -> list[str]:

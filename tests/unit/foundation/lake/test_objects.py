@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.foundation.errors import InvalidInput, MissingInput, ServiceUnavailable
-from include.foundation.lake.objects import S3, Object, Objects
+from include.foundation.lake.objects import CONFLICTS, S3, Object, Objects
+from include.foundation.lake.scan import _access
 
 URI = "s3://lake/a/b.txt"
 AT = {"Bucket": "lake", "Key": "a/b.txt"}
@@ -39,6 +40,15 @@ def s3() -> Iterator[tuple[Objects, Stubber]]:
 def test_settings_survive_the_environment_and_the_catalog(settings: S3) -> None:
     assert S3.from_env(settings.env()) == settings
     assert S3.from_iceberg(settings.iceberg()) == settings
+
+
+def test_the_token_of_temporary_keys_goes_where_they_go() -> None:
+    vended = S3(access_key="a", secret_key="b", session_token="hidden")
+    assert S3.from_iceberg(vended.iceberg()) == vended
+    assert Objects(vended)._client._request_signer._credentials.token == "hidden"
+    assert _access(vended)["storage_options"]["aws_session_token"] == "hidden"
+    assert S3.from_env(vended.env()) is None, "boto renews those of the environment"
+    assert "hidden" not in repr(vended)
 
 
 def test_what_is_not_said_is_left_to_boto() -> None:
@@ -112,6 +122,25 @@ def test_an_object_is_put_if_absent_by_one_conditional_request(s3: tuple[Objects
     assert objects.put_if_absent(URI, b"x") is False
     with pytest.raises(MissingInput, match=URI):
         objects.put_if_absent(URI, b"x")
+
+
+def test_who_meets_another_writer_of_the_object_looks_again(s3: tuple[Objects, Stubber], monkeypatch: Any) -> None:
+    monkeypatch.setattr("include.foundation.lake.objects.time.sleep", lambda _: None)
+    objects, stub = s3
+    for code, status in (("ConditionalRequestConflict", 409), ("PreconditionFailed", 412)):
+        stub.add_client_error("put_object", code, http_status_code=status)
+    assert objects.put_if_absent(URI, b"x") is False
+    for _ in range(CONFLICTS):
+        stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+    with pytest.raises(ServiceUnavailable, match=URI):
+        objects.put_if_absent(URI, b"x")
+
+
+def test_an_age_is_by_the_clock_of_s3(s3: tuple[Objects, Stubber]) -> None:
+    objects, stub = s3
+    told = {"HTTPHeaders": {"date": "Mon, 01 Jan 2024 12:01:30 GMT"}}
+    stub.add_response("head_object", {"LastModified": AT_NOON, "ResponseMetadata": told}, AT)
+    assert objects.age(URI) == 90
 
 
 def test_a_read_of_what_was_planned_says_so(s3: tuple[Objects, Stubber]) -> None:

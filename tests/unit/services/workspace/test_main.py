@@ -78,6 +78,17 @@ def test_repositories_are_cloned_once_and_one_that_is_not_there_stops_nothing(tm
     assert "else is not cloned" in capsys.readouterr().err
 
 
+def test_a_clone_that_hangs_stops_nothing_and_is_begun_again_the_next_time(tmp_path, capsys, monkeypatch):
+    def hang(words, **options):
+        Path(words[-1]).mkdir()
+        raise subprocess.TimeoutExpired(words, options["timeout"])
+
+    monkeypatch.setattr(start.subprocess, "run", hang)
+    start.clone({"WORKSPACE_GIT": "https://git.example/slow.git"}, tmp_path)
+    assert capsys.readouterr().err == "slow is not cloned: no end after 120 s\n"
+    assert not (tmp_path / "slow").exists()
+
+
 def test_what_cannot_start_says_so_in_one_line(tmp_path):
     bare = {"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-m", "include.services.workspace"]

@@ -124,7 +124,8 @@ def test_parameters_by_which_a_fit_diverges_fail_their_trial_and_leave_a_challen
     with pytest.raises(DivergedError, match=r"^400 of 400 answers are no numbers$") as raised:
         evaluate(lost, data, BINARY, params={"rate": 1.0}, machine=MACHINE, seed=1)
     assert not isinstance(raised.value, PermanentError), "the worker goes on with other parameters"
-    found = contest({"lost": (lost, {"rate": 1.0}), "deep": (toy, {"rate": 1.0})}, data, BINARY, machine=MACHINE, seed=1)
+    parts = {"lost": (lost, {"rate": 1.0}), "deep": (toy, {"rate": 1.0})}
+    found = contest(parts, data, BINARY, machine=MACHINE, seed=1)
     assert list(found) == ["deep"]
     wide = changed(toy, predict=lambda model, frame: np.zeros((frame.height, 2)))
     with pytest.raises(InvalidInput, match="not one finite"):
