@@ -35,7 +35,8 @@ def sample(use_case: str, chosen: Mapping[str, Any]) -> tuple[list[Any], list[An
     Raises:
         MissingInput: gold is empty.
         ServiceUnavailable: the version's training image cannot be had (yet).
-        InvalidInput: its code failed on today's silver.
+        InvalidInput: its code refuses today's silver.
+        RetryableError: its code failed otherwise.
     """
     if chosen["feature_code"] in ("", code.feature_code(use_case)):
         from flightline.hooks.lake import LakeHook

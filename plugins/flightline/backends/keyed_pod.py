@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 LABEL = "flightline/job"
+ANSWER_SECONDS = 20
 
 
 class KeyedPod(KubernetesPodOperator):
@@ -70,6 +71,7 @@ class KeyedPod(KubernetesPodOperator):
                 container=self.base_container_name,
                 tail_lines=1,
                 _preload_content=False,  # the client would give the text as Python writes bytes
+                _request_timeout=ANSWER_SECONDS,
             )
         except (ApiException, HTTPError):
             return ""

@@ -4,7 +4,7 @@ The profile (extra `profile` of the Connection: a folder of `deploy/pods/`) choo
 template for each runtime.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parents[3] / "deploy" / "pods"
 CLUSTER = "cluster"
+NAMESPACE = "flightline"  # where a template names none
 
 
 class Pods:
@@ -42,8 +43,7 @@ class Pods:
     @staticmethod
     def image(conn_id: str, runtime: str = TRAINER) -> str:
         """The image of the profile that the Connection names, with the code that is running."""
-        template = yaml.safe_load(_template(conn_id, runtime).read_text(encoding="utf-8"))
-        return code.image(template["spec"]["containers"][0]["image"])
+        return code.image(_template(conn_id, runtime)["spec"]["containers"][0]["image"])
 
     def pod(self, job: Job, *, cluster: str = "") -> "KeyedPod":
         """The operator that does the work, in a cluster of Rancher's where that is said."""
@@ -56,7 +56,7 @@ class Pods:
             task_id=self._operator.task_id,
             execution_timeout=self._operator.execution_timeout,
             kubernetes_conn_id=self._conn_id,
-            pod_template_file=str(_template(self._conn_id, job.runtime)),
+            pod_template_file=str(_file(self._conn_id, job.runtime)),
             cluster=cluster,
             trigger_kwargs={CLUSTER: cluster} if cluster else {},  # they come back with the trigger's event
             name=job.name,
@@ -121,7 +121,35 @@ class Pods:
             self._pod.on_kill()
 
 
-def _template(conn_id: str, runtime: str) -> Path:
+def asking(conn_id: str, image: str, arguments: Sequence[str], *, seconds: int) -> dict[str, Any]:
+    """A pod, as the API takes it, that is asked something where and as training pods run.
+
+    It requests little, and no accelerator, not to wait behind those that train.
+    """
+    template = _template(conn_id, TRAINER)
+    container, *others = template["spec"]["containers"]
+    limits = (container.get("resources") or {}).get("limits") or {}
+    resources = {
+        "requests": {"cpu": "100m", "memory": "256Mi"},
+        "limits": {name: most for name, most in limits.items() if "/" not in name},  # `nvidia.com/gpu`
+    }
+    return {
+        "metadata": {"namespace": NAMESPACE, **template.get("metadata", {}), "generateName": "ask-"},
+        "spec": {
+            **template["spec"],
+            "activeDeadlineSeconds": seconds,
+            "containers": [{**container, "image": image, "args": [*arguments], "resources": resources}, *others],
+        },
+    }
+
+
+def _template(conn_id: str, runtime: str) -> dict[str, Any]:
+    """The pod of a runtime in the profile that the Connection names."""
+    found: dict[str, Any] = yaml.safe_load(_file(conn_id, runtime).read_text(encoding="utf-8"))
+    return found
+
+
+def _file(conn_id: str, runtime: str) -> Path:
     """The pod template of a profile and runtime. Raises InvalidInput if the profile has none for it."""
     profile = str(BaseHook.get_connection(conn_id).extra_dejson.get("profile", "cpu"))
     path = TEMPLATES / profile / f"{runtime}.yaml"
@@ -146,8 +174,7 @@ def _requirements(resources: Resources, template: Mapping[str, Any]) -> "V1Resou
 
 def _asked(conn_id: str, runtime: str) -> dict[str, Any]:
     """Requests and limits of a template."""
-    (container, *_) = yaml.safe_load(_template(conn_id, runtime).read_text(encoding="utf-8"))["spec"]["containers"]
-    return container.get("resources") or {}
+    return _template(conn_id, runtime)["spec"]["containers"][0].get("resources") or {}
 
 
 @contextmanager

@@ -2,15 +2,18 @@
 
 import ipaddress
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 from flightline.hooks.rancher import RancherHook
-from include.foundation.errors import InvalidInput, ServiceUnavailable
+from include.foundation.echo import cause, cut
+from include.foundation.errors import InvalidInput, RetryableError, ServiceUnavailable
 from include.foundation.evidence import code
+from include.foundation.jobs import PERMANENT
 
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
@@ -20,11 +23,11 @@ if TYPE_CHECKING:
     from include.foundation.spec.promotion import Stage
 
 SERVING_IMAGE = "flightline/serving"
-NAMESPACE = "flightline"
 GATEWAY = "flightline/flightline"
 ENDED = ("Succeeded", "Failed")
 NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
 POLL_SECONDS = 0.3
+ANSWER_SECONDS, METRICS_SECONDS = 20, 10  # for an answer of the API, and of a replica behind it
 
 
 class ClusterHook(BaseHook):
@@ -83,36 +86,66 @@ class ClusterHook(BaseHook):
         return str(self._extra.get("argocd_server", IN_CLUSTER))
 
     def run_pod(self, image: str, arguments: Sequence[str], *, seconds: float = 600) -> str:
-        """Run `python …` of an image to its end, where and as training pods run. Returns the pod's output.
+        """Run `python …` of an image to its end, where and as training pods run: by the template of the profile.
 
         Args:
             image: reference.
             arguments: what follows `python`.
             seconds: until the pod is given up.
 
+        Returns:
+            The pod's output.
+
         Raises:
-            ServiceUnavailable: the image cannot be pulled (yet), or the pod does not end in time.
-            InvalidInput: the pod failed; its last words are in the message.
+            ServiceUnavailable: the image cannot be pulled (yet), the pod does not end in time, the cluster ended it
+                (an eviction, a node's drain), or does not answer.
+            InvalidInput: the program says by its exit code that a retry cannot help; its last words are in the message.
+            RetryableError: it failed otherwise.
         """
+        from flightline.backends.pods import asking
+
         core = self.get_conn().core_v1_client
-        pod = core.create_namespaced_pod(NAMESPACE, _pod(image, list(arguments), int(seconds)))
-        name, deadline = pod.metadata.name, time.monotonic() + seconds
-        try:
-            while pod.status.phase not in ENDED:
-                if (waiting := _waiting(pod)) and waiting.reason in NO_IMAGE:
-                    raise ServiceUnavailable(f"image {image} cannot be had: {str(waiting.message)[:500]}")
-                if time.monotonic() > deadline:
-                    raise ServiceUnavailable(f"a pod of image {image} did not end within {seconds:.0f} s")
-                time.sleep(POLL_SECONDS)
-                pod = core.read_namespaced_pod(name, NAMESPACE)
-            # Raw: the client would take output that is JSON for an object.
-            answer = core.read_namespaced_pod_log(name, NAMESPACE, _preload_content=False)
-            said: str = answer.data.decode(errors="replace")
-        finally:
-            core.delete_namespaced_pod(name, NAMESPACE, grace_period_seconds=0)
-        if pod.status.phase == "Failed":
-            raise InvalidInput(f"python {' '.join(arguments)[:200]} failed in image {image}: {said.strip()[-500:]}")
+        asked = asking(self.cluster_conn_id, image, arguments, seconds=int(seconds))
+        namespace, deadline = asked["metadata"]["namespace"], time.monotonic() + seconds
+        with _answering(f"a pod of image {image}"):
+            pod = core.create_namespaced_pod(namespace, asked, _request_timeout=ANSWER_SECONDS)
+            try:
+                while pod.status.phase not in ENDED:
+                    if (waiting := _state(pod, "waiting")) and waiting.reason in NO_IMAGE:
+                        raise ServiceUnavailable(f"image {image} cannot be had: {str(waiting.message)[:500]}")
+                    if time.monotonic() > deadline:
+                        raise ServiceUnavailable(f"a pod of image {image} did not end within {seconds:.0f} s")
+                    time.sleep(POLL_SECONDS)
+                    pod = core.read_namespaced_pod(pod.metadata.name, namespace, _request_timeout=ANSWER_SECONDS)
+                failed = pod.status.phase == "Failed"
+                if failed and (why := _taken(pod)):  # then there may be no log
+                    raise ServiceUnavailable(f"the cluster ended a pod of image {image}: {why}")
+                # Raw: the client would take output that is JSON for an object.
+                answer = core.read_namespaced_pod_log(
+                    pod.metadata.name,
+                    namespace,
+                    container=asked["spec"]["containers"][0]["name"],
+                    _preload_content=False,
+                    _request_timeout=ANSWER_SECONDS,
+                )
+                said: str = answer.data.decode(errors="replace")
+            finally:
+                self._delete(core, pod.metadata.name, namespace)
+        if failed:
+            ended = _state(pod, "terminated")
+            error = InvalidInput if ended and ended.exit_code == PERMANENT else RetryableError
+            raise error(f"python {' '.join(arguments)[:200]} failed in image {image}: {said.strip()[-500:]}")
         return said
+
+    def _delete(self, core: Any, name: str, namespace: str) -> None:
+        """Delete a pod; what stands in the way must not hide how the pod ended."""
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            core.delete_namespaced_pod(name, namespace, grace_period_seconds=0, _request_timeout=ANSWER_SECONDS)
+        except (ApiException, HTTPError) as error:
+            self.log.warning("pod %s is not deleted: %s", name, _fault(error))
 
     @property
     def gateway(self) -> str:
@@ -137,7 +170,11 @@ class ClusterHook(BaseHook):
             return str(given).rstrip("/")
         namespace, _, name = self.gateway.partition("/")
         group = ("gateway.networking.k8s.io", "v1")
-        found = self.get_conn().custom_object_client.get_namespaced_custom_object(*group, namespace, "gateways", name)
+        custom = self.get_conn().custom_object_client
+        with _answering(f"Gateway {self.gateway}"):
+            found = custom.get_namespaced_custom_object(
+                *group, namespace, "gateways", name, _request_timeout=ANSWER_SECONDS
+            )
         listener = found["spec"]["listeners"][0]
         for address in (found.get("status") or {}).get("addresses") or ():
             return f"{listener['protocol'].lower()}://{_host(address['value'])}:{listener['port']}"
@@ -146,22 +183,36 @@ class ClusterHook(BaseHook):
     def expositions(self, spec: "UseCase", version: str, namespace: str) -> dict[str, tuple[int, str]]:
         """What each running replica of a version counts: pod -> restarts of its containers, text of `/metrics`.
 
-        Asked through the API's proxy, for a Service's address is answered by one replica or another.
+        Asked through the API's proxy, for a Service's address is answered by one replica or another. The text of one
+        that does not answer is empty; one that is on its way out is left out then.
         """
         from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
 
         core = self.get_conn().core_v1_client
         labels = f"app.kubernetes.io/name={spec.slug},app.kubernetes.io/component=serving"
-        pods = core.list_namespaced_pod(namespace, label_selector=f"{labels},app.kubernetes.io/version={version}")
+        with _answering(f"the pods of {spec.name} version {version}"):
+            pods = core.list_namespaced_pod(
+                namespace,
+                label_selector=f"{labels},app.kubernetes.io/version={version}",
+                field_selector="status.phase=Running",  # an evicted pod is listed for long, and tells nothing any more
+                _request_timeout=ANSWER_SECONDS,
+            )
         found = {}
         for pod in pods.items:
             restarts = sum(each.restart_count for each in pod.status.container_statuses or [])
             try:
                 text = core.connect_get_namespaced_pod_proxy_with_path(
-                    f"{pod.metadata.name}:8080", namespace, "metrics", _preload_content=False, _request_timeout=10
-                ).data.decode()
-            except ApiException as error:  # it is starting, or has just gone: its restarts count all the same
-                self.log.info("%s does not tell its metrics: %s", pod.metadata.name, error.reason)
+                    f"{pod.metadata.name}:8080",
+                    namespace,
+                    "metrics",
+                    _preload_content=False,
+                    _request_timeout=METRICS_SECONDS,
+                ).data.decode(errors="replace")
+            except (ApiException, HTTPError) as error:  # it is starting, or hangs: its restarts count all the same
+                self.log.warning("%s does not tell its metrics: %s", pod.metadata.name, _fault(error))
+                if pod.metadata.deletion_timestamp:
+                    continue
                 text = ""
             found[pod.metadata.name] = (restarts, text)
         return found
@@ -173,47 +224,62 @@ class ClusterHook(BaseHook):
             ServiceUnavailable: the Service has no address from outside (yet).
         """
         core = self.get_conn().core_v1_client
-        service = core.read_namespaced_service(name, namespace)
+        with _answering(f"Service {namespace}/{name}"):
+            service = core.read_namespaced_service(name, namespace, _request_timeout=ANSWER_SECONDS)
         port = service.spec.ports[0]
         balancer = service.status and service.status.load_balancer
         for ingress in (balancer and balancer.ingress) or []:
             return f"http://{_host(ingress.hostname or ingress.ip)}:{port.port}"
         if port.node_port:
-            return f"http://{_host(_address(core.list_node().items))}:{port.node_port}"
+            with _answering("its nodes"):
+                nodes = core.list_node(_request_timeout=ANSWER_SECONDS).items
+            return f"http://{_host(_address(nodes))}:{port.node_port}"
         raise ServiceUnavailable(
             f"Service {namespace}/{name} of type {service.spec.type} has no address from outside: make it NodePort or "
             f"LoadBalancer (deploy/gitops/service.yaml)"
         )
 
 
-def _pod(image: str, arguments: list[str], seconds: int) -> dict[str, Any]:
-    confined = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    container = {
-        "name": "base",
-        "image": image,
-        "command": ["python", *arguments],
-        "envFrom": [{"secretRef": {"name": "flightline-trainer"}}],
-        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "4Gi"}},
-        "securityContext": confined,
-    }
-    user = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
-    return {
-        "metadata": {"generateName": "ask-", "labels": {"app.kubernetes.io/part-of": "flightline"}},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "activeDeadlineSeconds": seconds,
-            "securityContext": user,
-            "containers": [container],
-        },
-    }
+@contextmanager
+def _answering(what: str) -> Iterator[None]:
+    """Turn the client's errors into the project's."""
+    from kubernetes.client import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (ApiException, HTTPError) as error:
+        raise ServiceUnavailable(f"the cluster does not answer for {what}: {_fault(error)}") from error
 
 
-def _waiting(pod: Any) -> Any:
-    """Why the pod's container does not run yet; None if it does, or has not been looked at."""
+def _fault(error: Any) -> str:
+    """What one of the client's errors says, without the headers that came along."""
+    from kubernetes.client import ApiException
+
+    if isinstance(error, ApiException):
+        return f"{error.status} {error.reason} {cut(str(error.body or ''), 300)}".strip()
+    return cause(error)
+
+
+def _state(pod: Any, kind: str) -> Any:
+    """Why the pod's container does not run yet (`waiting`) or any more (`terminated`); None where that is not so."""
     for status in pod.status.container_statuses or []:
-        return status.state.waiting
+        return getattr(status.state, kind)
     return None
+
+
+def _taken(pod: Any) -> str:
+    """Why the cluster ended the pod; empty where its program ended by itself.
+
+    Kubelet gives a reason of the pod's own only then (Evicted, Preempting, NodeShutdown, DeadlineExceeded and others);
+    what is evicted by the API, as a drain does it, has the condition, and is deleted.
+    """
+    if pod.status.reason:
+        return f"{pod.status.reason}: {pod.status.message}"
+    for condition in pod.status.conditions or []:
+        if condition.type == "DisruptionTarget" and condition.status == "True":
+            return f"{condition.reason}: {condition.message}"
+    return "somebody has deleted it" if pod.metadata.deletion_timestamp else ""
 
 
 def _address(nodes: list[Any]) -> str:

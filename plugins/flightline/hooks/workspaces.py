@@ -237,7 +237,11 @@ class WorkspaceHook(BaseHook):
             core = place.client.core_v1_client
             with _asked(name, absent="it has just gone"):
                 said = core.read_namespaced_pod_log(
-                    name, place.settings.namespace, tail_lines=20, _preload_content=False
+                    name,
+                    place.settings.namespace,
+                    tail_lines=20,
+                    _preload_content=False,
+                    _request_timeout=TIMEOUT_SECONDS,
                 ).data.decode(errors="replace")
             raise InvalidInput(f"workspace {name} has ended: {found.why} {said.strip()[-800:]}")
         if found.why.startswith(NO_IMAGE):

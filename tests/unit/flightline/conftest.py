@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
@@ -52,7 +53,8 @@ class Scripted:
                 scripted.requests.append((self.command, path, query, read, dict(self.headers)))
                 answers = scripted.script.get(f"{self.command} {path}", deque([(404, {"message": "no script"}, {})]))
                 status, document, headers = answers[0] if len(answers) == 1 else answers.popleft()
-                if status is None:  # hang up
+                if status is None:  # hang, and hang up
+                    time.sleep(document.get("seconds", 0))
                     self.close_connection = True
                     return
                 raw = document.encode() if isinstance(document, str) else json.dumps(document).encode()
@@ -73,7 +75,7 @@ class Scripted:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def on(self, route, *answers):
-        """Each answer is a document (200) or (status, document[, headers]); status None hangs up."""
+        """Each answer is a document (200) or (status, document[, headers]); status None hangs up, after `seconds`."""
         whole = [answer if isinstance(answer, tuple) else (200, answer) for answer in answers]
         self.script[route] = deque((*answer, {})[:3] for answer in whole)
 

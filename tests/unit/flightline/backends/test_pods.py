@@ -11,7 +11,7 @@ from kubernetes import client as k8s_client
 from kubernetes.client import models as k8s
 
 from flightline.backends.keyed_pod import LABEL
-from flightline.backends.pods import TEMPLATES, Pods
+from flightline.backends.pods import TEMPLATES, Pods, asking
 from flightline.backends.protocol import JobFailed
 from flightline.exceptions import ClusterUnavailable
 from flightline.hooks.lake import LakeHook
@@ -170,6 +170,25 @@ def test_no_secret_of_the_connection_goes_into_the_trigger(monkeypatch):
     assert fields["kubernetes_conn_id"] == "cluster"
     assert not fields["connection_extras"]
     assert "kube_config" not in json.dumps(fields, default=str)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_pod_that_is_asked_runs_as_those_that_train_but_waits_for_no_gpu(profile, tmp_path, monkeypatch, name):
+    template = yaml.safe_load((TEMPLATES / name / "trainer.yaml").read_text())
+    template["spec"]["imagePullSecrets"] = [{"name": "registry"}]
+    template["metadata"].pop("namespace")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "trainer.yaml").write_text(yaml.safe_dump(template))
+    monkeypatch.setattr("flightline.backends.pods.TEMPLATES", tmp_path)
+    profile(name)
+    pod = asking("cluster", "i:1", ["-c", "1"], seconds=9)
+    (container,), (given,) = pod["spec"].pop("containers"), template["spec"].pop("containers")
+    assert pod["spec"] == {**template["spec"], "activeDeadlineSeconds": 9}
+    assert pod["metadata"] == {**template["metadata"], "namespace": "flightline", "generateName": "ask-"}
+    resources, most = container.pop("resources"), given.pop("resources")["limits"]
+    assert container == {**given, "image": "i:1", "args": ["-c", "1"]}
+    assert resources["limits"] == {"memory": most["memory"]}
+    assert {*resources["requests"]} == {"cpu", "memory"}
 
 
 @pytest.fixture
