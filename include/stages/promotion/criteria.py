@@ -16,7 +16,7 @@ class Judgement:
 
     Attributes:
         worse: in which ways the candidate is worse, in words; empty if in none.
-        enough: whether enough requests were answered to say that it is not.
+        enough: whether enough requests were answered, and all its replicas told, to say that it is not.
     """
 
     worse: tuple[str, ...]
@@ -30,6 +30,7 @@ def judge(
     candidate: Seen,
     memory: float,
     sent: float = 0,
+    last: bool = False,
     agreement: Agreement | None = None,
     labels: Labelled | None = None,
 ) -> Judgement:
@@ -41,17 +42,21 @@ def judge(
         candidate: what the new one did.
         memory: bytes that a replica may take.
         sent: about how many requests the candidate was sent in the window; 0 where that is not known.
+        last: whether nobody waits any more: until then a replica that does not tell may be starting.
         agreement: what both answered to the same requests, if that is known.
         labels: how well both did where labels have come. Without enough of them nothing is said; they are not waited
             for, since they may take longer than any window.
     """
-    enough = min(each.requests for each in (stable or candidate, candidate)) >= criteria.min_requests
+    answered = min(each.requests for each in (stable or candidate, candidate))
+    enough = answered >= criteria.min_requests and not candidate.silent
     found = [*_broken(criteria, candidate, memory)]
     if sent >= criteria.min_requests and candidate.requests < sent / 2:  # too few to compare is its own fault
         found.append(f"it answered {candidate.requests} of about {sent:.0f} requests that it was sent")
+    if last and candidate.silent and not (stable and stable.silent):  # what both do is the cluster's fault
+        found.append(f"{candidate.silent} of its replicas do not tell their metrics")
     if candidate.requests >= criteria.min_requests:
         found += _failing(criteria, stable, candidate)
-    if enough and stable:
+    if answered >= criteria.min_requests and stable:
         found += [*_slow(criteria, stable, candidate), *_different(criteria, stable, candidate)]
     if agreement is not None:
         found += agreement.beyond(criteria.disagreement, least=criteria.min_requests)

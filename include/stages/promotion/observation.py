@@ -1,7 +1,7 @@
 """What a version did in a window: the difference of two looks at the metrics of its replicas. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from include.foundation.echo import cause
 from include.foundation.errors import InvalidInput
@@ -23,6 +23,7 @@ class Counts:
         scores: upper bound -> answers that are no greater.
         memory: resident, bytes.
         restarts: of its containers.
+        silent: whether it did not tell: it hangs, or is starting. Then the rest is nothing but its restarts.
     """
 
     requests: float = 0
@@ -32,6 +33,7 @@ class Counts:
     scores: Mapping[str, float] = field(default_factory=dict)
     memory: float = 0
     restarts: int = 0
+    silent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class Seen:
         scores: answers in each bucket.
         memory: bytes of the replica that has most.
         restarts: of its containers.
-        replicas: how many were there at the end.
+        silent: replicas that did not tell at the end.
     """
 
     requests: int
@@ -56,7 +58,7 @@ class Seen:
     scores: tuple[float, ...]
     memory: float
     restarts: int
-    replicas: int
+    silent: int
 
 
 def counts(exposition: str, *, restarts: int) -> Counts:
@@ -96,6 +98,17 @@ def counts(exposition: str, *, restarts: int) -> Counts:
     )
 
 
+def baseline(before: Mapping[str, Counts], after: Mapping[str, Counts]) -> dict[str, Counts]:
+    """What to count from: the first look, or of a replica that was silent then, the first look at which it tells.
+
+    For the stable version: what it has answered since its process started, nobody sent the candidate in this window.
+    """
+    return {
+        name: replace(after[name], restarts=old.restarts) if old.silent and name in after else old
+        for name, old in before.items()
+    }
+
+
 def seen(before: Mapping[str, Counts], after: Mapping[str, Counts]) -> Seen:
     """What happened between two looks.
 
@@ -118,7 +131,7 @@ def seen(before: Mapping[str, Counts], after: Mapping[str, Counts]) -> Seen:
         scores=tuple(_each(scores)),
         memory=max((new.memory for _, new in pairs), default=0),
         restarts=sum(new.restarts - (before[name].restarts if name in before else 0) for name, new in after.items()),
-        replicas=len(after),
+        silent=sum(counts.silent for counts in after.values()),
     )
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from include.stages.promotion.agreement import Agreement
     from include.stages.promotion.criteria import Judgement
     from include.stages.promotion.labelled import Labelled
-    from include.stages.promotion.observation import Counts
+    from include.stages.promotion.observation import Counts, Seen
 
-Look = dict[str, dict[str, Any]]  # role -> replica -> its counts, JSON-safe
+Look = dict[str, dict[str, "Counts"]]  # role -> replica -> its counts
 LOOKS = 6  # in a window, so that what is worse does not stay to its end
 LEAST_SECONDS = 5.0
 EVERYTHING = 100  # percent
@@ -32,7 +32,8 @@ MESSAGES = 100_000  # of the prediction log that a look reads
 class ObserveOperator(BaseOperator):
     """Wait for the end of a step's window and compare the chosen version with the stable one.
 
-    Between looks the task waits in the triggerer. Where too few requests came, the window grows up to the spec's limit.
+    Between looks the task waits in the triggerer. Where too few requests came, or a replica of the chosen version does
+    not tell its metrics, the window grows up to the spec's limit.
     A person hastens the step by marking this task as a success, and ends the rollout by marking it as failed.
 
     Args:
@@ -84,22 +85,26 @@ class ObserveOperator(BaseOperator):
         context: "Context",
         event: Any,  # noqa: ARG002
         *,
-        first: Look,
+        first: Mapping[str, Mapping[str, Mapping[str, Any]]],
         since: float,
         log: dict[str, int] | None,
     ) -> dict[str, Any]:
         """Look again; pass, fail or wait on."""
-        from include.stages.promotion.observation import seen
+        from include.stages.promotion.observation import Counts, baseline, seen
 
         spec, look = load(self.use_case), self._look()
-        did = {role: seen(_counts(first[role]), _counts(look[role])) for role in look}
+        before = {role: {pod: Counts(**each) for pod, each in pods.items()} for role, pods in first.items()}
+        before["stable"] = baseline(before["stable"], look["stable"])
+        did = {role: seen(before[role], look[role]) for role in look}
         passed = time.time() - since
         # The lake's labels are of the last hour at best: the first looks would tell nothing new.
         labels = self._labels(spec) if log is not None and passed >= self.window_seconds else None
-        found = self._judged(spec, did, self._agreement(spec, since, log), labels)
+        last = passed >= max(self.window_seconds, spec.promotion.limit_seconds)
+        found = self._judged(spec, did, self._agreement(spec, since, log), labels, last=last)
         words = "; ".join(
             f"version {self._versions[role]} answered {each.requests} requests, {each.errors} failed, "
             + (f"p99 {each.p99 * 1000:.1f} ms" if each.p99 is not None else "no p99")
+            + (f", {each.silent} of its replicas do not tell" if each.silent else "")
             for role, each in did.items()
         )
         self.log.info("%s, after %.0f s: %s", self.step, passed, words)
@@ -107,8 +112,8 @@ class ObserveOperator(BaseOperator):
         with fail_fast():
             if found.worse:
                 self._reject(context, f"at {self.step} of {self.stage}: {'; '.join(found.worse)}")
-            if passed < self.window_seconds or not (found.enough or self._given_up(spec, passed, words)):
-                self._wait(first, since, log)
+            if passed < self.window_seconds or not (found.enough or self._given_up(spec, did, passed, words)):
+                self._wait(before, since, log)
         notes.say(context["ti"], "%s of %s: not worse in %.0f s. %s; %s", self.step, self.stage, passed, words, told)
         return {role: asdict(each) for role, each in did.items()} | {"labels": told}
 
@@ -122,23 +127,37 @@ class ObserveOperator(BaseOperator):
         self.defer(
             trigger=TimeDeltaTrigger(timedelta(seconds=min(pause, left) if left > 1 else pause)),
             method_name="resume",
-            kwargs={"first": first, "since": since, "log": log},
+            kwargs={
+                "first": {role: {pod: asdict(each) for pod, each in pods.items()} for role, pods in first.items()},
+                "since": since,
+                "log": log,
+            },
         )
 
     def _look(self) -> Look:
         from flightline.hooks.cluster import ClusterHook
-        from include.stages.promotion.observation import Counts, counts
 
         spec = load(self.use_case)
         place = _place(spec, self.stage)
         cluster = ClusterHook.of(place)
         return {
             role: {
-                pod: asdict(counts(text, restarts=restarts) if text else Counts(restarts=restarts))
+                pod: self._told(pod, restarts, text)
                 for pod, (restarts, text) in cluster.expositions(spec, version, place.namespace).items()
             }
             for role, version in self._versions.items()
         }
+
+    def _told(self, pod: str, restarts: int, text: str) -> "Counts":
+        """What a replica counts. One that tells what nobody understands tells nothing."""
+        from include.foundation.errors import InvalidInput
+        from include.stages.promotion.observation import Counts, counts
+
+        try:
+            return counts(text, restarts=restarts) if text else Counts(restarts=restarts, silent=True)
+        except InvalidInput as error:
+            self.log.warning("%s: %s", pod, error)
+            return Counts(restarts=restarts, silent=True)
 
     def _log_ends(self) -> dict[str, int] | None:
         """Where the prediction log ends; None if there is none."""
@@ -198,7 +217,13 @@ class ObserveOperator(BaseOperator):
         return found
 
     def _judged(
-        self, spec: UseCase, did: Mapping[str, Any], agreement: "Agreement | None", labels: "Labelled | None"
+        self,
+        spec: UseCase,
+        did: Mapping[str, "Seen"],
+        agreement: "Agreement | None",
+        labels: "Labelled | None",
+        *,
+        last: bool,
     ) -> "Judgement":
         from kubernetes.utils.quantity import parse_quantity
 
@@ -211,11 +236,12 @@ class ObserveOperator(BaseOperator):
             candidate=did["candidate"],
             memory=float(parse_quantity(spec.serving.memory)),
             sent=answered * (self.weight or self.mirror) / EVERYTHING,
+            last=last,
             agreement=agreement,
             labels=labels,
         )
 
-    def _given_up(self, spec: UseCase, passed: float, words: str) -> bool:
+    def _given_up(self, spec: UseCase, did: Mapping[str, "Seen"], passed: float, words: str) -> bool:
         """Whether to go on without requests enough.
 
         Raises:
@@ -225,7 +251,7 @@ class ObserveOperator(BaseOperator):
 
         if passed < spec.promotion.limit_seconds:
             return False
-        if spec.promotion.without_traffic == "go_on":
+        if spec.promotion.without_traffic == "go_on" and not did["candidate"].silent:
             return True
         raise GateFailed(
             f"{self.step} of {self.stage}: too few requests to compare in {passed:.0f} s, wanted are "
@@ -246,9 +272,3 @@ class ObserveOperator(BaseOperator):
 
 def _place(spec: UseCase, name: str) -> Stage:
     return next(stage for stage in spec.promotion.stages if stage.name == name)
-
-
-def _counts(replicas: Mapping[str, Any]) -> "dict[str, Counts]":
-    from include.stages.promotion.observation import Counts
-
-    return {name: Counts(**counts) for name, counts in replicas.items()}

@@ -103,6 +103,47 @@ def test_a_restart_is_told_without_any_request(operator, world, first):
         resume(operator, first)
 
 
+@pytest.mark.parametrize("told", ["", "<html>", "up 1\n"])
+def test_a_candidate_that_hangs_does_not_pass_and_is_rejected_at_the_limit(operator, world, first, told):
+    world.spec = world.spec.model_copy(update={"promotion": PROMOTION.model_copy(update={"without_traffic": "go_on"})})
+    world.told, world.now = {"7": exposition(900), "8": told}, 1119.0
+    with pytest.raises(TaskDeferred):
+        resume(operator, first)
+    world.now = 1120.0
+    with pytest.raises(AirflowFailException, match="1 of its replicas do not tell their metrics"):
+        resume(operator, first)
+    assert "8" in world.tags
+
+
+def test_a_candidate_that_hangs_while_requests_are_sent_to_it_is_rejected_at_once(operator, world, first):
+    operator.mirror = 50
+    world.told, world.now = {"7": exposition(900), "8": ""}, 1005.0
+    with pytest.raises(AirflowFailException, match="it answered 0 of about 450 requests that it was sent"):
+        resume(operator, first)
+    assert "8" in world.tags
+
+
+def test_a_candidate_is_not_rejected_where_the_stable_version_does_not_tell_either(operator, world, first):
+    world.spec = world.spec.model_copy(update={"promotion": PROMOTION.model_copy(update={"without_traffic": "go_on"})})
+    world.told, world.now = {"7": "", "8": ""}, 1120.0
+    with pytest.raises(AirflowFailException, match=r"version 8 .* 1 of its replicas do not tell"):
+        resume(operator, first)
+    assert world.tags == {}
+
+
+def test_what_a_silent_stable_replica_answered_before_is_not_owed_by_the_candidate(operator, world):
+    operator.mirror = 50
+    world.told["7"] = ""
+    with pytest.raises(TaskDeferred) as begun:
+        operator.execute({})
+    world.told, world.now = {"7": exposition(5000), "8": exposition(0)}, 1005.0
+    with pytest.raises(TaskDeferred) as deferred:
+        resume(operator, begun.value.kwargs)
+    world.told, world.now = {"7": exposition(5200), "8": exposition(100)}, 1015.0
+    did = resume(operator, deferred.value.kwargs)
+    assert (did["stable"]["requests"], did["candidate"]["requests"], world.tags) == (200, 100, {})
+
+
 def test_too_few_requests_are_waited_for_and_then_not_fine(operator, world, first):
     world.told, world.now = {"7": exposition(900), "8": exposition(99)}, 1119.0
     with pytest.raises(TaskDeferred):

@@ -20,7 +20,7 @@ SOUND = {
 
 
 def did(**changes):
-    return Seen(**{**SOUND, "replicas": 2, **changes})
+    return Seen(**{**SOUND, "silent": 0, **changes})
 
 
 def judged(stable=SOUND, **candidate):
@@ -75,6 +75,26 @@ def test_too_few_requests_are_not_enough_and_never_worse(stable, candidate):
 def test_a_candidate_that_leaves_requests_unanswered_is_worse(sent, answered, worse):
     found = judge(CRITERIA, stable=did(requests=900), candidate=did(requests=answered), memory=MEMORY, sent=sent)
     assert found.worse == ((f"it answered {answered} of about {sent} requests that it was sent",) if worse else ())
+
+
+def test_a_candidate_whose_replica_is_silent_does_not_pass_and_is_worse_in_the_end():
+    silent = did(silent=1)
+    known = {"candidate": silent, "memory": MEMORY}
+    for stable in (did(), None):
+        waiting = judge(CRITERIA, stable=stable, **known)
+        assert (waiting.worse, waiting.enough) == ((), False), "it may be starting"
+        assert judge(CRITERIA, stable=stable, **known, last=True).worse == (
+            "1 of its replicas do not tell their metrics",
+        )
+    both = judge(CRITERIA, stable=silent, **known, last=True)
+    assert (both.worse, both.enough) == ((), False), "the cluster's fault"
+    stable = judge(CRITERIA, stable=silent, candidate=did(), memory=MEMORY, last=True)
+    assert (stable.worse, stable.enough) == ((), True), "the others of it tell enough"
+
+
+def test_a_silent_replica_does_not_hide_how_slow_the_others_are():
+    (found,) = judged(silent=1, p99=0.2).worse
+    assert found.startswith("its p99 is 200.0 ms")
 
 
 def test_alone_the_candidate_is_held_against_what_is_absolute():

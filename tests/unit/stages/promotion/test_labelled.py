@@ -103,4 +103,4 @@ def test_labels_of_one_class_define_no_auc():
 
 
 def seen():
-    return Seen(requests=0, errors=0, rows=0, p99=None, scores=(), memory=0, restarts=0, replicas=1)
+    return Seen(requests=0, errors=0, rows=0, p99=None, scores=(), memory=0, restarts=0, silent=0)

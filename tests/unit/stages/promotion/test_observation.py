@@ -4,7 +4,7 @@ from prometheus_client import generate_latest
 from include.foundation.errors import InvalidInput
 from include.foundation.problem import problem
 from include.services.serving.metrics import Metrics
-from include.stages.promotion.observation import INFINITE, Counts, counts, quantile, seen
+from include.stages.promotion.observation import INFINITE, Counts, baseline, counts, quantile, seen
 
 
 def exposition(*, requests=0, errors=0, seconds=0.004, score=0.3):
@@ -43,7 +43,7 @@ def test_a_window_is_the_difference_of_two_looks():
         "b": counts(exposition(requests=9), restarts=0),
     }
     found = seen(before, after)
-    assert (found.requests, found.errors, found.replicas) == (9, 0, 2)
+    assert (found.requests, found.errors, found.silent) == (9, 0, 0)
     assert found.p99 < 0.005, "what was slow was before the window"
     assert sum(found.scores) == 9
 
@@ -57,9 +57,31 @@ def test_a_replica_that_started_anew_counts_from_zero_and_its_restart_counts():
     assert seen({"a": Counts(restarts=2)}, {"a": Counts(restarts=2)}).restarts == 0
 
 
+def test_a_silent_replica_adds_nothing_but_its_restarts():
+    found = seen({"a": Counts(requests=500, seconds={"+Inf": 500})}, {"a": Counts(restarts=1, silent=True)})
+    assert (found.requests, found.errors, found.p99, found.restarts, found.silent) == (0, 0, None, 1, 1)
+
+
+def test_a_replica_that_was_silent_at_first_counts_from_when_it_tells():
+    told, more = Counts(requests=500, seconds={"+Inf": 500}), Counts(requests=520, seconds={"+Inf": 520})
+    other = {"b": Counts(requests=7)}
+    first = baseline({"a": Counts(silent=True), **other}, {"a": told, **other})
+    assert first == {"a": told, **other}
+    assert baseline(first, {"a": more, **other}) == first, "from then on"
+    assert seen(first, {"a": more, **other}).requests == 20
+    gone = {"a": Counts(silent=True)}
+    assert baseline(gone, other) == gone
+
+
+def test_a_restart_counts_though_the_replica_was_silent_before_it():
+    anew = {"a": Counts(requests=20, restarts=1)}
+    found = seen(baseline({"a": Counts(silent=True)}, anew), anew)
+    assert (found.requests, found.restarts) == (20, 1)
+
+
 def test_nobody_there_is_nothing_seen():
     found = seen({"a": Counts(requests=5)}, {})
-    assert (found.requests, found.p99, found.replicas) == (0, None, 0)
+    assert (found.requests, found.p99, found.silent) == (0, None, 0)
 
 
 def test_a_quantile_is_prometheus_s():
