@@ -6,8 +6,8 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta

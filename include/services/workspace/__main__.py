@@ -82,12 +82,13 @@ def clone(environ: Mapping[str, str], home: Path) -> None:
             continue
         words = ["git", "clone", "--quiet", url, str(place)]
         try:
-            subprocess.run(words, check=True, capture_output=True, text=True, timeout=CLONE_SECONDS)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=CLONE_SECONDS)
+            fault = done.stderr.strip()[:300] if done.returncode else ""
+        except subprocess.TimeoutExpired:
+            fault = f"no end after {CLONE_SECONDS} s"
+        if fault:
             shutil.rmtree(place, ignore_errors=True)  # a part of it would be taken for all the next time
-            slow = isinstance(error, subprocess.TimeoutExpired)
-            reason = f"no end after {CLONE_SECONDS} s" if slow else error.stderr.strip()[:300]
-            print(f"{place.name} is not cloned: {reason}", file=sys.stderr)
+            print(f"{place.name} is not cloned: {fault}", file=sys.stderr)
 
 
 def command(environ: Mapping[str, str], home: Path) -> list[str]:
