@@ -83,7 +83,7 @@ def clone(environ: Mapping[str, str], home: Path) -> None:
         words = ["git", "clone", "--quiet", url, str(place)]
         try:
             done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=CLONE_SECONDS)
-            fault = done.stderr.strip()[:300] if done.returncode else ""
+            fault = done.returncode and (done.stderr.strip()[:300] or f"exit code {done.returncode}")
         except subprocess.TimeoutExpired:
             fault = f"no end after {CLONE_SECONDS} s"
         if fault:
