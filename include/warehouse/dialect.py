@@ -56,7 +56,8 @@ def _written(question: Question, tables: tuple[str, ...], *, to: Dialect, catalo
         found = [tree for tree in parse(question.sql, read="duckdb") if tree is not None]
         read = [table for tree in found for table in tree.find_all(exp.Table) if table.db]
         names = tuple(sorted({f"{table.db}.{table.name}" for table in read}))
-        if len(found) != 1 or not isinstance(found[0], exp.Query) or names != tables:  # two parsers, one reading
+        # Two parsers, one reading.
+        if len(found) != 1 or not isinstance(found[0], exp.Query) or names != tables or not _resolved(found[0]):
             raise InvalidInput("write it simpler: what it reads is not clear enough for this engine")
         for table in read:
             table.set("catalog", exp.to_identifier(catalog, quoted=True))
@@ -64,6 +65,17 @@ def _written(question: Question, tables: tuple[str, ...], *, to: Dialect, catalo
         return found[0].sql(dialect=to, unsupported_level=ErrorLevel.RAISE)
     except SqlglotError as error:
         raise InvalidInput(f"this engine ({to}) has no words for it: {cause(error)}") from error
+
+
+def _resolved(query: exp.Query) -> bool:
+    """Whether every name without a schema is a part of WITH that reaches there: elsewhere it would be any table."""
+    from sqlglot import exp
+    from sqlglot.optimizer.scope import Scope, traverse_scope
+
+    bare = [each for each in query.find_all(exp.Table) if not each.db and isinstance(each.this, exp.Identifier)]
+    sources = [pair for scope in traverse_scope(query) for pair in scope.selected_sources.values()]
+    parts = {id(node) for node, source in sources if isinstance(source, Scope)}
+    return all(id(each) in parts for each in bare)
 
 
 def _state(question: Question) -> exp.Version | None:

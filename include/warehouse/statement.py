@@ -33,6 +33,7 @@ _NOT_COMPUTING = frozenset(
         *("json_deserialize_sql", "json_serialize_plan", "json_serialize_sql"),
     }
 )
+_OWN = ("duckdb_", "pg_", "pragma_", "sqlite_")  # views of DuckDB's own that need no schema
 DEEPEST = 200  # nested parts
 
 
@@ -76,7 +77,7 @@ def check(
     """
     tree = _parsed(connection, sql)
     nodes = list(_walk(tree))
-    named = {entry["key"].lower() for node in nodes for entry in _ctes(node)}
+    named = {_part(entry["key"]) for node in nodes for entry in _ctes(node)}
     tables = [node for node in nodes if node.get("type") == "BASE_TABLE" and not _is_part(node, named)]
     for node in nodes:
         _check_query(node)
@@ -134,6 +135,17 @@ def _walk(tree: Any) -> Iterator[dict[str, Any]]:
 def _ctes(node: dict[str, Any]) -> list[dict[str, Any]]:
     found = node.get("cte_map")
     return list(found.get("map", ())) if isinstance(found, dict) else []
+
+
+def _part(name: str) -> str:
+    """The name that WITH gives to a part, in small letters.
+
+    It must be one that DuckDB finds nothing else by: then it is the part where WITH reaches, and nothing elsewhere. Of
+    what is no plain word DuckDB reads a file; of some words it has views.
+    """
+    if not name.isidentifier() or name.lower().startswith(_OWN):
+        raise InvalidInput(f"WITH cannot name a part {quoted(name)} here: use a plain word, such as part_1")
+    return name.lower()
 
 
 def _is_part(node: dict[str, Any], named: Collection[str]) -> bool:

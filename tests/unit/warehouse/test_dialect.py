@@ -43,3 +43,31 @@ def test_every_table_is_read_as_of_the_state_and_no_part_of_with_is():
 def test_what_may_not_run_reaches_no_engine(sql, said):
     with pytest.raises(InvalidInput, match=said):
         words(sql, readable={"gold.a", "silver.flights"})
+
+
+OUTSIDE = (
+    "SELECT * FROM part WHERE 1 = (WITH part AS (SELECT 1 AS x) SELECT x FROM part)",
+    "WITH part AS (SELECT * FROM part) SELECT * FROM part",
+    "WITH a AS (SELECT * FROM part), part AS (SELECT 1 AS x) SELECT * FROM a",
+    "(WITH part AS (SELECT 1 AS x) SELECT x FROM part) UNION ALL SELECT x FROM part",
+    "SELECT (SELECT max(x) FROM part) FROM (WITH part AS (SELECT 1 AS x) SELECT x FROM part)",
+)
+WITHIN = (
+    "WITH part AS (SELECT 1 AS x), other AS (SELECT * FROM part) SELECT * FROM other JOIN part USING (x)",
+    "WITH part AS (SELECT 1 AS x) SELECT * FROM silver.t WHERE a IN (SELECT x FROM part)",
+    "WITH part AS (WITH part AS (SELECT 1 AS x) SELECT x FROM part) SELECT x FROM part",
+    "WITH part AS (SELECT 1 AS x) SELECT x FROM part UNION ALL SELECT x FROM part",
+    "WITH RECURSIVE part AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM part WHERE n < 5) SELECT * FROM part",
+    "WITH part AS (SELECT 1 AS x) SELECT (SELECT max(x) FROM part), a FROM silver.t ORDER BY (SELECT min(x) FROM part)",
+)
+
+
+@pytest.mark.parametrize("sql", OUTSIDE)
+def test_a_part_of_with_where_it_does_not_reach_is_no_table_of_the_other_engine(sql):
+    with pytest.raises(InvalidInput, match="not clear enough for this engine"):
+        words(sql)
+
+
+@pytest.mark.parametrize("sql", WITHIN)
+def test_a_part_of_with_where_it_reaches_is_one(sql):
+    assert "part" in words(sql)

@@ -102,6 +102,18 @@ HOSTILE = (
     "WITH x AS MATERIALIZED (INSERT INTO silver.t VALUES (1) RETURNING *) SELECT * FROM x",
     "WITH read_text AS (SELECT 1) SELECT * FROM read_text('/etc/passwd')",
     'WITH "silver.t" AS (SELECT 1) SELECT * FROM other.t',
+    *(
+        outside.format(name=name)
+        for name in ('"s3://lake/secret/a.parquet"', '"/etc/passwd.csv"', "duckdb_databases", "PG_settings", '"a b"')
+        for outside in (
+            "SELECT * FROM {name} WHERE 1 = (WITH {name} AS (SELECT 1 AS x) SELECT x FROM {name})",
+            "WITH {name} AS (SELECT * FROM {name}) SELECT * FROM {name}",
+            "WITH RECURSIVE {name} AS MATERIALIZED (SELECT 1 UNION ALL SELECT 2) SELECT * FROM {name}",
+            "WITH a AS (SELECT * FROM {name}), {name} AS (SELECT 1) SELECT * FROM a",
+            "(WITH {name} AS (SELECT 1) SELECT * FROM {name}) UNION ALL SELECT * FROM {name}",
+            "SELECT * FROM silver.t, LATERAL (WITH {name} AS (SELECT 1) FROM {name}), {name}",
+        )
+    ),
     "VALUES ((SELECT content FROM read_text('/etc/passwd')))",
     "FROM read_text('/etc/passwd')",
     "TABLE secret.t",
@@ -161,6 +173,21 @@ def test_it_writes_anew_what_only_reads(duck, computing, sql):
     assert written.tables == (("silver.t",) if "silver" in sql else ())
     again = statement.check(duck, written.sql, computing=computing, readable={"silver.t"})
     assert again.tables == written.tables
+
+
+def test_a_view_of_the_engine_s_own_is_no_name_of_a_part(duck):
+    found = duck.execute("SELECT view_name FROM duckdb_views() WHERE schema_name != 'information_schema'").fetchall()
+    assert len(found) > 20
+    for (name,) in found:
+        with pytest.raises(InvalidInput, match="WITH cannot name a part"):
+            statement._part(name)
+
+
+def test_a_part_is_nothing_where_with_does_not_reach(duck, computing):
+    sql = "SELECT * FROM part WHERE 1 = (WITH part AS (SELECT 1 AS x) SELECT x FROM part)"
+    written = statement.check(duck, sql, computing=computing, readable={"silver.t"})
+    with pytest.raises(duckdb.CatalogException, match="part does not exist"):
+        duck.execute(written.sql)
 
 
 def test_every_table_function_but_three_is_closed(duck, computing):
