@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +12,19 @@ if TYPE_CHECKING:
 
     import polars as pl
     import pyarrow as pa
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names, each once whatever the size of its letters: one that comes again gets a number."""
+    found: list[str] = []
+    taken = {name.lower() for name in names}
+    for place, name in enumerate(names):
+        own = name
+        if name.lower() in {each.lower() for each in names[:place]}:
+            own = next(each for number in count(2) if (each := f"{name}_{number}").lower() not in taken)
+            taken.add(own.lower())
+        found.append(own)
+    return found
 
 
 def arrow(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
@@ -23,12 +38,9 @@ def arrow(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[An
     import polars as pl
 
     columns = []
-    for place, (name, kind) in enumerate(zip(names, types, strict=True)):
-        dtype = _dtype(kind)
-        values = [row[place] for row in rows]
-        text = pl.Series(name, [None if each is None else str(each) for each in values], dtype=pl.String)
-        column = _read(text, dtype)
-        columns.append(column.alias(name if name not in names[:place] else f"{name}_{place + 1}"))
+    for place, (name, kind) in enumerate(zip(distinct(names), types, strict=True)):
+        texts = [None if row[place] is None else _text(row[place]) for row in rows]
+        columns.append(_read(pl.Series(name, texts, dtype=pl.String), _dtype(kind)))
     return pl.DataFrame(columns).to_arrow()
 
 
@@ -51,6 +63,11 @@ def _dtype(kind: str) -> pl.DataType:
     return known.get(name, pl.String())
 
 
+def _text(value: Any) -> str:
+    """A value as text; a moment that knows its zone in UTC."""
+    return str(value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value)
+
+
 def _read(text: pl.Series, dtype: pl.DataType) -> pl.Series:
     import polars as pl
 
@@ -58,7 +75,9 @@ def _read(text: pl.Series, dtype: pl.DataType) -> pl.Series:
         return text.str.to_lowercase() == "true"
     if isinstance(dtype, pl.Datetime):
         moments = text.str.replace(r" UTC$|\+00:00$", "").str.replace("T", " ", literal=True)
-        return moments.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", time_zone=dtype.time_zone)
+        read = moments.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", time_zone=dtype.time_zone, strict=False)
+        # In another zone, by its name: the text says it, and nothing is lost.
+        return read if read.null_count() == text.null_count() else text
     if dtype == pl.Date:
         return text.str.to_date("%Y-%m-%d")
     return text.cast(dtype)
