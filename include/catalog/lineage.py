@@ -81,8 +81,9 @@ def readers(specs: Sequence[UseCase], every: Sequence[Edge], name: str) -> list[
 
 def _of(spec: UseCase, made: Columns) -> list[Edge]:
     found: list[Edge] = []
-    ingest, features = f"{spec.name}.ingest", f"{spec.name}.features"
+    features, predictions, monitor = (f"{spec.name}.{dag}" for dag in ("features", "predictions", "monitor"))
     for source in spec.ingested:
+        ingest = f"{spec.name}.ingest" if source in spec.sources else predictions
         _, columns = columns_of(spec, source)
         bronze, silver, quarantine = (spec.table(layer, source.name) for layer in ("bronze", "silver", "quarantine"))
         outside = f"topic:{source.topic}" if source.kind == "topic" else f"landing/{spec.name}/{source.name}"
@@ -101,15 +102,16 @@ def _of(spec: UseCase, made: Columns) -> list[Edge]:
         Edge(above=spec.gold, below=model, by=f"{spec.name}.train", columns=_inputs(spec) if made else ()),
         Edge(above=spec.gold, below=spec.scores, by=f"{spec.name}.score"),
         Edge(above=model, below=spec.scores, by=f"{spec.name}.score"),
-        Edge(above=spec.scores, below=spec.monitoring_table, by=f"{spec.name}.monitor"),
+        Edge(above=spec.gold, below=spec.monitoring_table, by=monitor),
     ]
     if spec.predictions:
         answered = spec.table("silver", spec.predictions.name)
         found += [
             Edge(above=model, below=f"topic:{spec.predictions.topic}", by="serving"),
-            Edge(above=answered, below=spec.predictions_table, by=f"{spec.name}.monitor"),
-            Edge(above=spec.gold, below=spec.predictions_table, by=f"{spec.name}.monitor"),
-            Edge(above=spec.predictions_table, below=spec.live_table, by=f"{spec.name}.monitor"),
+            Edge(above=answered, below=spec.predictions_table, by=predictions),
+            Edge(above=spec.gold, below=spec.predictions_table, by=predictions),
+            Edge(above=spec.predictions_table, below=spec.monitoring_table, by=monitor),
+            Edge(above=spec.predictions_table, below=spec.live_table, by=monitor),
         ]
     return found
 

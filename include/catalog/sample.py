@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from include.foundation.echo import cut
 from include.foundation.lake import tables
+from include.foundation.lake.chunks import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
 Texts = tuple[list[str], list[list[str]]]  # names, and rows of values
 MASK = "•••"
 LONGEST = 120  # characters of a value
+_DERIVED = ": cannot be derived ("
+# The rest of the text is one value as `quoted` writes it: from the first place on where that is so.
+_QUOTED = re.compile(
+    r"""(.+?):\ (?:'(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*") (?:\.\.\.\ \([\d,]+\ characters\))?""", re.VERBOSE | re.DOTALL
+)
 
 
 def newest(lake: Lake, identifier: str, *, rows: int, hidden: Collection[str] = ()) -> Texts:
@@ -27,8 +35,8 @@ def newest(lake: Lake, identifier: str, *, rows: int, hidden: Collection[str] = 
         InvalidInput: another program laid it out otherwise.
     """
     days = tables.days(lake, identifier)
-    frame = tables.read(lake, identifier, start=days[-1], end=days[-1]) if days else tables.read(lake, identifier)
-    return texts(frame.head(rows), hidden)
+    last = {"start": days[-1], "end": days[-1]} if days else {}
+    return texts(tables.read(lake, identifier, **last, most=rows), hidden)
 
 
 def quarantined(
@@ -36,31 +44,40 @@ def quarantined(
 ) -> tuple[Mapping[str, int], Texts]:
     """Rows by reason (without the value), the most frequent first, and the newest failed rows.
 
-    Where a table has hidden columns, reasons are shown without the values that they name.
+    Where a table has hidden columns, reasons are shown without the values that they name. Of all rows the reasons are
+    read, some days at a time; of the rows that are shown no more than these.
 
     Raises:
         MissingInput: there is no such table.
     """
     import polars as pl
 
-    frame = tables.read(lake, identifier)
-    reasons = frame.select(pl.col("reasons").explode()).to_series().drop_nulls().to_list()
-    counts: dict[str, int] = {}
-    for reason in reasons:
-        kind = without_value(reason)
-        counts[kind] = counts.get(kind, 0) + 1
-    if hidden and "reasons" in frame.columns:
-        frame = frame.with_columns(
-            pl.Series("reasons", [[without_value(each) for each in said or ()] for said in frame["reasons"].to_list()])
+    days, counts = tables.counts(lake, identifier), Counter[str]()
+    for chunk in chunks(sorted(days), days):
+        said = tables.read(lake, identifier, start=chunk[0], end=chunk[-1], columns=["reasons"])
+        each = said["reasons"].explode().drop_nulls()
+        for reason, count in each.value_counts(name="rows").iter_rows():
+            counts[without_value(reason)] += count
+    shown = tables.read(lake, identifier, most=0)
+    for day in sorted(days, reverse=True):
+        if shown.height >= rows:
+            break
+        shown = pl.concat([shown, tables.read(lake, identifier, start=day, end=day, most=rows - shown.height)])
+    if hidden:
+        shown = shown.with_columns(
+            pl.Series("reasons", [[without_value(each) for each in said or ()] for said in shown["reasons"].to_list()])
         )
     first = ["reasons", "event_date", "source_uri", "source_position"]
-    order = [*(name for name in first if name in frame.columns), *(name for name in frame.columns if name not in first)]
-    shown = frame.sort("event_date", descending=True).head(rows).select(order)
-    return dict(sorted(counts.items(), key=lambda item: -item[1])), texts(shown, hidden)
+    order = [*(name for name in first if name in shown.columns), *(name for name in shown.columns if name not in first)]
+    return dict(counts.most_common()), texts(shown.select(order), hidden)
 
 
 def without_value(reason: str) -> str:
-    """`column: check: 'value'` as `column: check`."""
+    """`column: check: 'value'` as `column: check`, whatever the value holds; no word of a derivation's error either."""
+    if _DERIVED in reason:
+        return reason.partition(_DERIVED)[0] + _DERIVED.removesuffix(" (")
+    if found := _QUOTED.fullmatch(reason):
+        return found[1]
     head, separator, _ = reason.rpartition(": ")
     return head if separator and ": " in head else reason
 

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 
 def scan(
-    table: Table, frozen: Snapshot | None, columns: Schema, *, start: date | None, end: date | None
+    table: Table,
+    frozen: Snapshot | None,
+    columns: Schema,
+    *,
+    start: date | None,
+    end: date | None,
+    most: int | None = None,
 ) -> pl.DataFrame:
     """Rows of whole days, in order of day and, within a day, in the order in which they were written.
 
@@ -37,6 +43,7 @@ def scan(
         columns: the columns to read, as Iceberg fields; one that a file lacks is null there.
         start: first day; None reads from the beginning.
         end: last day, inclusive; None reads to the end.
+        most: the first rows alone; None reads all.
 
     Raises:
         InvalidInput: another program took `event_date` away, or wrote files that are not Parquet.
@@ -52,8 +59,9 @@ def scan(
         found = table.scan(
             days, selected_fields=tuple({*schema, DAY}), snapshot_id=frozen.snapshot_id if frozen else None
         )
-        return pl.DataFrame(found.to_arrow()).sort(DAY, maintain_order=True).select(schema.names()).cast(schema)
-    return _read(table, manifests.files(table, snapshot, start=start, end=end), schema)
+        rows = pl.DataFrame(found.to_arrow()).sort(DAY, maintain_order=True)
+        return rows.head(rows.height if most is None else most).select(schema.names()).cast(schema)
+    return _read(table, manifests.files(table, snapshot, start=start, end=end), schema, most)
 
 
 def read_files(table: Table, files: Sequence[DataFile]) -> pl.DataFrame:
@@ -82,7 +90,7 @@ def is_plain(table: Table, snapshot: Snapshot | None) -> bool:
     )
 
 
-def _read(table: Table, files: Sequence[DataFile], schema: pl.Schema) -> pl.DataFrame:
+def _read(table: Table, files: Sequence[DataFile], schema: pl.Schema, most: int | None = None) -> pl.DataFrame:
     from pyiceberg.manifest import FileFormat
 
     if strange := [file.file_path for file in files if file.file_format != FileFormat.PARQUET]:
@@ -97,7 +105,7 @@ def _read(table: Table, files: Sequence[DataFile], schema: pl.Schema) -> pl.Data
         glob=False,
         **_access(S3.from_iceberg(table.io.properties)),
     )
-    return frame.collect()
+    return (frame if most is None else frame.head(most)).collect()
 
 
 def _access(s3: S3) -> dict[str, Any]:

@@ -91,6 +91,7 @@ def read(
     end: date | None = None,
     snapshot_id: int | None = None,
     columns: Sequence[str] | None = None,
+    most: int | None = None,
 ) -> pl.DataFrame:
     """Read whole days, in order of day and, within a day, in the order in which they were written.
 
@@ -101,6 +102,7 @@ def read(
         end: last day, inclusive; None reads to the end.
         snapshot_id: the frozen state to read; None is the current one.
         columns: the columns to read, in this order; None reads all.
+        most: the first rows alone; None reads all.
 
     Raises:
         MissingInput: there is no such table.
@@ -111,7 +113,7 @@ def read(
     table = load(lake, identifier)
     frozen = None if snapshot_id is None else _snapshot(table, snapshot_id)
     at = table.schema() if frozen is None or frozen.schema_id is None else table.schemas()[frozen.schema_id]
-    frame = scan(table, frozen, _projection(at, identifier, columns), start=start, end=end)
+    frame = scan(table, frozen, _projection(at, identifier, columns), start=start, end=end, most=most)
     return frame if columns is None else frame.select(columns)
 
 

@@ -200,14 +200,12 @@ def _second_sixty(pattern: str) -> str | None:
     before, seconds, _ = expanded.partition("%S")
     if not seconds:
         return None
-    if before and not re.search(r"%[-_0]?[A-Za-z]$", before):
-        return f"{re.escape(before[-1])}60"
-    parts = re.split(r"%[-_0]?([A-Za-z])", before)
-    return (
-        "^"
-        + "".join(
-            re.escape(part) if index % 2 == 0 else rf"\d{{{WIDTHS[part]}}}" if part in WIDTHS else ".+?"
-            for index, part in enumerate(parts)
-        )
-        + "60"
-    )
+    if before.endswith(":"):  # a minute of 60 is none either; other separators may stand before a fraction or a year
+        return ":60"
+    literal, *fields = re.split(r"%[-_0]?([A-Za-z])", before)
+    found = f"^{re.escape(literal)}"
+    for field, literal in zip(fields[::2], fields[1::2], strict=True):
+        # Only what a literal ends may be shorter than its width.
+        width = f"{{1,{WIDTHS[field]}}}" if field in WIDTHS and literal else f"{{{WIDTHS.get(field, 0)}}}"
+        found += (rf"\d{width}" if field in WIDTHS else ".+?") + re.escape(literal)
+    return f"{found}60"

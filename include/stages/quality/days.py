@@ -128,6 +128,7 @@ def _rows(day: date, found: Day, reach: list[Day], limits: Daily) -> Iterator[Fi
 def _nulls(day: date, found: Day, reach: list[Day], limits: Daily) -> Iterator[Finding]:
     for name, share in found.nulls.items():
         usual = median(each.nulls.get(name, 0.0) for each in reach)
-        if share - usual > limits.nulls.warn:
+        more = round(share - usual, 9)  # exactly the level is within it
+        if more > limits.nulls.warn:
             text = f"{name}: {share:.0%} without a value, {usual:.0%} on a usual day of the {limits.weeks} weeks before"
-            yield Finding(day, text, share - usual > limits.nulls.stop)
+            yield Finding(day, text, more > limits.nulls.stop)

@@ -25,7 +25,15 @@ def test_columns_go_from_what_landed_to_silver():
 def test_predictions_come_back_and_end():
     assert "silver.flight_delays__predictions" in lineage.closure(EDGES, "model:flight_delays", up=False)
     below = [edge.below for edge in lineage.below(EDGES, SPEC.gold)]
-    assert below == ["model:flight_delays", SPEC.scores, SPEC.predictions_table]
+    assert below == ["model:flight_delays", SPEC.scores, SPEC.monitoring_table, SPEC.predictions_table]
+
+
+def test_what_the_monitor_reads_and_who_writes_the_log_are_told_as_they_are():
+    (log,) = lineage.above(EDGES, "silver.flight_delays__predictions")
+    assert log.by == "flight_delays.predictions"
+    assert {edge.by for edge in lineage.above(EDGES, SPEC.predictions_table)} == {"flight_delays.predictions"}
+    read = {edge.above: edge.by for edge in lineage.above(EDGES, SPEC.monitoring_table)}
+    assert read == dict.fromkeys((SPEC.gold, SPEC.predictions_table), "flight_delays.monitor")
 
 
 def test_columns_of_gold_and_of_the_model_are_known_once_somebody_has_looked():

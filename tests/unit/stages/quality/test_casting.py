@@ -79,6 +79,9 @@ def test_a_time_that_clocks_show_twice_or_never_is_no_moment():
     [
         ("%d.%m.%Y %H:%M:%S", "01.02.2013 10:59:59", "01.02.2013 10:59:60"),
         ("%Y%m%d%H%M%S", "20130201105959", "20130201105960"),
+        ("%d.%m.%Y %H.%M.%S", "01.02.2013 10.59.59", "01.02.2013 10.59.60"),
+        ("%d.%m.%Y %H.%M.%S", "1.2.2013 10.59.59", "1.2.2013 10.59.60"),
+        ("%Hh%Mm%Ss %d.%m.%Y", "10h59m59s 01.02.2013", "10h59m60s 01.02.2013"),
     ],
 )
 def test_second_sixty_is_no_moment_of_the_next_minute(pattern, good, bad):
@@ -86,6 +89,14 @@ def test_second_sixty_is_no_moment_of_the_next_minute(pattern, good, bad):
         datetime(2013, 2, 1, 10, 59, 59, tzinfo=UTC),
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("%d.%m.%Y %H.%M.%S%.f", "01.02.2013 10.15.30.605"), ("%H-%M-%S %d-%m-%Y", "10-15-30 01-02-6012")],
+)
+def test_sixty_elsewhere_than_in_the_seconds_is_a_moment(pattern, text):
+    assert read(MOMENT, text, format=pattern, time_zone="UTC") != [None]
 
 
 @pytest.mark.parametrize(

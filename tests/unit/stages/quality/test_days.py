@@ -31,6 +31,13 @@ def test_values_that_are_gone_are_told_by_column(share: float, stop: bool | None
     assert told(Day(1000, {"delay": share})) == ([] if stop is None else [(text, stop)])
 
 
+def test_exactly_a_level_more_without_a_value_is_within_it() -> None:
+    usual = {day: Day(1000, {"delay": 0.7}) for day in BEFORE}
+    limits = Daily(nulls=Levels(warn=0.1, stop=0.1))
+    assert not [*compare({TODAY: Day(1000, {"delay": 0.8})}, usual, limits)]
+    assert [*compare({TODAY: Day(1000, {"delay": 0.801})}, usual, limits)]
+
+
 def test_a_column_that_never_had_values_is_usual() -> None:
     empty = {day: Day(1000, {"gust": 1.0}) for day in BEFORE}
     assert told(Day(1000, {"gust": 1.0}), empty) == []
