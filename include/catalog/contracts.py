@@ -85,7 +85,7 @@ def _read(spec: UseCase, source: AnySource) -> tuple[str, tuple[Column, ...]]:
                 checks=tuple(text for text in checks.get(name, ()) if text != "missing"),
                 landed="" if name in read.derived else landed.get(name, name),
                 derived=name in read.derived,
-                sensitive=bool(more.get("sensitive")),
+                sensitive=name in read.sensitive,
             )
         )
     rows = tuple(checks.get(None, ()))

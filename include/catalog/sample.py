@@ -35,8 +35,8 @@ def newest(lake: Lake, identifier: str, *, rows: int, hidden: Collection[str] = 
         InvalidInput: another program laid it out otherwise.
     """
     days = tables.days(lake, identifier)
-    last = {"start": days[-1], "end": days[-1]} if days else {}
-    return texts(tables.read(lake, identifier, **last, most=rows), hidden)
+    last = days[-1] if days else None
+    return texts(tables.read(lake, identifier, start=last, end=last, most=rows), hidden)
 
 
 def quarantined(

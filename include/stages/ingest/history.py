@@ -12,6 +12,7 @@ from include.foundation.lake import tables
 from include.foundation.lake.chunks import chunks
 from include.foundation.lake.commit_log import newest
 from include.foundation.lake.layout import DAY
+from include.stages.ingest.contracts import contract_of
 from include.stages.quality.days import Day, Finding, compare
 from include.stages.quality.values import Values, compare_values
 
@@ -60,7 +61,8 @@ def findings(
     all_of_them = [*compare(new, before, limits)]
     if values:
         levels, known = limits.new_values[source.name], _values(lake, spec, source, before)
-        all_of_them += compare_values(values, known, levels, limits, days=new)
+        hidden = contract_of(spec, source.contract).sensitive
+        all_of_them += compare_values(values, known, levels, limits, days=new, hidden=hidden)
         all_of_them.sort(key=lambda finding: finding.day)
     if stops := [finding for finding in all_of_them if finding.stop]:
         told = listing(stops, separator="; ", width=TOLD)

@@ -107,6 +107,11 @@ class Contract:
         """Columns of silver, in order."""
         return tuple(self.schema.columns)
 
+    @property
+    def sensitive(self) -> frozenset[str]:
+        """Columns whose values are not for everybody: `metadata={"sensitive": True}`."""
+        return frozenset(key for key, column in self.schema.columns.items() if (column.metadata or {}).get("sensitive"))
+
     def silver(self) -> pl.Schema:
         """Names and types of silver's columns."""
         return pl.Schema({name: column.dtype.type for name, column in self.schema.columns.items()})

@@ -141,6 +141,7 @@ def compare_values(
     limits: Daily,
     *,
     days: Collection[date],
+    hidden: Collection[str] = (),
 ) -> Iterator[Finding]:
     """Hold the values of days against those of the weeks before them.
 
@@ -150,6 +151,7 @@ def compare_values(
         levels: which share of a day's rows may have a new value, by column.
         limits: how far back values are known, and how many days must have some.
         days: of the run, the ones to judge.
+        hidden: columns whose values are not to be told.
 
     Yields:
         What is unlike, by column and day. A day is not judged while fewer than `min_days` days of the weeks before it
@@ -168,8 +170,6 @@ def compare_values(
             share = new[day]["rows"].sum() / found.rows[day]
             if reach >= limits.min_days and share > levels[name].warn:
                 values = new[day].sort("rows", "value", descending=[True, False])["value"]
-                text = (
-                    f"{name}: {share:.1%} of the rows have a value that the {limits.weeks} weeks before do not have: "
-                    f"{listing([quoted(value, SHOWN) for value in values])}"
-                )
-                yield Finding(day, text, share > levels[name].stop)
+                told = "" if name in hidden else f": {listing([quoted(value, SHOWN) for value in values])}"
+                text = f"{name}: {share:.1%} of the rows have a value that the {limits.weeks} weeks before do not have"
+                yield Finding(day, text + told, share > levels[name].stop)

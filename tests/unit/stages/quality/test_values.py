@@ -55,6 +55,14 @@ def test_new_values_are_told_with_their_share_and_examples(texts, said, stop):
     assert found == ([(text.format(*said), stop)] if said else [])
 
 
+def test_values_that_are_not_for_everybody_are_counted_and_not_told():
+    run, levels = counted(rows(TODAY, "secret")), {"dest": LEVELS}
+    (found,) = compare_values(
+        {"dest": run}, {"dest": counted(*BEFORE)}, levels, limits=LIMITS, days={TODAY}, hidden={"dest"}
+    )
+    assert str(found).endswith("100.0% of the rows have a value that the 1 weeks before do not have")
+
+
 def test_days_count_that_have_a_value_within_reach():
     new = counted(rows(TODAY, "BQN"))
     assert told(new, counted(*BEFORE))
