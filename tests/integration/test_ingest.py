@@ -401,6 +401,20 @@ def test_a_day_or_an_hour_on_which_nothing_happened_is_taken_where_the_spec_says
     assert tables.read(lake, HOURLY.table("silver", "weather"))["wind_speed"].to_list() == [1, 3]
 
 
+def test_a_day_without_a_row_is_no_quiet_hour(new_lake: Callable[[], Lake]) -> None:
+    lake, first = new_lake(), HOURLY.sources[0].model_copy(update={"empty_files": "accept"})
+    levels = HOURLY.quality.model_copy(update={"daily": HOURLY.quality.daily.model_copy(update={"min_days": 2})})
+    spec = HOURLY.model_copy(update={"sources": (first,), "quality": levels})
+    for number, day in enumerate(D[:3]):
+        for hour in range(24):
+            at = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+            text = f"{HEADER}\n" + ("" if number == 2 else f"{line(day, hour)}\n")
+            lake.objects().put(landing.expected(lake.landing, SPEC.name, first, at), text.encode())
+    publish(lake, spec, Plan.of(lake, spec, D[:2]), run_id="good")
+    with pytest.raises(UnusualDay, match="2013-02-13: 0 rows, 24 on a usual day of the 4 weeks before"):
+        publish(lake, spec, Plan.of(lake, spec, D[2:3]), run_id="dead")
+
+
 def test_an_hour_is_not_lost_to_a_run_on_another_one(new_lake: Callable[[], Lake]) -> None:
     lake = new_lake()
     plans = [Plan.of(lake, HOURLY, [], hours=[land_hour(lake, hour, wind=hour)]) for hour in (5, 6)]

@@ -53,7 +53,10 @@ def findings(
     Raises:
         UnusualDay: a day is too unlike; the message names the first ones and what to do.
     """
-    new = {day: each for day, each in found.each().items() if day in days}
+    each = found.each()
+    # Where an hour may be without rows, a day without any is another matter.
+    silent = dict.fromkeys(days - each.keys(), Day(0, {})) if source.every == "hour" else {}
+    new = silent | {day: found for day, found in each.items() if day in days}
     if not new:
         return []
     limits = spec.quality.daily

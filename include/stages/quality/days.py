@@ -119,7 +119,8 @@ def compare(new: Mapping[date, Day], before: Mapping[date, Day], limits: Daily) 
 
 def _rows(day: date, found: Day, reach: list[Day], limits: Daily) -> Iterator[Finding]:
     usual = median(each.rows for each in reach)
-    off = round(1 - min(found.rows, usual) / max(found.rows, usual), 9)  # exactly the level is within it
+    most = max(found.rows, usual)
+    off = round(1 - min(found.rows, usual) / most, 9) if most else 0.0  # exactly the level is within it
     if off > limits.rows.warn:
         text = f"{found.rows:,} rows, {usual:,.0f} on a usual day of the {limits.weeks} weeks before"
         yield Finding(day, text, off > limits.rows.stop)
