@@ -71,10 +71,12 @@ def test_a_whole_life(argo, repository, created, name, make):
     app = argo.wait(name, healthy)
     assert app["status"]["reconciledAt"] >= state["finishedAt"]
 
-    tree = argo.call("GET", f"/applications/{name}/resource-tree", params={"project": "default"}).json()
-    conforms(tree, "tree")
-    nodes = {node["kind"]: node for node in tree["nodes"]}
-    assert set(nodes) == {"Deployment", "ConfigMap", "ReplicaSet", "Pod"}
+    nodes, deadline = {}, time.monotonic() + 30
+    while set(nodes) != {"Deployment", "ConfigMap", "ReplicaSet", "Pod"}:  # a look at the cluster may be a moment old
+        tree = argo.call("GET", f"/applications/{name}/resource-tree", params={"project": "default"}).json()
+        conforms(tree, "tree")
+        nodes = {node["kind"]: node for node in tree["nodes"]}
+        assert time.monotonic() < deadline, nodes
     assert nodes["Pod"]["parentRefs"][0]["kind"] == "ReplicaSet"
     assert nodes["Pod"]["images"] == ["demo/sleeper:1"]
     assert argo.live("configmap", name, "conf")["data"] == {"a": "1"}

@@ -66,10 +66,14 @@ class Steps(Task):
 
 @pytest.fixture(scope="module")
 def services(lake, step_env, mlflow_url):
+    """As `prepare` takes them. Afterwards others count the use case's versions and trainings from the first again."""
     connection = sigopt.Connection(client_token=step_env["SIGOPT_API_TOKEN"])
     connection.set_api_url(step_env["SIGOPT_API_URL"])
     client = MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url)
-    return {"client": client, "connection": connection, "lake": lake}
+    there = {model.name for model in client.search_registered_models()}
+    yield {"client": client, "connection": connection, "lake": lake}
+    if USE_CASE not in there:
+        client.delete_registered_model(USE_CASE)
 
 
 def prepared(services, **options):

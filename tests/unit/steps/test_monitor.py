@@ -151,8 +151,8 @@ def test_a_day_more_costs_the_same_after_ten_times_as_many(
     read: Counter[str] = Counter()
     real = scan._read
 
-    def counted(table: Any, files: Sequence[Any], schema: Any) -> pl.DataFrame:
-        frame = real(table, files, schema)
+    def counted(table: Any, files: Sequence[Any], *more: Any) -> pl.DataFrame:
+        frame = real(table, files, *more)
         read.update({f"{'.'.join(table.name())} files": len(files), f"{'.'.join(table.name())} rows": frame.height})
         return frame
 
