@@ -14,6 +14,8 @@ from include.warehouse.engine import empty
 from include.warehouse.statement import Statement, check, functions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from sqlglot import exp
 
     from include.warehouse.question import Question
@@ -57,7 +59,7 @@ def _written(question: Question, tables: tuple[str, ...], *, to: Dialect, catalo
         read = [table for tree in found for table in tree.find_all(exp.Table) if table.db]
         names = tuple(sorted({f"{table.db}.{table.name}" for table in read}))
         # Two parsers, one reading.
-        if len(found) != 1 or not isinstance(found[0], exp.Query) or names != tables or not _resolved(found[0]):
+        if len(found) != 1 or not isinstance(found[0], exp.Query) or names != tables or not _clear(found[0]):
             raise InvalidInput("write it simpler: what it reads is not clear enough for this engine")
         for table in read:
             table.set("catalog", exp.to_identifier(catalog, quoted=True))
@@ -67,15 +69,42 @@ def _written(question: Question, tables: tuple[str, ...], *, to: Dialect, catalo
         raise InvalidInput(f"this engine ({to}) has no words for it: {cause(error)}") from error
 
 
-def _resolved(query: exp.Query) -> bool:
-    """Whether every name without a schema is a part of WITH that reaches there: elsewhere it would be any table."""
+def _clear(query: exp.Query) -> bool:
+    """Whether every name without a schema is a part that WITH gives there: elsewhere it would be any table."""
     from sqlglot import exp
-    from sqlglot.optimizer.scope import Scope, traverse_scope
 
     bare = [each for each in query.find_all(exp.Table) if not each.db and isinstance(each.this, exp.Identifier)]
-    sources = [pair for scope in traverse_scope(query) for pair in scope.selected_sources.values()]
-    parts = {id(node) for node, source in sources if isinstance(source, Scope)}
-    return all(id(each) in parts for each in bare)
+    return all(_is_part(each) for each in bare)
+
+
+def _is_part(table: exp.Table) -> bool:
+    node: exp.Expr = table
+    while (outer := node.parent) is not None:
+        if table.name.lower() in _names(_given(node, outer)):
+            return True
+        node = outer
+    return False
+
+
+def _given(node: exp.Expr, outer: exp.Expr) -> Sequence[exp.Expr]:
+    """The parts that `outer` gives to `node`, which lies in it: by its WITH, or as the step of a recursion."""
+    from sqlglot import exp
+
+    if isinstance(outer, exp.With):
+        return outer.expressions[: node.index]  # those before it
+    if isinstance(node, exp.With) or not isinstance(outer, exp.Query):
+        return ()
+    own = outer.parent
+    if isinstance(own, exp.CTE) and isinstance(outer, exp.Union) and node.arg_key == "expression":
+        # Trino takes it for no recursion where another part of the name is inside.
+        recursive = isinstance(own.parent, exp.With) and own.parent.args.get("recursive")
+        if recursive and own.alias.lower() not in _names(node.find_all(exp.CTE)):
+            return (*outer.ctes, own)
+    return outer.ctes
+
+
+def _names(parts: Iterable[exp.Expr]) -> set[str]:
+    return {each.alias.lower() for each in parts}
 
 
 def _state(question: Question) -> exp.Version | None:

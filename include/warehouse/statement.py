@@ -77,9 +77,8 @@ def check(
     """
     tree = _parsed(connection, sql)
     nodes = list(_walk(tree))
-    named = {_part(entry["key"]) for node in nodes for entry in _ctes(node)}
-    tables = [node for node in nodes if node.get("type") == "BASE_TABLE" and not _is_part(node, named)]
-    for node in nodes:
+    tables = [node for node, parts in nodes if node.get("type") == "BASE_TABLE" and not _is_part(node, parts)]
+    for node, _ in nodes:
         _check_query(node)
         _check_source(node)
         _check_function(node, computing)
@@ -118,18 +117,28 @@ def _parsed(connection: DuckDBPyConnection, sql: str) -> dict[str, Any]:
     return tree
 
 
-def _walk(tree: Any) -> Iterator[dict[str, Any]]:
-    """Every object of the tree; not recursive, so that no statement is too deep for Python."""
-    todo: list[tuple[Any, int]] = [(tree, 0)]
+def _walk(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every object of the tree, and the parts that WITH gives there.
+
+    Not recursive, so that no statement is too deep for Python.
+    """
+    todo: list[tuple[Any, int, frozenset[str]]] = [(tree, 0, frozenset())]
     while todo:
-        node, depth = todo.pop()
+        node, depth, parts = todo.pop()
         if depth > DEEPEST * 4:  # an expression inside another is some levels of JSON
             raise InvalidInput(f"the statement is nested more than {DEEPEST} deep: write it simpler")
         if isinstance(node, dict):
-            yield node
-            todo += [(value, depth + 1) for value in node.values()]
+            yield node, parts
+            for entry in _ctes(node):  # each sees those before it
+                todo.append((entry["value"], depth + 1, parts))
+                parts |= {_part(entry["key"])}
+            for key, value in node.items():
+                if key == "right" and node.get("type") == "RECURSIVE_CTE_NODE":  # the step, and it alone, sees itself
+                    todo.append((value, depth + 1, parts | {_part(node["cte_name"])}))
+                elif key != "cte_map":
+                    todo.append((value, depth + 1, parts))
         elif isinstance(node, list):
-            todo += [(value, depth + 1) for value in node]
+            todo += [(value, depth + 1, parts) for value in node]
 
 
 def _ctes(node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -140,17 +149,22 @@ def _ctes(node: dict[str, Any]) -> list[dict[str, Any]]:
 def _part(name: str) -> str:
     """The name that WITH gives to a part, in small letters.
 
-    It must be one that DuckDB finds nothing else by: then it is the part where WITH reaches, and nothing elsewhere. Of
-    what is no plain word DuckDB reads a file; of some words it has views.
+    It must be one that DuckDB finds nothing else by, whoever reads wrongly where WITH reaches: of what is no plain word
+    DuckDB reads a file; of some words it has views.
     """
     if not name.isidentifier() or name.lower().startswith(_OWN):
         raise InvalidInput(f"WITH cannot name a part {quoted(name)} here: use a plain word, such as part_1")
-    return name.lower()
+    return _small(name)
 
 
-def _is_part(node: dict[str, Any], named: Collection[str]) -> bool:
-    """Whether it is the name of a part that WITH gives."""
-    return not node["catalog_name"] and not node["schema_name"] and node["table_name"].lower() in named
+def _small(name: str) -> str:
+    """In small letters as DuckDB has them: of A to Z alone."""
+    return name.encode().lower().decode()
+
+
+def _is_part(node: dict[str, Any], parts: Collection[str]) -> bool:
+    """Whether it is one of the parts that WITH gives there."""
+    return not node["catalog_name"] and not node["schema_name"] and _small(node["table_name"]) in parts
 
 
 def _check_query(node: dict[str, Any]) -> None:

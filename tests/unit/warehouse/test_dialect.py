@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+import sqlglot
 
 from include.foundation.errors import InvalidInput
-from include.warehouse import Question
+from include.warehouse import Question, dialect
 from include.warehouse.dialect import translated
 
 
@@ -51,6 +52,26 @@ OUTSIDE = (
     "WITH a AS (SELECT * FROM part), part AS (SELECT 1 AS x) SELECT * FROM a",
     "(WITH part AS (SELECT 1 AS x) SELECT x FROM part) UNION ALL SELECT x FROM part",
     "SELECT (SELECT max(x) FROM part) FROM (WITH part AS (SELECT 1 AS x) SELECT x FROM part)",
+    "WITH RECURSIVE part AS (SELECT 1 AS n EXCEPT SELECT n FROM part) SELECT * FROM part",
+    "WITH RECURSIVE part AS (SELECT 1 AS n INTERSECT SELECT n FROM part) SELECT * FROM part",
+    "WITH RECURSIVE part AS (SELECT n FROM part UNION ALL SELECT 1) SELECT * FROM part",
+    "WITH RECURSIVE part AS (SELECT n FROM part UNION ALL SELECT n FROM part) SELECT * FROM part",
+    "WITH RECURSIVE part AS (SELECT * FROM part) SELECT * FROM part",
+    "WITH part AS (SELECT 1 AS n UNION ALL SELECT n FROM part) SELECT * FROM part",
+    *(
+        f"SELECT q.* FROM {sources} WHERE 1 = (WITH part AS (SELECT 1 AS x) SELECT x FROM part)"
+        for sources in (
+            "(SELECT 1 AS x) AS part, part AS q",
+            "silver.t AS part, part AS q",
+            "(SELECT 1 AS x) AS part, LATERAL (SELECT * FROM part) AS q",
+            "(WITH part AS (SELECT 1 AS x) SELECT x FROM part) AS part CROSS JOIN part AS q",
+        )
+    ),
+)
+# DuckDB takes it for a recursion, Trino for none: there the name would be any table.
+APART = (
+    "WITH RECURSIVE part AS (SELECT 1 AS n UNION ALL SELECT n FROM "
+    "(WITH o AS (SELECT * FROM part), part AS (SELECT 1 AS n) SELECT * FROM o)) SELECT * FROM part"
 )
 WITHIN = (
     "WITH part AS (SELECT 1 AS x), other AS (SELECT * FROM part) SELECT * FROM other JOIN part USING (x)",
@@ -59,13 +80,26 @@ WITHIN = (
     "WITH part AS (SELECT 1 AS x) SELECT x FROM part UNION ALL SELECT x FROM part",
     "WITH RECURSIVE part AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM part WHERE n < 5) SELECT * FROM part",
     "WITH part AS (SELECT 1 AS x) SELECT (SELECT max(x) FROM part), a FROM silver.t ORDER BY (SELECT min(x) FROM part)",
+    'WITH Part AS (SELECT 1 AS x) SELECT x FROM part JOIN "PART" AS p USING (x)',
+    "WITH part AS (SELECT 1 AS x) SELECT * FROM silver.t, LATERAL (SELECT x FROM part WHERE x = t.a) AS q",
+    "WITH RECURSIVE a AS (SELECT 1 AS x), part AS (SELECT x FROM a UNION ALL SELECT x + 1 FROM part, a) FROM part",
 )
 
 
 @pytest.mark.parametrize("sql", OUTSIDE)
 def test_a_part_of_with_where_it_does_not_reach_is_no_table_of_the_other_engine(sql):
-    with pytest.raises(InvalidInput, match="not clear enough for this engine"):
+    with pytest.raises(InvalidInput, match="is no table of the lake"):
         words(sql)
+
+
+@pytest.mark.parametrize("sql", [*OUTSIDE, APART])
+def test_the_other_parser_alone_finds_it_too(sql):
+    assert not dialect._clear(sqlglot.parse_one(sql, read="duckdb"))
+
+
+def test_a_recursion_that_the_other_engine_takes_for_none_is_refused():
+    with pytest.raises(InvalidInput, match="not clear enough for this engine"):
+        words(APART)
 
 
 @pytest.mark.parametrize("sql", WITHIN)

@@ -114,6 +114,19 @@ HOSTILE = (
             "SELECT * FROM silver.t, LATERAL (WITH {name} AS (SELECT 1) FROM {name}), {name}",
         )
     ),
+    *(
+        f"WITH part AS (SELECT 1 AS x) SELECT * FROM {other}"
+        for other in ("part_2", '"part.csv"', "main.part", "other")
+    ),
+    "WITH part AS (SELECT 1 AS x) SELECT * FROM memory.main.part",
+    'WITH k AS (SELECT 1 AS x) SELECT * FROM "\N{KELVIN SIGN}"',  # two names to DuckDB, one to Python
+    "WITH part AS (SELECT 1 AS x) SELECT * FROM query_table('part')",
+    "WITH part AS (SELECT 1 AS x) SELECT * FROM query('FROM part')",
+    "WITH part AS (SELECT 1 AS x) FROM (SHOW part)",
+    "WITH part AS (SELECT 1 AS x) FROM (DESCRIBE part)",
+    "WITH part AS (SELECT 1 AS x) FROM (SUMMARIZE part)",
+    "WITH part AS (SELECT 1 AS x) FROM (PIVOT part ON x USING count(*))",
+    "WITH part AS (SELECT 1 AS x) SELECT * FROM (UNPIVOT other ON x)",
     "VALUES ((SELECT content FROM read_text('/etc/passwd')))",
     "FROM read_text('/etc/passwd')",
     "TABLE secret.t",
@@ -183,11 +196,71 @@ def test_a_view_of_the_engine_s_own_is_no_name_of_a_part(duck):
             statement._part(name)
 
 
-def test_a_part_is_nothing_where_with_does_not_reach(duck, computing):
-    sql = "SELECT * FROM part WHERE 1 = (WITH part AS (SELECT 1 AS x) SELECT x FROM part)"
-    written = statement.check(duck, sql, computing=computing, readable={"silver.t"})
-    with pytest.raises(duckdb.CatalogException, match="part does not exist"):
-        duck.execute(written.sql)
+OUTSIDE = (
+    "SELECT * FROM part WHERE 1 = (WITH part AS (SELECT 1 AS x) SELECT x FROM part)",
+    "SELECT (SELECT max(x) FROM part) FROM (WITH part AS (SELECT 1 AS x) SELECT x FROM part)",
+    "WITH a AS (WITH part AS (SELECT 1 AS x) SELECT x FROM part) SELECT * FROM a, part",
+    "WITH part AS (SELECT * FROM part) SELECT * FROM part",
+    "WITH part AS MATERIALIZED (SELECT * FROM part) SELECT * FROM part",
+    "WITH a AS (SELECT * FROM part), part AS (SELECT 1 AS x) SELECT * FROM a",
+    "WITH RECURSIVE a AS (SELECT * FROM part), part AS (SELECT 1 AS x) SELECT * FROM a",
+    "WITH RECURSIVE part AS (SELECT * FROM part) SELECT * FROM part",
+    "WITH RECURSIVE part AS (SELECT n FROM part UNION ALL SELECT 1) SELECT * FROM part",
+    "WITH RECURSIVE part AS (SELECT 1 AS n EXCEPT SELECT n FROM part) SELECT * FROM part",
+    "WITH RECURSIVE part AS (SELECT 1 AS n INTERSECT SELECT n FROM part) SELECT * FROM part",
+    "(WITH part AS (SELECT 1 AS x) SELECT x FROM part) UNION ALL SELECT x FROM part",
+    "SELECT x FROM part EXCEPT (WITH part AS (SELECT 1 AS x) SELECT x FROM part)",
+    "SELECT * FROM silver.t, LATERAL (WITH part AS (SELECT 1 AS x) FROM part), part",
+    "SELECT * FROM silver.t JOIN (WITH part AS (SELECT 1 AS a) FROM part) AS q USING (a) JOIN part USING (a)",
+    "SELECT * FROM (SELECT 1 AS x) AS part, part AS q WHERE 1 = (WITH part AS (SELECT 1 AS x) FROM part)",
+    "SELECT a FROM silver.t WHERE a IN (WITH part AS (SELECT 1 AS a) FROM part) ORDER BY (SELECT count(*) FROM part)",
+    "SELECT a FROM silver.t LIMIT (WITH part AS (SELECT 1) SELECT count(*) FROM part) OFFSET (SELECT max(a) FROM part)",
+    "VALUES ((WITH part AS (SELECT 1 AS x) SELECT x FROM part)), ((SELECT x FROM part))",
+    "FROM part SELECT (WITH part AS (SELECT 1 AS x) SELECT x FROM part)",
+    "FROM (WITH part AS (SELECT 1 AS x) TABLE part) UNION ALL TABLE part",
+    "SELECT * FROM range((SELECT x FROM part)) WHERE 1 = (WITH part AS (SELECT 1 AS x) SELECT x FROM part)",
+    'SELECT * FROM "Part" WHERE 1 = (WITH part AS (SELECT 1 AS x) SELECT x FROM PART)',
+)
+WITHIN = (
+    ("WITH part AS (SELECT 1 AS x), other AS (SELECT x + 1 AS x FROM part) FROM other", [(2,)]),
+    ("WITH part AS (SELECT 1 AS x), part_2 AS (FROM part) SELECT * FROM part_2 JOIN part USING (x)", [(1,)]),
+    ("WITH part AS (WITH part AS (SELECT 1 AS x) SELECT x + 1 AS x FROM part) SELECT x FROM part", [(2,)]),
+    ("WITH part AS (SELECT 1 AS x) FROM (WITH part AS (SELECT x + 1 AS x FROM part) FROM part)", [(2,)]),
+    ("WITH part AS (SELECT 1 AS x) FROM (WITH part AS (SELECT 5 AS x) FROM part) AS q, part", [(5, 1)]),
+    ("WITH part AS MATERIALIZED (SELECT 1 AS x) SELECT x FROM part UNION ALL SELECT x FROM PART", [(1,), (1,)]),
+    ('WITH "Part" AS NOT MATERIALIZED (SELECT 1 AS x) TABLE part', [(1,)]),
+    ("WITH part AS (SELECT 1 AS x) SELECT (SELECT max(x) FROM part) ORDER BY (SELECT min(x) FROM part)", [(1,)]),
+    ("WITH part AS (SELECT 1 AS x) SELECT q.x FROM range(3) AS r(n), LATERAL (FROM part WHERE x = r.n) AS q", [(1,)]),
+    ("WITH part AS (SELECT 1 AS x) VALUES ((SELECT x FROM part))", [(1,)]),
+    ("WITH part(x) AS (VALUES (1)) SELECT x FROM part WHERE EXISTS (FROM part AS p WHERE p.x = part.x)", [(1,)]),
+    (
+        "WITH RECURSIVE part AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM part WHERE n < 3) SELECT max(n) FROM part",
+        [(3,)],
+    ),
+    (
+        "WITH RECURSIVE p AS (SELECT 1 AS n UNION (FROM (SELECT n + 1 FROM P) AS q(n) WHERE n < 3)) FROM p",
+        [(1,), (2,)],
+    ),
+    ("WITH RECURSIVE p(a, b) USING KEY (a) AS (SELECT 1, 2 UNION SELECT a, b + 1 FROM p WHERE b < 4) FROM p", [(1, 4)]),
+    (
+        "WITH RECURSIVE a AS (SELECT 1 AS n), p AS (FROM a UNION SELECT p.n + 1 FROM p, a WHERE p.n < 2) FROM p",
+        [(1,), (2,)],
+    ),
+    ('WITH größe AS (SELECT 1 AS x) FROM "größe"', [(1,)]),
+)
+
+
+@pytest.mark.parametrize("sql", OUTSIDE)
+def test_a_part_is_nothing_where_with_does_not_reach(duck, computing, sql):
+    with pytest.raises(InvalidInput, match="is no table of the lake"):  # DuckDB would tell of tables with such a name
+        statement.check(duck, sql, computing=computing, readable={"silver.t"})
+
+
+@pytest.mark.parametrize(("sql", "rows"), WITHIN)
+def test_a_part_is_one_where_with_reaches(duck, computing, sql, rows):
+    written = statement.check(duck, sql, computing=computing, readable=())
+    assert written.tables == ()
+    assert duck.execute(written.sql).fetchall() == rows
 
 
 def test_every_table_function_but_three_is_closed(duck, computing):
