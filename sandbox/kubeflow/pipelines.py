@@ -93,6 +93,7 @@ class _Tasks:
     def __init__(self, spec: Mapping[str, Any], platform: Mapping[str, Any]) -> None:
         self._components, self._executors = spec["components"], spec["deploymentSpec"]["executors"]
         self._platform = platform.get("deploymentSpec", {}).get("executors", {})
+        self._count = 0
 
     def of(
         self, dag: Mapping[str, Any], values: Mapping[str, Any], *, within: str = "", after: Set[str] = frozenset()
@@ -109,11 +110,12 @@ class _Tasks:
                 made = self._task(f"{within}{name}", task, _inputs(name, task, values), before)
                 ends[name] = before.union(step.name for step in made)
                 ordered += made
-                if len(ordered) > _MOST:
-                    raise InvalidPipeline(f"left out here: more than {_MOST} tasks")
         return ordered
 
     def _task(self, name: str, task: Mapping[str, Any], inputs: Mapping[str, Any], after: frozenset[str]) -> list[Step]:
+        self._count += 1
+        if self._count > _MOST:  # before loops in loops have made them all
+            raise InvalidPipeline(f"left out here: more than {_MOST} tasks")
         component = self._components[task["componentRef"]["name"]]
         if "parameterIterator" in task and "dag" in component:
             loop = task["parameterIterator"]

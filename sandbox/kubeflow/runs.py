@@ -92,7 +92,9 @@ class Run:
                 running |= {asyncio.create_task(self._step(step)) for step in ready}
             if not running:
                 break
-            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for each in ended:
+                each.result()  # what went wrong here is no success of the run
         if self.document["state"] == "CANCELING":
             self._state("CANCELED")
         elif not self.ended:
@@ -107,6 +109,8 @@ class Run:
             code = await self._container(step)
         except UnknownImageError as error:
             code, said = 125, str(error)
+        except OSError as error:
+            code, said = 127, f"{step.command[0][:200]} cannot be run: {error}"
         else:
             said = f"This step is in Failed state with this message: Error (exit code {code})"
         task["end_time"] = now()

@@ -53,3 +53,10 @@ def test_a_training_runs_its_trials_side_by_side_then_the_rest_in_turn_and_the_l
     assert second.command == command('["b"]', "")
     assert gate.command == command('["e"]', "s3://r")
     assert all(step.secrets == {"/etc/flightline": "flightline-trainer"} for step in made)
+
+
+def test_more_tasks_than_a_run_may_have_are_refused():
+    rest = {"fit": ["c"], "register": ["d"], "gate": ["e"]}
+    assert len(steps("train.yaml", trials=[["a"]] * 400, **rest)) == 403
+    with pytest.raises(pipelines.InvalidPipeline, match="more than 500 tasks"):
+        steps("train.yaml", trials=[["a"]] * 600, **rest)

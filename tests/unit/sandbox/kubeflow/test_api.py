@@ -183,6 +183,19 @@ def test_after_a_failure_what_runs_ends_and_nothing_else_begins(hook, tmp_path):
     assert not (tmp_path / "fit").exists()
 
 
+def test_a_program_that_is_not_there_fails_the_run(hook):
+    asked = request(hook, "nothing")
+    spec, platform = yaml.safe_load_all(pipeline_of(JOB))
+    (executor,) = spec["deploymentSpec"]["executors"].values()
+    executor["container"]["command"] = ["no-such-program"]
+    reference = asked["pipeline_version_reference"]
+    document = yaml.safe_dump_all([spec, platform])
+    reference["pipeline_version_id"] = hook.version(reference["pipeline_id"], "no program", document)
+    run = ended(hook, hook.create(asked)["run_id"])
+    assert (run["state"], states(run)) == ("FAILED", ["FAILED"])
+    assert "no-such-program" in run["run_details"]["task_details"][0]["error"]["message"]
+
+
 def test_a_terminated_run_ends_all_its_tasks(hook, tmp_path):
     run_id = whole(hook, "ends", tmp_path, trials=[(60, 0), (60, 0)], **AFTER)
     while not all((tmp_path / f"trial-{n}").exists() for n in range(2)):
