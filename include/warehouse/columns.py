@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 def distinct(names: Sequence[str]) -> list[str]:
     """The names, each once whatever the size of its letters: one that comes again gets a number."""
-    found: list[str] = []
-    taken = {name.lower() for name in names}
-    for place, name in enumerate(names):
+    found: dict[str, str] = {}  # in small letters -> as it is
+    asked = {name.lower() for name in names}
+    for name in names:
         own = name
-        if name.lower() in {each.lower() for each in names[:place]}:
-            own = next(each for number in count(2) if (each := f"{name}_{number}").lower() not in taken)
-            taken.add(own.lower())
-        found.append(own)
-    return found
+        if name.lower() in found:
+            numbered = (f"{name}_{number}" for number in count(2))
+            own = next(each for each in numbered if each.lower() not in asked | found.keys())
+        found[own.lower()] = own
+    return [*found.values()]
 
 
 def arrow(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:

@@ -111,16 +111,19 @@ class Objects:
 
     def stat(self, uri: str) -> Object:
         """Size, etag and time of the object."""
-        with _named(uri):
-            head = self._client.head_object(**_address(uri))
+        head = self._head(uri)
         return Object(uri=uri, size=head["ContentLength"], etag=head["ETag"].strip('"'), modified=head["LastModified"])
 
     def age(self, uri: str) -> float:
         """Seconds since the object was written, by S3's own clock."""
-        with _named(uri):
-            head = self._client.head_object(**_address(uri))
+        head = self._head(uri)
         now = parsedate_to_datetime(head["ResponseMetadata"]["HTTPHeaders"]["date"])
         return float((now - head["LastModified"]).total_seconds())
+
+    def _head(self, uri: str) -> dict[str, Any]:
+        with _named(uri):
+            head: dict[str, Any] = self._client.head_object(**_address(uri))
+        return head
 
     def exists(self, uri: str) -> bool:
         """Whether the object is there."""

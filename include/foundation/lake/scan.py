@@ -60,7 +60,7 @@ def scan(
             days, selected_fields=tuple({*schema, DAY}), snapshot_id=frozen.snapshot_id if frozen else None
         )
         rows = pl.DataFrame(found.to_arrow()).sort(DAY, maintain_order=True)
-        return rows.head(rows.height if most is None else most).select(schema.names()).cast(schema)
+        return rows.slice(0, most).select(schema.names()).cast(schema)
     return _read(table, manifests.files(table, snapshot, start=start, end=end), schema, most)
 
 

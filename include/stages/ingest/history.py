@@ -53,10 +53,10 @@ def findings(
     Raises:
         UnusualDay: a day is too unlike; the message names the first ones and what to do.
     """
-    each = found.each()
+    counted = found.each()
     # Where an hour may be without rows, a day without any is another matter.
-    silent = dict.fromkeys(days - each.keys(), Day(0, {})) if source.every == "hour" else {}
-    new = silent | {day: found for day, found in each.items() if day in days}
+    silent = dict.fromkeys(days - counted.keys(), Day(0, {})) if source.every == "hour" else {}
+    new = silent | {day: each for day, each in counted.items() if day in days}
     if not new:
         return []
     limits = spec.quality.daily

@@ -286,10 +286,9 @@ def _require_bronze_as_planned(lake: Lake, spec: UseCase, source: AnySource, pla
     if isinstance(source, Topic):
         return
     news = changed_since(tables.load(lake, spec.table("bronze", source.name)), plan.snapshot_id)
-    if news is None or news & {*plan.days}:
+    if again := [day for day in plan.days if news is None or day in news]:
         raise RetryableError(
-            f"{source.name}: {listing(sorted(news & {*plan.days})) if news else 'some days'} may have been ingested "
-            "again since these days were planned: clear `plan`"
+            f"{source.name}: {listing(again)} may have been ingested again since they were planned: clear `plan`"
         )
 
 

@@ -205,7 +205,7 @@ def _second_sixty(pattern: str) -> str | None:
     literal, *fields = re.split(r"%[-_0]?([A-Za-z])", before)
     found = f"^{re.escape(literal)}"
     for field, literal in zip(fields[::2], fields[1::2], strict=True):
-        # Only what a literal ends may be shorter than its width.
-        width = f"{{1,{WIDTHS[field]}}}" if field in WIDTHS and literal else f"{{{WIDTHS.get(field, 0)}}}"
-        found += (rf"\d{width}" if field in WIDTHS else ".+?") + re.escape(literal)
+        least = "1," if literal else ""  # only what a literal ends may be shorter than its width
+        found += rf"\d{{{least}{WIDTHS[field]}}}" if field in WIDTHS else ".+?"
+        found += re.escape(literal)
     return f"{found}60"

@@ -30,8 +30,8 @@ def due(use_case: str, dag_run: Any = None, ti: Any = None) -> bool:
     from include.stages import registry
     from include.stages.registry.versions import MONITORED
 
-    spec, lake = load(use_case), LakeHook().lake
-    version = registry.champion(MlflowHook().get_conn(), use_case)
+    spec, lake, client = load(use_case), LakeHook().lake, MlflowHook().get_conn()
+    version = registry.champion(client, use_case)
     by_hand = dag_run.run_type == "manual"
     if version is None:
         return notes.nothing(ti, "there is no champion to watch: promote a version first", by_hand=by_hand)
@@ -50,7 +50,7 @@ def due(use_case: str, dag_run: Any = None, ti: Any = None) -> bool:
     except MissingInput:
         log = None
     gold = tables.current_snapshot_id(lake, spec.gold)
-    trained = registry.newest(MlflowHook().get_conn(), use_case, tagged=DIGEST_TAG)
+    trained = registry.newest(client, use_case, tagged=DIGEST_TAG)
     seen = f"version {version.version}, trained up to {trained and trained.version}, gold {gold}, predictions {log}"
     ti.xcom_push("input", f"{seen}, asked in {ti.run_id}" if by_hand else seen)
     return True
